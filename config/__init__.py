@@ -1,0 +1,1 @@
+"""Settings, read once, and the city pack: everything that a city changes without touching code."""

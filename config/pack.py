@@ -1,0 +1,175 @@
+"""The city pack: agencies, services, areas and texts of one city, read once from its folder, frozen."""
+
+import csv
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+
+class PackError(Exception):
+    """The city pack cannot be read; the message names the file and the entry."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agency:
+    """Who: a body that owns problems. `id` is stable and short enough for a queue's name."""
+
+    id: str
+    name: str
+    aliases: tuple[str, ...] = ()
+    kind: str = ""
+    handles: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """What: a kind of problem (Open311's service). `words` and `words_en` are phrases that mean it, each with
+    a weight; `excludes` are phrases that speak against it."""
+
+    code: str
+    name: str
+    name_en: str
+    agency_id: str | None
+    other_agency_ids: tuple[str, ...] = ()
+    group: str = ""
+    words: Mapping[str, float]
+    excludes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Area:
+    """Where: a city or regency, a kecamatan or a kelurahan; `code` is Kemendagri's."""
+
+    code: str
+    level: Literal["kota", "kecamatan", "kelurahan"]
+    name: str
+    kecamatan: str | None
+    kota: str | None
+    lat: float
+    long: float
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Landmark:
+    """A place that people name instead of an address: a market, a school, a stop."""
+
+    name: str
+    kind: str
+    lat: float
+    long: float
+    area_code: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pack:
+    """One city. `texts[language][key]` are `str.format` templates; `settings` are the city.toml's own figures."""
+
+    path: Path
+    name: str
+    timezone: str
+    languages: tuple[str, ...]
+    settings: Mapping[str, Any]
+    agencies: Mapping[str, Agency]
+    services: Mapping[str, Service]
+    areas: Mapping[str, Area]
+    landmarks: tuple[Landmark, ...]
+    texts: Mapping[str, Mapping[str, str]]
+
+
+@lru_cache(maxsize=4)
+def load_pack(path: Path) -> Pack:
+    """Read a city pack's folder. Raises PackError; a second call gives the same object."""
+    try:
+        city = _toml(path / "city.toml")
+        pack = Pack(
+            path=path,
+            name=city["name"],
+            timezone=city["timezone"],
+            languages=tuple(city["languages"]),
+            settings=city,
+            agencies={key: _agency(key, row) for key, row in _toml(path / "agencies.toml").items()},
+            services={key: _service(key, row) for key, row in _toml(path / "services.toml").items()},
+            areas={row["code"]: _area(row) for row in _rows(path / "odbl" / "areas.csv")},
+            landmarks=tuple(_landmark(row) for row in _rows(path / "odbl" / "landmarks.csv")),
+            texts={language: _toml(path / "texts" / f"{language}.toml") for language in city["languages"]},
+        )
+    except (OSError, KeyError, ValueError) as error:
+        raise PackError(f"the city pack {path} cannot be read: {type(error).__name__}: {error}") from error
+    _check(pack)
+    return pack
+
+
+def _check(pack: Pack) -> None:
+    for service in pack.services.values():
+        for agency_id in (service.agency_id, *service.other_agency_ids):
+            if agency_id is not None and agency_id not in pack.agencies:
+                raise PackError(f"services.toml: {service.code} names an unknown agency: {agency_id}")
+    first, *others = pack.languages
+    for language in others:
+        if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
+            raise PackError(f"texts: {language} and {first} differ in: {', '.join(sorted(missing))}")
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise PackError(f"{path.name}: {error}") from error
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _agency(key: str, row: Mapping[str, Any]) -> Agency:
+    return Agency(
+        id=key,
+        name=row["name"],
+        aliases=tuple(row.get("aliases", ())),
+        kind=row.get("kind", ""),
+        handles=row.get("handles", ""),
+    )
+
+
+def _service(key: str, row: Mapping[str, Any]) -> Service:
+    return Service(
+        code=key,
+        name=row["name"],
+        name_en=row["name_en"],
+        agency_id=row.get("agency"),
+        other_agency_ids=tuple(row.get("other_agencies", ())),
+        group=row.get("group", ""),
+        words=row.get("words", {}),
+        excludes=tuple(row.get("excludes", ())),
+    )
+
+
+def _area(row: Mapping[str, str]) -> Area:
+    level = row["level"]
+    if level not in {"kota", "kecamatan", "kelurahan"}:
+        raise PackError(f"areas.csv: unknown level {level!r}")
+    return Area(
+        code=row["code"],
+        level=level,  # type: ignore[arg-type]
+        name=row["name"],
+        kecamatan=row["kecamatan"] or None,
+        kota=row["kota"] or None,
+        lat=float(row["lat"]),
+        long=float(row["long"]),
+        aliases=tuple(filter(None, row["aliases"].split(";"))),
+    )
+
+
+def _landmark(row: Mapping[str, str]) -> Landmark:
+    return Landmark(
+        name=row["name"],
+        kind=row["kind"],
+        lat=float(row["lat"]),
+        long=float(row["long"]),
+        area_code=row["area_code"],
+    )

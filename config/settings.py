@@ -1,0 +1,218 @@
+"""Settings: read once from the environment and `.env`, checked, frozen, handed down."""
+
+import ipaddress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is one line that names it and says the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """A host and a port to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str | None) -> bool:
+    """True for localhost and loopback addresses; every other name is taken for public."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be host:port, such as 127.0.0.1:8080")
+    return Listen(host.strip("[]"), int(port))
+
+
+ListenAddress = Annotated[Listen, BeforeValidator(_listen)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiKey:
+    """One OPEN311_API_KEYS entry: whose it is, the key, and the agency it may act for (None: all)."""
+
+    name: str
+    key: str
+    agency_id: str | None
+
+
+class Settings(BaseSettings):
+    """Every setting by its environment name in lower case; docs/settings.md says what each one means."""
+
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    data_dir: Path = Path("data")
+    city: Path = Path("config/jakarta")
+    public_url: str = ""
+    http_listen: ListenAddress = Listen("127.0.0.1", 8080)
+    ops_listen: ListenAddress = Listen("127.0.0.1", 8081)
+
+    smtp_listen: ListenAddress = Listen("127.0.0.1", 8025)
+    smtp_mode: Literal["smtp", "lmtp"] = "smtp"
+    smtp_tls_cert: Path | None = None
+    smtp_tls_key: Path | None = None
+    email_address: str = "lapor@localhost"
+    smtp_relay: str | None = None
+    trusted_authserv_id: str | None = None
+
+    telegram_token: str | None = None
+    telegram_api_url: str | None = None
+    telegram_webhook_secret: str | None = None
+
+    twilio_account_sid: str | None = None
+    twilio_auth_token: str | None = None
+    twilio_number: str | None = None
+    twilio_whatsapp_number: str | None = None
+    twilio_api_url: str | None = None
+    twilio_content_sids: str | None = None
+
+    x_api_key: str | None = None
+    x_api_secret: str | None = None
+    x_access_token: str | None = None
+    x_access_secret: str | None = None
+    x_bearer_token: str | None = None
+    x_api_url: str | None = None
+    x_poll_seconds: float = Field(default=60, gt=0)
+
+    database_url: str = ""
+    redis_url: str | None = None
+    media_url: str = ""
+    sandbox: Literal["auto", "on", "off"] = "auto"
+    open311_api_keys: str = ""
+    secret_key: str = ""
+    contact_key: str = ""
+    quiet_seconds: float = Field(default=8, ge=0)
+    join_seconds: float = Field(default=300, ge=0)
+    auto_migrate: Literal["on", "off"] | None = None
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("log_level", "sandbox", "auto_migrate", "log_format", "smtp_mode", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @cached_property
+    def base_url(self) -> str:
+        """PUBLIC_URL without a closing slash: what signatures and links are made with."""
+        return (self.public_url or f"http://{self.http_listen}").rstrip("/")
+
+    @cached_property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'reports.db'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database.startswith("sqlite")
+
+    @cached_property
+    def media(self) -> str:
+        return self.media_url or str(self.data_dir / "media")
+
+    @property
+    def migrates_itself(self) -> bool:
+        return self.auto_migrate == "on" if self.auto_migrate else self.is_sqlite
+
+    @cached_property
+    def api_keys(self) -> tuple[ApiKey, ...]:
+        return tuple(_api_key(entry) for entry in self.open311_api_keys.split(",") if entry.strip())
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.http_listen.is_loopback and is_loopback(urlsplit(self.base_url).hostname)
+
+    @property
+    def has_twilio(self) -> bool:
+        return bool(self.twilio_account_sid and self.twilio_auth_token)
+
+    @property
+    def has_x(self) -> bool:
+        return bool(self.x_api_key and self.x_api_secret and self.x_access_token and self.x_access_secret)
+
+    @property
+    def sandbox_in_effect(self) -> bool:
+        """Whether stand-ins take the place of providers (CONTRACT: SANDBOX)."""
+        if self.sandbox == "auto":
+            has_any = self.has_twilio or self.has_x or bool(self.telegram_token) or bool(self.smtp_relay)
+            return not has_any and self.is_loopback
+        return self.sandbox == "on"
+
+
+def _api_key(entry: str) -> ApiKey:
+    name, _, rest = entry.strip().partition(":")
+    key, _, agency = rest.partition(":")
+    if not name or not key:
+        raise SettingsError("OPEN311_API_KEYS: each entry must be name:key or name:key:agency_id")
+    return ApiKey(name=name, key=key, agency_id=agency or None)
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read and check the settings. Raises SettingsError with one line that names what is wrong."""
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError("; ".join(_one_line(e["loc"], e["msg"]) for e in error.errors())) from None
+    _check_pairs(settings)
+    return settings
+
+
+def _one_line(location: tuple[int | str, ...], message: str) -> str:
+    return f"{str(location[0]).upper() if location else 'settings'}: {message.removeprefix('Value error, ')}"
+
+
+def _check_pairs(settings: Settings) -> None:
+    _ = settings.api_keys
+    if not settings.is_sqlite:
+        for name in ("secret_key", "contact_key"):
+            if not getattr(settings, name):
+                raise SettingsError(
+                    f"{name.upper()} is missing: with PostgreSQL all servers share it; "
+                    'make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+                )
+    _check_together(settings, "twilio_account_sid", "twilio_auth_token", where="console.twilio.com")
+    _check_together(
+        settings, "x_api_key", "x_api_secret", "x_access_token", "x_access_secret", where="developer.x.com"
+    )
+    _check_together(settings, "smtp_tls_cert", "smtp_tls_key", where="your certificate authority")
+    if settings.has_twilio and not (settings.twilio_number or settings.twilio_whatsapp_number):
+        raise SettingsError("TWILIO_NUMBER is missing: the number to answer from (console.twilio.com)")
+    if settings.sandbox == "on" and not settings.is_loopback:
+        raise SettingsError("SANDBOX=on is refused: HTTP_LISTEN and PUBLIC_URL must be loopback addresses")
+    if settings.public_url and urlsplit(settings.public_url).scheme not in {"http", "https"}:
+        raise SettingsError("PUBLIC_URL must begin with http:// or https://")
+    if "@" not in settings.email_address:
+        raise SettingsError("EMAIL_ADDRESS must be an address, such as lapor@jakarta.go.id")
+
+
+def _check_together(settings: Settings, *names: str, where: str) -> None:
+    missing = [name.upper() for name in names if not getattr(settings, name)]
+    if missing and len(missing) < len(names):
+        raise SettingsError(f"{', '.join(missing)} is missing while its companions are set (see {where})")

@@ -1,0 +1,197 @@
+"""The common words that every room speaks: what a channel heard, what was understood, what is to be said."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Literal, TypeAlias
+
+Channel: TypeAlias = Literal["sms", "whatsapp", "email", "telegram", "x", "web", "webhook", "desk"]
+
+
+class TemporaryFailure(Exception):  # noqa: N818  (SMTP's word, for every channel)
+    """Try again later: SMTP's 4xx for every channel. `retry_after` is in seconds where the provider names it."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class PermanentFailure(Exception):  # noqa: N818
+    """Never try again: SMTP's 5xx for every channel."""
+
+
+class CannotTell(Enum):
+    """What `find` answers where the provider has no way to look a sent message up."""
+
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """A point on WGS 84, in degrees; `accuracy` in metres where the sender's device stated it."""
+
+    lat: float
+    long: float
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """A photo or file that came with a message: its bytes, or the channel's own reference to fetch them by.
+
+    `ref` never holds a token or password. `note` says why it cannot be read, where that is known already.
+    """
+
+    content_type: str = "application/octet-stream"
+    name: str = ""
+    content: bytes | None = None
+    ref: str | None = None
+    note: str | None = None
+
+
+AutoKind: TypeAlias = Literal["bounce", "auto_reply", "list", "own"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InboundMessage:
+    """One thing that a citizen said, as a channel heard it.
+
+    `account` is our own address on that channel (number, mailbox, bot id). `sender` is where an answer goes.
+    `in_reply_to` holds the provider ids this message answers, nearest first; `thread` is the token of a report's
+    thread where the channel carries one (the plus part of a mail address). `reply_ref` is the provider's id
+    that our answer shall point to. `edit_of` names the external_id that this message replaces.
+    `auto` is set for mail that a program sent: kept, never answered. `unreadable` says why the wire could
+    not be read; the message counts all the same.
+    """
+
+    channel: Channel
+    account: str
+    external_id: str
+    sender: str
+    text: str = ""
+    subject: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    position: Position | None = None
+    in_reply_to: tuple[str, ...] = ()
+    thread: str | None = None
+    reply_ref: str | None = None
+    edit_of: str | None = None
+    group_id: str | None = None
+    sent_at: datetime | None = None
+    language: str | None = None
+    auto: AutoKind | None = None
+    unreadable: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What a provider tells about a message that we sent; `provider_id` is the id that `send` returned."""
+
+    channel: Channel
+    account: str
+    external_id: str
+    provider_id: str
+    state: Literal["sent", "delivered", "failed", "bounced"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Press:
+    """A button that somebody pressed under one of our messages."""
+
+    channel: Channel
+    account: str
+    external_id: str
+    sender: str
+    value: str
+    in_reply_to: tuple[str, ...] = ()
+    answer_ref: str | None = None
+
+
+Heard: TypeAlias = InboundMessage | Receipt | Press
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Button:
+    """`text` is what people read and, where a channel has no buttons, type; `value` is what comes back."""
+
+    text: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutboundMessage:
+    """What `send` gets. The same `delivery_id` is the same message, however often it is tried.
+
+    `thread` is the token a mail's Reply-To carries; `in_reply_to` the provider id that this answers;
+    `ask_position` asks for a location where the channel has a button for it. `not_before` of `find`: when the
+    first try was made.
+    """
+
+    delivery_id: int
+    channel: Channel
+    account: str
+    to: str
+    text: str
+    subject: str = ""
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    thread: str | None = None
+    buttons: tuple[Button, ...] = ()
+    ask_position: bool = False
+    first_tried_at: datetime | None = None
+
+
+PlaceSource: TypeAlias = Literal["pin", "photo", "text", "none"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where: a point, an area, or both. `area_code` is Kemendagri's (`31.74.01.1001`, or its first parts)."""
+
+    source: PlaceSource
+    confidence: float
+    lat: float | None = None
+    long: float | None = None
+    area_code: str | None = None
+    kelurahan: str | None = None
+    kecamatan: str | None = None
+    kota: str | None = None
+    address_string: str | None = None
+    alternatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guess:
+    """A service that the words may mean; confidence from 0 to 1."""
+
+    service_code: str
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoFacts:
+    """What a photo's bytes tell: readable at all, its size in pixels (upright), where and when it was taken."""
+
+    readable: bool
+    content_type: str = "application/octet-stream"
+    width: int = 0
+    height: int = 0
+    position: Position | None = None
+    taken_at: datetime | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """What the normalizer understood. `service` is None where it abstains; `missing` is what to ask for."""
+
+    is_report: bool
+    service: Guess | None
+    alternatives: tuple[Guess, ...]
+    place: Place | None
+    description: str
+    public_description: str
+    language: Literal["id", "en", "other"]
+    urgent: bool
+    missing: tuple[Literal["service", "place"], ...] = field(default=())

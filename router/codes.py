@@ -1,0 +1,56 @@
+"""A report's code: short enough to be typed, with a check character, and readable in any message."""
+
+import hmac
+import re
+import secrets
+
+LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # 31, a prime: no 0, 1, I, L, O that eyes confuse
+LENGTH = 6  # five random characters and the check character: 28.6 million codes
+_POSSIBLE = re.compile(rf"(?<![A-Za-z0-9])[{LETTERS}{LETTERS.lower()}]{{{LENGTH}}}(?![A-Za-z0-9])")
+
+
+def new_code() -> str:
+    """A random code. It holds a digit and a letter, so that no word of any language is one."""
+    while True:
+        body = "".join(secrets.choice(LETTERS) for _ in range(LENGTH - 1))
+        code = body + _check(body)
+        if not code.isalpha() and not code.isdigit():
+            return code
+
+
+def _check(body: str) -> str:
+    """Weighted sum mod 31: every single wrong character and every swap of two is seen."""
+    total = sum((place + 2) * LETTERS.index(letter) for place, letter in enumerate(body))
+    return LETTERS[-total % len(LETTERS)]
+
+
+def is_code(text: str) -> bool:
+    code = text.upper()
+    fits = len(code) == LENGTH and all(letter in LETTERS for letter in code)
+    return fits and _check(code[:-1]) == code[-1] and not code.isalpha() and not code.isdigit()
+
+
+def codes_in(text: str) -> list[str]:
+    """The valid codes that stand in a text, in upper case, in their order."""
+    found = (match.group().upper() for match in _POSSIBLE.finditer(text))
+    return list(dict.fromkeys(code for code in found if is_code(code)))
+
+
+def thread_token(key: bytes, code: str) -> str:
+    """The unguessable part of a thread's address and of the reporter's own link: 80 bits, case does not count."""
+    import base64
+
+    return base64.b32encode(hmac.digest(key, code.encode(), "sha256")[:10]).decode().lower()
+
+
+def thread_of(key: bytes, code: str) -> str:
+    """What stands behind the plus: `CODE.TOKEN`, in lower case as mailers may make it."""
+    return f"{code.lower()}.{thread_token(key, code)}"
+
+
+def code_of_thread(key: bytes, thread: str) -> str | None:
+    """The code a thread's token speaks for; None when it was not made by us."""
+    code, _, token = thread.partition(".")
+    code = code.upper()
+    is_ours = is_code(code) and hmac.compare_digest(token.lower().encode(), thread_token(key, code).encode())
+    return code if is_ours else None

@@ -1,0 +1,33 @@
+"""What every room above the store is handed: settings, city pack, store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from config.keys import Keys
+from config.pack import Pack
+from config.settings import Settings
+from store.database import Store
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class House:
+    """One installation. `now` is the clock (tests hand in their own); `wake` tells the outbox of new work."""
+
+    settings: Settings
+    pack: Pack
+    store: Store
+    now: Callable[[], datetime] = field(default=utc_now)
+    wake: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def keys(self) -> Keys:
+        return self.store.keys
+
+    def link(self, code: str) -> str:
+        """The public page of a report."""
+        return f"{self.settings.base_url}/r/{code}"

@@ -1,0 +1,218 @@
+"""What is said to citizens, per status, language and channel, and how it becomes something owed."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.pack import Pack
+from router.house import House
+from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
+from store.models import Address, Delivery, Message, Report
+
+REPLIES = "replies"
+SHRINKABLE = ("notes", "place", "service", "agency")  # what an SMS gives up first, in this order
+
+
+def say(pack: Pack, language: str, key: str, channel: str, **fields: str) -> str:
+    """One text in the sender's language; on `sms` it fits one GSM-7 segment (160 septets)."""
+    texts = pack.texts.get(language) or pack.texts[pack.languages[0]]
+    if channel != "sms":
+        return tidy(texts[key].format(**fields))
+    template = texts.get(f"{key}_sms", texts[key])
+    return _fit(template, {name: gsm7(value) for name, value in fields.items()})
+
+
+def _fit(template: str, fields: dict[str, str]) -> str:
+    """Shorten the fields one after the other until the text fits; links and codes are never cut."""
+    text = _filled(template, fields)
+    for name in SHRINKABLE:
+        over = gsm7_length(text) - SEGMENT
+        if over <= 0:
+            break
+        if value := fields.get(name):
+            fields = {**fields, name: cut(value, max(len(value) - over, 12))}
+            text = _filled(template, fields)
+    if gsm7_length(text) > SEGMENT and fields.get("link"):
+        text = _filled(template, {**fields, "link": ""})
+    while gsm7_length(text) > SEGMENT:
+        text = cut(text, len(text) - 1)
+    return text
+
+
+def _filled(template: str, fields: dict[str, str]) -> str:
+    return gsm7(tidy(template.format(**fields)).replace("\n", " "))
+
+
+def fields_of(report: Report, house: House, language: str, notes: str | None = None) -> dict[str, str]:
+    """The words about a report that a text may use."""
+    pack = house.pack
+    texts = pack.texts.get(language) or pack.texts[pack.languages[0]]
+    agency = pack.agencies.get(report.agency_id or "")
+    return {
+        "code": report.code,
+        "service": service_name(pack, report.service_code, language) or texts["no_service"],
+        "place": place_name(pack, report) or texts["no_place"],
+        "agency": agency.name if agency else texts["no_agency"],
+        "link": house.link(report.code),
+        "notes": _sentence(notes),
+        "emergency": str(pack.settings["emergency"]),
+    }
+
+
+def _sentence(notes: str | None) -> str:
+    """The official's words as a sentence: braces are theirs, a full stop is ours."""
+    words = " ".join((notes or "").split())
+    return words if not words or words[-1] in ".!?" else f"{words}."
+
+
+def service_name(pack: Pack, code: str | None, language: str) -> str | None:
+    service = pack.services.get(code or "")
+    if service is None:
+        return None
+    return service.name_en if language == "en" else service.name
+
+
+def place_name(pack: Pack, report: Report) -> str | None:
+    """`Jl. Kemang Raya, Bangka`: the address as said, and the area's name where that is not in it."""
+    area = pack.areas.get(report.area_code or "")
+    address = (report.address_string or "").strip()
+    if area is None or area.name.lower() in address.lower():
+        return address or (area.name if area else None)
+    return f"{address}, {area.name}" if address else area.name
+
+
+def status_name(pack: Pack, report: Report, language: str) -> str:
+    agency = pack.agencies.get(report.agency_id or "")
+    texts = pack.texts.get(language) or pack.texts[pack.languages[0]]
+    return texts[f"status_{report.status}"].format(agency=agency.name if agency else texts["no_agency"])
+
+
+def acknowledgement(report: Report, house: House, channel: str) -> str:
+    """The first answer: the code, what was understood, who has it, and the one question still open."""
+    language, fields = report.language, fields_of(report, house, report.language)
+    key = "ack" if report.agency_id else "ack_triage"
+    parts = [say(house.pack, language, key, channel, **fields)]
+    if report.urgent:
+        parts.insert(0, say(house.pack, language, "urgent", channel, **fields))
+    if report.asked_for:
+        question = say(house.pack, language, f"ask_{report.asked_for}", channel)
+        if channel == "sms" or report.agency_id is None:
+            asked = say(house.pack, language, "question", channel, **fields, question=question)
+            return _joined([*parts[:-1], asked], channel)
+        parts.append(question)
+    return _joined(parts, channel)
+
+
+def _joined(parts: list[str], channel: str) -> str:
+    if channel != "sms":
+        return "\n\n".join(parts)
+    text = " ".join(parts)
+    return text if gsm7_length(text) <= SEGMENT else parts[-1]
+
+
+def owe_status_reply(
+    session: Session, report: Report, notes: str | None, house: House, now: datetime
+) -> None:
+    """Owe the reporter a message about the status that the report has now."""
+    language, channel = report.language, report.channel
+    fields = fields_of(report, house, language, notes)
+    owe(session, report, say(house.pack, language, f"to_{report.status}", channel, **fields), house, now)
+
+
+def owe(
+    session: Session,
+    report: Report,
+    text: str,
+    house: House,
+    now: datetime,
+    *,
+    ask_position: bool = False,
+) -> Delivery:
+    """Owe the reporter a text on the thread of their report, on the channel it came from."""
+    fields = fields_of(report, house, report.language)
+    if report.channel == "email":
+        link = "" if fields["link"] in text else f"\n{fields['link']}"
+        text = f"{text}\n\n{say(house.pack, report.language, 'mail_end', 'email')}{link}"
+    return owe_to(
+        session,
+        report.address_id,
+        report.channel,
+        text,
+        now,
+        report_id=report.id,
+        subject=say(house.pack, report.language, "mail_subject", "email", **fields),
+        in_reply_to=_last_reply_ref(session, report),
+        ask_position=ask_position,
+    )
+
+
+def owe_to(
+    session: Session,
+    address_id: int,
+    channel: str,
+    text: str,
+    now: datetime,
+    *,
+    report_id: int | None = None,
+    subject: str = "",
+    in_reply_to: str | None = None,
+    ask_position: bool = False,
+) -> Delivery:
+    """Owe a text to an address."""
+    delivery = Delivery(
+        report_id=report_id,
+        address_id=address_id,
+        channel=channel,
+        queue=REPLIES,
+        text=text,
+        subject=subject,
+        in_reply_to=in_reply_to,
+        buttons=[],
+        ask_position=ask_position,
+        state="waiting",
+        next_attempt_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(delivery)
+    return delivery
+
+
+def owe_handover(session: Session, report: Report, now: datetime) -> None:
+    """Owe the agency its report; the desk's queue shows it as soon as this is worked off."""
+    session.add(
+        Delivery(
+            report_id=report.id,
+            agency_id=report.agency_id,
+            channel="desk",
+            queue=f"deliver-{report.agency_id}",
+            text="",
+            subject="",
+            buttons=[],
+            state="waiting",
+            next_attempt_at=now,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+
+
+def may_answer(session: Session, address: Address, house: House, now: datetime) -> bool:
+    """Whether this address may get one more automatic answer within the hour (RFC 3834 section 2)."""
+    limits = house.pack.settings["answers_per_hour"]
+    limit = limits.get(address.channel, limits["other"])
+    query = select(func.count()).where(
+        Delivery.address_id == address.id, Delivery.created_at > now - timedelta(hours=1)
+    )
+    return (session.scalar(query) or 0) < limit
+
+
+def _last_reply_ref(session: Session, report: Report) -> str | None:
+    query = (
+        select(Message.reply_ref)
+        .where(Message.report_id == report.id, Message.address_id == report.address_id)
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)

@@ -1,0 +1,180 @@
+"""The statuses, the allowed moves, and the one place where a status changes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.pack import Pack
+from router.house import House
+from router.replies import owe_handover, owe_status_reply
+from store.chain import FIRST, hash_text, mac_of, new_salt
+from store.models import Report, StatusUpdate
+
+BEFORE = "the status before"  # needs_info and duplicate return to where they came from
+
+MOVES: dict[str, tuple[str, ...]] = {
+    "received": ("needs_info", "assigned", "duplicate", "rejected", "closed"),
+    "needs_info": (BEFORE, "received", "assigned", "rejected", "closed"),
+    "assigned": (
+        "accepted", "in_progress", "scheduled", "resolved", "needs_info", "assigned", "duplicate", "rejected", "closed",
+    ),
+    "accepted": (
+        "in_progress", "scheduled", "resolved", "needs_info", "assigned", "duplicate", "rejected", "closed",
+    ),
+    "in_progress": ("scheduled", "resolved", "needs_info", "assigned", "duplicate", "rejected", "closed"),
+    "scheduled": ("in_progress", "resolved", "needs_info", "assigned", "duplicate", "rejected", "closed"),
+    "resolved": ("closed", "reopened"),
+    "reopened": (
+        "accepted", "in_progress", "scheduled", "resolved", "assigned", "needs_info", "duplicate", "rejected", "closed",
+    ),
+    "closed": ("reopened",),
+    "rejected": ("reopened",),
+    "duplicate": (BEFORE,),
+}  # fmt: skip
+
+OPEN = frozenset(MOVES) - {"closed", "rejected", "duplicate"}
+NEEDS_REASON = frozenset({"resolved", "rejected"})
+ONLY_REPORTER_CLOSES = frozenset(MOVES) - {"needs_info", "resolved"}
+
+CITIZEN = "citizen"
+ROUTER = "router"
+CLOCK = "clock"
+
+
+class NotAllowed(Exception):  # noqa: N818
+    """This move is not allowed; the message says why, in plain English, for an API's answer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """Who changes a status: `citizen`, `router`, `clock`, `officer:NAME` or `api:NAME`."""
+
+    name: str
+    agency_id: str | None = None
+
+    @property
+    def is_reporter(self) -> bool:
+        return self.name == CITIZEN
+
+
+def allowed_moves(report: Report, *, by_reporter: bool = False) -> tuple[str, ...]:
+    """The statuses this report may go to now, in the table's order."""
+    moves = []
+    for status in MOVES[report.status]:
+        target = report.status_before if status == BEFORE else status
+        if target is None or target in moves:
+            continue
+        if target == "closed" and report.status in ONLY_REPORTER_CLOSES and not by_reporter:
+            continue
+        moves.append(target)
+    return tuple(moves)
+
+
+def is_open(status: str) -> bool:
+    """Open311's word for our status: `resolved` stays open until the reporter says yes or is silent."""
+    return status in OPEN
+
+
+def change_status(
+    session: Session,
+    report: Report,
+    status: str,
+    *,
+    by: Actor,
+    house: House,
+    notes: str | None = None,
+    agency_id: str | None = None,
+    silent: bool = False,
+) -> StatusUpdate:
+    """Move a report: history line, hand-over and the citizen's message, all in the caller's transaction.
+
+    `agency_id` names the new agency with `assigned`. `silent` owes the citizen no message of its own (the
+    acknowledgement says it all). Raises NotAllowed for a move that the table does not have, for `resolved` or
+    `rejected` without a reason, and for an agency that the pack does not know.
+    """
+    lock(session, report)
+    notes = (notes or "").strip() or None
+    _check(report, status, by, notes, agency_id, house.pack)
+    now = house.now()
+    if status in {"needs_info", "duplicate"}:
+        report.status_before = report.status
+    report.status = status
+    report.updated_at = now
+    if agency_id is not None:
+        report.agency_id = agency_id
+    line = add_line(session, report, status, by=by, house=house, now=now, notes=notes)
+    if status == "assigned":
+        owe_handover(session, report, now)
+    if not silent:
+        owe_status_reply(session, report, notes, house, now)
+    return line
+
+
+def lock(session: Session, report: Report) -> None:
+    """Hold the report's row until the transaction's end, with its newest values."""
+    session.flush()
+    session.refresh(report, with_for_update=True)
+
+
+def _check(
+    report: Report, status: str, by: Actor, notes: str | None, agency_id: str | None, pack: Pack
+) -> None:
+    if status not in MOVES:
+        raise NotAllowed(f"there is no status {status!r}")
+    moves = allowed_moves(report, by_reporter=by.is_reporter)
+    if status not in moves:
+        raise NotAllowed(
+            f"a report that is {report.status} cannot become {status}; allowed: {', '.join(moves)}"
+        )
+    if status in NEEDS_REASON and notes is None:
+        raise NotAllowed(f"{status} needs a reason in plain words")
+    if agency_id is not None and agency_id not in pack.agencies:
+        raise NotAllowed(f"there is no agency {agency_id!r}")
+    if status == "assigned" and agency_id is None and report.agency_id is None:
+        raise NotAllowed("assigned needs an agency")
+
+
+def add_line(
+    session: Session,
+    report: Report,
+    status: str,
+    *,
+    by: Actor,
+    house: House,
+    now: datetime,
+    notes: str | None = None,
+) -> StatusUpdate:
+    """Write one line of the history, chained to the line before."""
+    session.flush()
+    previous = session.scalars(
+        select(StatusUpdate)
+        .where(StatusUpdate.report_id == report.id)
+        .order_by(StatusUpdate.seq.desc())
+        .limit(1)
+    ).first()
+    salt = new_salt()
+    line = StatusUpdate(
+        report_id=report.id,
+        seq=previous.seq + 1 if previous else 1,
+        status=status,
+        notes=notes,
+        agency_id=report.agency_id,
+        by=by.name,
+        at=now,
+        salt=salt,
+        text_hash=hash_text(salt, notes),
+    )
+    line.mac = mac_of(house.keys.derive("history"), previous.mac if previous else FIRST, line)
+    session.add(line)
+    session.flush()
+    return line
+
+
+def count_by_status(session: Session, agency_id: str | None) -> dict[str, int]:
+    """How many reports stand in each status, for one agency or (None) for all."""
+    query = select(Report.status, func.count()).group_by(Report.status)
+    if agency_id is not None:
+        query = query.where(Report.agency_id == agency_id)
+    return dict(session.execute(query).tuples().all())

@@ -1,0 +1,51 @@
+"""How our words fit a channel: SMS segments (GSM 03.38) and cuts at word ends."""
+
+GSM7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM7_EXTENDED = frozenset("\f^{}\\[~]|€")
+SEGMENT = 160
+
+_PLAIN = str.maketrans(
+    {
+        "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"',
+        "\u2013": "-", "\u2014": "-", "\u2026": "...", "\u2022": "-", "\u00a0": " ", "\u2192": "->",
+        "\t": " ", "`": "'", "\u00b4": "'",
+    }
+)  # fmt: skip
+
+
+def gsm7(text: str) -> str:
+    """The text in GSM-7's letters: look-alikes are mapped, what has none becomes `?`."""
+    plain = text.translate(_PLAIN)
+    return "".join(c if c in GSM7 or c in GSM7_EXTENDED else _without_marks(c) for c in plain)
+
+
+def _without_marks(letter: str) -> str:
+    import unicodedata
+
+    base = unicodedata.normalize("NFKD", letter)
+    kept = "".join(c for c in base if c in GSM7 and not unicodedata.combining(c))
+    return kept or ("?" if letter.isprintable() else "")
+
+
+def gsm7_length(text: str) -> int:
+    """Septets: letters of the extension table count twice."""
+    return sum(2 if c in GSM7_EXTENDED else 1 for c in text)
+
+
+def cut(text: str, length: int) -> str:
+    """At most `length` characters, cut at a word's end with `...`."""
+    if len(text) <= length:
+        return text
+    head = text[: max(length - 3, 0)]
+    return (head.rsplit(" ", 1)[0] if " " in head[length // 2 :] else head).rstrip(" ,.;:") + "..."
+
+
+def tidy(text: str) -> str:
+    """No double spaces where a template's field was empty, no space before a full stop or at a line's end."""
+    lines = (" ".join(line.split()) for line in text.split("\n"))
+    return "\n".join(
+        line.replace(" .", ".").replace("..", ".") if "..." not in line else line for line in lines
+    ).strip()

@@ -1,0 +1,47 @@
+"""History lines chained by HMAC: nobody edits one without the key and stays unseen."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import UTC
+
+from store.models import StatusUpdate
+
+FIRST = b"\x00" * 32
+
+
+def new_salt() -> bytes:
+    return secrets.token_bytes(16)
+
+
+def hash_text(salt: bytes, text: str | None) -> bytes:
+    """sha256(salt + text): stays when text and salt are erased, so the chain stays whole."""
+    return hashlib.sha256(salt + (text or "").encode()).digest()
+
+
+def mac_of(key: bytes, previous: bytes, line: StatusUpdate) -> bytes:
+    """HMAC-SHA256 over the line before and this line's fields (length-prefixed, in a fixed order)."""
+    fields = (
+        previous,
+        str(line.report_id).encode(),
+        str(line.seq).encode(),
+        line.status.encode(),
+        (line.agency_id or "").encode(),
+        line.by.encode(),
+        line.at.astimezone(UTC).isoformat(timespec="microseconds").encode(),
+        line.text_hash,
+    )
+    joined = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+    return hmac.digest(key, joined, "sha256")
+
+
+def first_break(key: bytes, lines: list[StatusUpdate]) -> StatusUpdate | None:
+    """Return the first line of one report's history that does not fit, or None."""
+    previous = FIRST
+    for seq, line in enumerate(lines, start=1):
+        has_text = line.salt is not None
+        fits = line.seq == seq and hmac.compare_digest(line.mac, mac_of(key, previous, line))
+        if not fits or (has_text and line.text_hash != hash_text(line.salt or b"", line.notes)):
+            return line
+        previous = line.mac
+    return None

@@ -1,0 +1,85 @@
+"""Opens the database: the same code on SQLite (one machine) and PostgreSQL (many)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.orm import Session, sessionmaker
+
+from config.keys import Keys
+from config.settings import Settings
+from store.media import Media, open_media
+from store.seal import Sealer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Store:
+    """Everything kept, but for the journal: database, photos, and the keys that seal and sign."""
+
+    engine: Engine
+    media: Media
+    sealer: Sealer
+    keys: Keys
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on any exception."""
+        with _sessions(self.engine.execution_options(immediate=True)).begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that only reads."""
+        with _sessions(self.engine)() as session:
+            yield session
+
+
+def _sessions(engine: Engine) -> sessionmaker[Session]:
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def open_store(settings: Settings, keys: Keys) -> Store:
+    """Open (not migrate) the database and the media that the settings name."""
+    return Store(
+        engine=open_engine(settings),
+        media=open_media(settings),
+        sealer=Sealer(keys.contact),
+        keys=keys,
+    )
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Make the engine; no connection is opened yet."""
+    if not settings.is_sqlite:
+        return create_engine(settings.database, pool_size=10, pool_pre_ping=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(settings.database, module=sqlite_module(), connect_args={"timeout": 30})
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def sqlite_module() -> Any:
+    """The pysqlite3 wheel's SQLite where it is installed, else Python's own."""
+    try:
+        import pysqlite3
+
+        return pysqlite3
+    except ImportError:
+        import sqlite3
+
+        return sqlite3
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _on_begin
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_begin(connection: Any) -> None:
+    # A transaction that reads first and writes later could not wait for another writer: it must begin as one.
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,83 @@
+"""Photos and raw messages as files, each found by the key that put() gave."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from config.settings import Settings, SettingsError
+
+
+class Media(Protocol):
+    """A place for bytes; the same bytes have the same key."""
+
+    def put(self, content: bytes) -> str:
+        """Keep the bytes, on fsync'd disk, and give their key."""
+
+    def get(self, key: str) -> bytes:
+        """Give the bytes back. Raises KeyError."""
+
+    def delete(self, key: str) -> None:
+        """Forget the bytes; no error when they are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Media in a folder, two levels deep, named by their sha256."""
+
+    root: Path
+
+    def put(self, content: bytes) -> str:
+        key = hashlib.sha256(content).hexdigest()
+        path = self._path(key)
+        if not path.exists():
+            write_synced(path, content)
+        return key
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self._path(key).read_bytes()
+        except FileNotFoundError:
+            raise KeyError(key) from None
+
+    def delete(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        if len(key) != 64 or not key.isalnum():
+            raise KeyError(key)
+        return self.root / key[:2] / key[2:4] / key
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write the file whole or not at all: file and folder are fsync'd before this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        with half.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        half.rename(path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_media(settings: Settings) -> Media:
+    """Open what MEDIA_URL names. Raises SettingsError for a kind that is not there."""
+    if "://" in settings.media:
+        raise SettingsError(
+            f"MEDIA_URL: {settings.media.split(':')[0]}:// is not supported yet; name a folder (shared by all servers)"
+        )
+    return Folder(Path(settings.media))

@@ -1,0 +1,294 @@
+"""The tables: reporters, reports, messages, history, photos, what is owed, and the officials' accounts."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime on every database (SQLite keeps naive ones). Refuses naive values."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it from the class)
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
+
+
+class Reporter(Base):
+    """One person, on one or more channels."""
+
+    __tablename__ = "reporters"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    language: Mapped[str] = mapped_column(String(8))
+    opted_out: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+    addresses: Mapped[list["Address"]] = relationship(back_populates="reporter")
+
+
+class Address(Base):
+    """Where a reporter is reached on one channel: sealed; found by a keyed hash of channel and address.
+
+    `account` is our own number, mailbox or bot that they wrote to last: answers leave from there.
+    """
+
+    __tablename__ = "addresses"
+    __table_args__ = (UniqueConstraint("channel", "lookup"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    reporter_id: Mapped[int] = mapped_column(ForeignKey("reporters.id"), index=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    lookup: Mapped[str] = mapped_column(String(64))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    account: Mapped[str] = mapped_column(String(320))
+    unreachable: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+
+    reporter: Mapped[Reporter] = relationship(back_populates="addresses")
+
+
+class Report(Base):
+    """The thing with a life. Field names are Open311's where it has one.
+
+    `quiet_until` is set while a report that lacks service or place waits for more before it is acknowledged.
+    `asked_for` names what the citizen was asked; `status_before` is where an answered question or a taken-apart
+    join returns to. `sources` says where each field came from and how sure it is.
+    """
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        Index("ix_reports_agency_status", "agency_id", "status", "requested_at"),
+        Index("ix_reports_requested_at", "requested_at"),
+        Index("ix_reports_updated_at", "updated_at"),
+        Index("ix_reports_quiet_until", "quiet_until"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    code: Mapped[str] = mapped_column(String(16), unique=True)
+    status: Mapped[str] = mapped_column(String(16))
+    status_before: Mapped[str | None] = mapped_column(String(16))
+    service_code: Mapped[str | None] = mapped_column(String(40))
+    description: Mapped[str]
+    public_description: Mapped[str]
+    lat: Mapped[float | None]
+    long: Mapped[float | None]
+    address_string: Mapped[str | None] = mapped_column(String(500))
+    area_code: Mapped[str | None] = mapped_column(String(16), index=True)
+    sources: Mapped[dict[str, Any]]
+    agency_id: Mapped[str | None] = mapped_column(String(40))
+    urgent: Mapped[bool] = mapped_column(default=False)
+    language: Mapped[str] = mapped_column(String(8))
+    channel: Mapped[str] = mapped_column(String(16))
+    reporter_id: Mapped[int] = mapped_column(ForeignKey("reporters.id"), index=True)
+    address_id: Mapped[int] = mapped_column(ForeignKey("addresses.id"))
+    asked_for: Mapped[str | None] = mapped_column(String(16))
+    quiet_until: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    requested_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    expected_at: Mapped[datetime | None]
+
+    reporter: Mapped[Reporter] = relationship()
+    address: Mapped[Address] = relationship()
+    history: Mapped[list["StatusUpdate"]] = relationship(order_by="StatusUpdate.seq", back_populates="report")
+    photos: Mapped[list["Photo"]] = relationship(order_by="Photo.id", back_populates="report")
+    messages: Mapped[list["Message"]] = relationship(order_by="Message.id", back_populates="report")
+    deliveries: Mapped[list["Delivery"]] = relationship(order_by="Delivery.id", back_populates="report")
+
+
+class Message(Base):
+    """One thing said to us, on a report's thread or (kept, without effect) on none.
+
+    `kind` says what it was taken for; `raw_key` finds the raw bytes in media; `reply_ref` is the provider's id
+    that an answer points to.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (UniqueConstraint("channel", "account", "external_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    account: Mapped[str] = mapped_column(String(320))
+    external_id: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(16))
+    report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
+    address_id: Mapped[int | None] = mapped_column(ForeignKey("addresses.id"), index=True)
+    text: Mapped[str]
+    subject: Mapped[str]
+    note: Mapped[str | None] = mapped_column(String(300))
+    reply_ref: Mapped[str | None] = mapped_column(String(1000))
+    raw_key: Mapped[str | None] = mapped_column(String(200))
+    sent_at: Mapped[datetime | None]
+    received_at: Mapped[datetime]
+
+    report: Mapped[Report | None] = relationship(back_populates="messages")
+
+
+class StatusUpdate(Base):
+    """One line of a report's history. `mac` chains it to the line before (store/chain.py)."""
+
+    __tablename__ = "status_updates"
+    __table_args__ = (UniqueConstraint("report_id", "seq"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
+    seq: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))
+    notes: Mapped[str | None]
+    agency_id: Mapped[str | None] = mapped_column(String(40))
+    by: Mapped[str] = mapped_column(String(80))
+    at: Mapped[datetime]
+    salt: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    text_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+    report: Mapped[Report] = relationship(back_populates="history")
+
+
+class Photo(Base):
+    """A photo or file of a message: owed (still to be fetched), kept, unreadable (kept, not shown) or lost."""
+
+    __tablename__ = "photos"
+    __table_args__ = (Index("ix_photos_owed", "state", "next_attempt_at"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"), index=True)
+    report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    ref: Mapped[str | None] = mapped_column(String(1000))
+    name: Mapped[str] = mapped_column(String(200))
+    content_type: Mapped[str] = mapped_column(String(100))
+    state: Mapped[str] = mapped_column(String(16))
+    note: Mapped[str | None] = mapped_column(String(300))
+    media_key: Mapped[str | None] = mapped_column(String(200))
+    copy_key: Mapped[str | None] = mapped_column(String(200))
+    width: Mapped[int] = mapped_column(default=0)
+    height: Mapped[int] = mapped_column(default=0)
+    lat: Mapped[float | None]
+    long: Mapped[float | None]
+    taken_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+    report: Mapped[Report | None] = relationship(back_populates="photos")
+
+
+class Delivery(Base):
+    """Something owed: an answer to a citizen (`address_id`) or a hand-over to an agency (`agency_id`).
+
+    `state`: waiting, sending (leased), sent, delivered, unknown (the provider may have it), failed.
+    `queue` is the rq queue that carries it. `provider_id` is what receipts and replies refer to.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_due", "state", "next_attempt_at"),
+        Index("ix_deliveries_provider", "channel", "provider_id"),
+        Index("ix_deliveries_order", "report_id", "address_id", "id"),
+        Index("ix_deliveries_address", "address_id", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
+    address_id: Mapped[int | None] = mapped_column(ForeignKey("addresses.id"))
+    agency_id: Mapped[str | None] = mapped_column(String(40))
+    channel: Mapped[str] = mapped_column(String(16))
+    queue: Mapped[str] = mapped_column(String(60))
+    text: Mapped[str]
+    subject: Mapped[str]
+    in_reply_to: Mapped[str | None] = mapped_column(String(1000))
+    buttons: Mapped[list[Any]]
+    ask_position: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(default=0)
+    first_tried_at: Mapped[datetime | None]
+    next_attempt_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(String(300))
+    provider_id: Mapped[str | None] = mapped_column(String(300))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    report: Mapped[Report | None] = relationship(back_populates="deliveries")
+    address: Mapped[Address | None] = relationship()
+
+
+class Officer(Base):
+    """An official's account. `agency_id` None: all agencies (triage, admin, auditor)."""
+
+    __tablename__ = "officers"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    agency_id: Mapped[str | None] = mapped_column(String(40))
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    must_change_password: Mapped[bool] = mapped_column(default=True)
+    api_key_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    failed_logins: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class DeskSession(Base):
+    """A log-in at the desk; `id` is the hash of the cookie's value."""
+
+    __tablename__ = "desk_sessions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    officer_id: Mapped[int] = mapped_column(ForeignKey("officers.id", ondelete="CASCADE"), index=True)
+    csrf_token: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime]
+
+    officer: Mapped[Officer] = relationship()
+
+
+class ApiUpdate(Base):
+    """An Open311 update that was carried out: the same key and update_id get the same answer again."""
+
+    __tablename__ = "api_updates"
+    __table_args__ = (UniqueConstraint("key_name", "update_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key_name: Mapped[str] = mapped_column(String(80))
+    update_id: Mapped[str] = mapped_column(String(200))
+    status_update_id: Mapped[int] = mapped_column(ForeignKey("status_updates.id"))
