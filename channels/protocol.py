@@ -35,5 +35,5 @@ class Connection(Protocol):
     async def fetch(self, attachment: Attachment) -> bytes:
         """Get a photo's bytes by its ref, from the provider's own hosts only."""
 
-    async def find(self, message: OutboundMessage) -> str | None | CannotTell:
+    async def find(self, message: OutboundMessage) -> str | CannotTell | None:
         """Say whether this message reached the provider already: its id, None, or CANNOT_TELL."""

@@ -48,9 +48,7 @@ def _kept(path: Path) -> dict[str, str]:
     try:
         return dict(json.loads(path.read_text()))
     except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"{path} cannot be read: without it sealed contacts are lost; restore it"
-        ) from error
+        raise SettingsError(f"{path} cannot be read: without it sealed contacts are lost; restore it") from error
 
 
 def _make(path: Path) -> None:

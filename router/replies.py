@@ -111,9 +111,7 @@ def _joined(parts: list[str], channel: str) -> str:
     return text if gsm7_length(text) <= SEGMENT else parts[-1]
 
 
-def owe_status_reply(
-    session: Session, report: Report, notes: str | None, house: House, now: datetime
-) -> None:
+def owe_status_reply(session: Session, report: Report, notes: str | None, house: House, now: datetime) -> None:
     """Owe the reporter a message about the status that the report has now."""
     language, channel = report.language, report.channel
     fields = fields_of(report, house, language, notes)

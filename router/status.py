@@ -118,16 +118,12 @@ def lock(session: Session, report: Report) -> None:
     session.refresh(report, with_for_update=True)
 
 
-def _check(
-    report: Report, status: str, by: Actor, notes: str | None, agency_id: str | None, pack: Pack
-) -> None:
+def _check(report: Report, status: str, by: Actor, notes: str | None, agency_id: str | None, pack: Pack) -> None:
     if status not in MOVES:
         raise NotAllowed(f"there is no status {status!r}")
     moves = allowed_moves(report, by_reporter=by.is_reporter)
     if status not in moves:
-        raise NotAllowed(
-            f"a report that is {report.status} cannot become {status}; allowed: {', '.join(moves)}"
-        )
+        raise NotAllowed(f"a report that is {report.status} cannot become {status}; allowed: {', '.join(moves)}")
     if status in NEEDS_REASON and notes is None:
         raise NotAllowed(f"{status} needs a reason in plain words")
     if agency_id is not None and agency_id not in pack.agencies:
@@ -149,10 +145,7 @@ def add_line(
     """Write one line of the history, chained to the line before."""
     session.flush()
     previous = session.scalars(
-        select(StatusUpdate)
-        .where(StatusUpdate.report_id == report.id)
-        .order_by(StatusUpdate.seq.desc())
-        .limit(1)
+        select(StatusUpdate).where(StatusUpdate.report_id == report.id).order_by(StatusUpdate.seq.desc()).limit(1)
     ).first()
     salt = new_salt()
     line = StatusUpdate(

@@ -1,0 +1,285 @@
+"""Email: an SMTP or LMTP server of our own in, the city's mail relay out."""
+
+import asyncio
+import hashlib
+import logging
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import formatdate
+from functools import partial
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP
+from starlette.routing import BaseRoute
+
+from channels.mime import read_mail
+from channels.protocol import Accept, Connection, Cursor
+from config.settings import Settings
+from normalizer.schema import (
+    Attachment,
+    CannotTell,
+    Heard,
+    OutboundMessage,
+    PermanentFailure,
+    TemporaryFailure,
+)
+
+log = logging.getLogger("lapor.email")
+
+SIZE_LIMIT = 26_214_400  # 25 MiB on the wire: what the large mail providers let through
+LINE_LIMIT = 65_536  # RFC 5321 says 1,000 octets; real senders pass it, and a refusal would lose their mail
+RECIPIENT_LIMIT = 20
+CONNECTION_LIMIT = 200
+IDLE_SECONDS = 300.0  # RFC 5321 section 4.5.3.2.7 asks for five minutes
+SEND_SECONDS = 60.0
+HEADER_LIMIT = 262_144
+
+
+def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
+    """Mail comes by SMTP only."""
+    return ()
+
+
+async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
+    """Serve SMTP (or LMTP) on SMTP_LISTEN for ever. 250 is said after accept returned, 451 when it refused."""
+    listen = settings.smtp_listen
+    make = partial(_connection, settings, accept, _tls(settings), set())
+    server = await asyncio.get_running_loop().create_server(make, listen.host, listen.port)
+    async with server:
+        await server.serve_forever()
+
+
+def parse(raw: bytes, meta: Mapping[str, str]) -> list[Heard]:
+    """Read a mail leniently: RFC 5322 and MIME where they are kept, whatever text there is where not."""
+    return [read_mail(raw, meta)]
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[Connection]:
+    """Nothing is held open: each mail is a connection of its own to SMTP_RELAY."""
+    yield Relay(settings)
+
+
+# --- in ---------------------------------------------------------------------------------------------------
+
+
+class _Smtp(SMTP):
+    line_length_limit = LINE_LIMIT
+    on_end: Callable[[], None]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.on_end()
+        super().connection_lost(error)
+
+
+class _Lmtp(_Smtp, LMTP):
+    pass
+
+
+class _Busy(asyncio.Protocol):
+    """Says 421 and hangs up: more connections than we hold at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        transport.write(b"421 4.3.2 Too many connections, try again later\r\n")
+        transport.close()
+
+
+def _connection(
+    settings: Settings, accept: Accept, tls: ssl.SSLContext | None, held: set[int]
+) -> asyncio.Protocol:
+    if len(held) >= CONNECTION_LIMIT:
+        return _Busy()
+    make = _Lmtp if settings.smtp_mode == "lmtp" else _Smtp
+    protocol = make(
+        Door(settings, accept),
+        data_size_limit=SIZE_LIMIT,
+        enable_SMTPUTF8=True,
+        hostname=_domain(settings),
+        ident="ESMTP",
+        tls_context=tls,
+        timeout=IDLE_SECONDS,
+    )
+    held.add(id(protocol))
+    protocol.on_end = partial(held.discard, id(protocol))
+    return protocol
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.smtp_tls_cert is None or settings.smtp_tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.smtp_tls_cert, settings.smtp_tls_key)
+    return context
+
+
+def _domain(settings: Settings) -> str:
+    return settings.email_address.rpartition("@")[2]
+
+
+class Door:
+    """What aiosmtpd asks while a mail comes in (its names for the hooks)."""
+
+    def __init__(self, settings: Settings, accept: Accept) -> None:
+        self._settings = settings
+        self._accept = accept
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if not is_ours(address, self._settings.email_address):
+            return "550 5.1.1 No such mailbox here"
+        if len(envelope.rcpt_tos) >= RECIPIENT_LIMIT:
+            return "452 4.5.3 Too many recipients"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        answer = await self._keep(envelope)
+        many = len(envelope.rcpt_tos) if self._settings.smtp_mode == "lmtp" else 1
+        return "\r\n".join([answer] * many)  # RFC 2033: LMTP answers for each recipient
+
+    async def _keep(self, envelope: Any) -> str:
+        sender, recipients = envelope.mail_from or "", sorted(set(map(str.lower, envelope.rcpt_tos)))
+        try:
+            await self._accept(
+                external_id=mail_id(envelope.content, recipients),
+                lane=sender.lower() or "<>",
+                raw=envelope.content,
+                meta={
+                    "account": self._settings.email_address,
+                    "mail_from": sender,
+                    "recipients": " ".join(recipients),
+                },
+            )
+        except TemporaryFailure:
+            return "451 4.3.0 Cannot be kept right now, please try again"
+        return "250 2.0.0 Kept"
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Never a 5xx for our own mistake, and never a detail of it (aiosmtpd would say both)."""
+        log.error("smtp connection failed: %s", type(error).__name__)
+        return "451 4.3.0 Something went wrong here, please try again"
+
+
+def is_ours(address: str, ours: str) -> bool:
+    """True for EMAIL_ADDRESS, its plus-threads and `bounces+…` at its domain; case does not count."""
+    local, _, domain = address.lower().rpartition("@")
+    our_local, _, our_domain = ours.lower().rpartition("@")
+    return domain == our_domain and local.partition("+")[0] in {our_local, "bounces"}
+
+
+def mail_id(raw: bytes, recipients: Sequence[str]) -> str:
+    """What makes a mail unique for ever: mailbox, From, Message-ID and the bytes behind the headers.
+
+    A mail without a Message-ID counts its Date instead. Found by a bounded scan, not by parsing: the headers
+    that a relay adds on a second way in change nothing.
+    """
+    head, body = _split(raw)
+    named = _header(head, b"message-id") or _header(head, b"date")
+    digest = hashlib.sha256()
+    for part in (" ".join(recipients).encode(), _header(head, b"from"), named, body):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _split(raw: bytes) -> tuple[bytes, bytes]:
+    end = re.compile(rb"\r?\n\r?\n").search(raw, 0, HEADER_LIMIT)
+    return (raw[: end.start()], raw[end.end() :]) if end else (raw[:HEADER_LIMIT], raw)
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    found = re.search(rb"(?im)^" + name + rb"[ \t]*:((?:[^\n]|\n[ \t])*)", head)
+    return b" ".join(found.group(1).split()) if found else b""
+
+
+# --- out --------------------------------------------------------------------------------------------------
+
+
+class Relay:
+    """SMTP_RELAY, one connection a mail."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def send(self, message: OutboundMessage) -> str:
+        """Hand a mail to the relay; the same delivery has the same Message-ID however often it is tried."""
+        if self._settings.smtp_relay is None:
+            raise PermanentFailure("SMTP_RELAY is not set")
+        mail = compose(message, self._settings)
+        relay = urlsplit(self._settings.smtp_relay)
+        try:
+            await aiosmtplib.send(
+                mail,
+                sender=return_path(message, self._settings),
+                recipients=[message.to],
+                hostname=relay.hostname,
+                port=relay.port or (465 if relay.scheme == "smtps" else 25),
+                username=unquote(relay.username) if relay.username else None,
+                password=unquote(relay.password) if relay.password else None,
+                use_tls=relay.scheme == "smtps",
+                timeout=SEND_SECONDS,
+            )
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise _failure(error) from None
+        return str(mail["Message-ID"])
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """Mail brings its photos along; there is nothing to fetch."""
+        raise PermanentFailure("a mail's attachment has no reference")
+
+    async def find(self, message: OutboundMessage) -> str | CannotTell | None:
+        """A relay does not tell what it took."""
+        return CannotTell.CANNOT_TELL
+
+
+def _failure(error: Exception) -> TemporaryFailure | PermanentFailure:
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        error = error.recipients[0]
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        return TemporaryFailure("the relay refuses SMTP_RELAY's user and password")
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        permanent = 500 <= error.code < 600
+        return (PermanentFailure if permanent else TemporaryFailure)(f"the relay answered {error.code}")
+    if isinstance(error, ValueError):
+        return PermanentFailure("the address cannot be written in a mail")
+    return TemporaryFailure(f"the relay cannot be reached: {type(error).__name__}")
+
+
+def compose(message: OutboundMessage, settings: Settings) -> EmailMessage:
+    """The mail as it goes out: marked as automatic (RFC 3834), threaded, with the report's own Reply-To."""
+    local, _, domain = settings.email_address.rpartition("@")
+    mail = EmailMessage(policy=SMTP_POLICY)
+    mail["From"] = Address("Lapor", username=local, domain=domain)
+    mail["To"] = message.to
+    if message.thread:
+        mail["Reply-To"] = f"{local}+{message.thread}@{domain}"
+    mail["Subject"] = " ".join(message.subject.split())
+    mail["Date"] = formatdate(localtime=False)
+    mail["Message-ID"] = message_id(message, domain)
+    if message.in_reply_to:
+        mail["In-Reply-To"] = message.in_reply_to
+        mail["References"] = " ".join(dict.fromkeys([*message.references, message.in_reply_to]))
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail.set_content(message.text, cte="quoted-printable")
+    return mail
+
+
+def message_id(message: OutboundMessage, domain: str) -> str:
+    digest = hashlib.sha256(f"{message.delivery_id}\0{message.to}\0{message.text}".encode()).hexdigest()
+    return f"<lapor.{message.delivery_id}.{digest[:16]}@{domain}>"
+
+
+def return_path(message: OutboundMessage, settings: Settings) -> str:
+    """`bounces+…@`: where failures come back to, and are never answered."""
+    return f"bounces+{message.thread or message.delivery_id}@{_domain(settings)}"
