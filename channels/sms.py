@@ -1,0 +1,246 @@
+"""SMS and WhatsApp through Twilio: signed webhooks in, REST out, receipts of what arrived."""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+from starlette.datastructures import ImmutableMultiDict
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from twilio.base.exceptions import TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.request_validator import RequestValidator
+from twilio.rest import Client
+
+from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
+from channels.protocol import Accept, Connection, Cursor
+from channels.sms_form import message_key, parse, read_form, status_key
+from config.settings import Settings
+from normalizer.schema import (
+    Attachment,
+    CannotTell,
+    OutboundMessage,
+    PermanentFailure,
+    TemporaryFailure,
+)
+
+__all__ = ["connect", "parse", "receive", "routes"]
+
+log = logging.getLogger("lapor.sms")
+
+API = "https://api.twilio.com"
+HOOK = "/hooks/twilio"
+STATUS_HOOK = "/hooks/twilio/status"
+MEDIA_HOSTS = ("api.twilio.com", "mcs.us1.twilio.com", ".twiliocdn.com", "s3-external-1.amazonaws.com")
+MAX_MEDIA = 25_000_000
+MAX_TEXT = 1600  # https://www.twilio.com/docs/api/errors/21617
+HTTP_SECONDS = 10.0
+CALL_SECONDS = 20.0
+THREADS = 8
+CLOCKS_DIFFER = timedelta(seconds=10)
+EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+# try again: rate limits, and a WhatsApp sender's own rate
+TEMPORARY_CODES = {20429, 14107, 30001, 63018}
+# the account is not right: the operator mends it while citizens' answers wait
+ACCOUNT_CODES = {20003, 20005, 20008}
+
+T = TypeVar("T")
+
+
+def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
+    """Give the webhooks for messages and receipts: 403 for a wrong signature, 503 when it cannot be kept."""
+    if not settings.has_twilio:
+        return []
+
+    async def message(request: Request) -> Response:
+        return await _hook(request, settings, accept, HOOK, "message")
+
+    async def status(request: Request) -> Response:
+        return await _hook(request, settings, accept, STATUS_HOOK, "status")
+
+    return [Route(HOOK, message, methods=["POST"]), Route(STATUS_HOOK, status, methods=["POST"])]
+
+
+async def _hook(request: Request, settings: Settings, accept: Accept, path: str, kind: str) -> Response:
+    raw = await read_body(request)
+    query = request.scope["query_string"].decode("latin-1")
+    url = settings.base_url + path + (f"?{query}" if query else "")
+    signature = request.headers.get("x-twilio-signature", "")
+    if not is_signed(settings.twilio_auth_token or "", url, raw, signature):
+        return Response(status_code=403)
+    form = read_form(raw)
+    key = status_key(form, raw) if kind == "status" else message_key(form, raw)
+    lane = form.get("To" if kind == "status" else "From", "unknown")
+    try:
+        await accept(external_id=key, lane=lane, raw=raw, meta={"channel_kind": kind})
+    except TemporaryFailure:
+        return Response(status_code=503)
+    return Response(EMPTY_TWIML, media_type="text/xml")
+
+
+def is_signed(token: str, url: str, body: bytes, signature: str) -> bool:
+    """Whether Twilio signed this POST: https://www.twilio.com/docs/usage/security#validating-requests.
+
+    `url` is what Twilio was told to call, query as it came. Twilio signs it with or without the usual port, and
+    some of its parts escape apostrophes; a bodySHA256 in the query vouches for a body that is no form.
+    """
+    validator = RequestValidator(token)
+    try:
+        promised = dict(parse_qsl(urlsplit(url).query)).get("bodySHA256")
+        form = ImmutableMultiDict([] if promised else _fields(body))
+    except ValueError:
+        return False
+    if promised and not hmac.compare_digest(sha256(body).hexdigest(), promised.lower()):
+        return False
+    given = signature.encode()
+    computed = [validator.compute_signature(spelling, form).encode() for spelling in _spellings(url)]
+    return any(hmac.compare_digest(one, given) for one in computed)
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
+
+
+def _spellings(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    host = parts.netloc.removesuffix(f":{parts.port}") if parts.port else parts.netloc
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    for netloc in (host, f"{host}:{port}"):
+        yield parts._replace(netloc=netloc).geturl()
+        yield parts._replace(netloc=netloc).geturl().replace("'", "%27")
+
+
+async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
+    """Return at once: all of Twilio's comes by webhook."""
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[Connection]:
+    """Open one Twilio client for SMS and WhatsApp, its own few threads, and a client for media."""
+    if not settings.has_twilio:
+        yield Off("TWILIO_ACCOUNT_SID")
+        return
+    api = (settings.twilio_api_url or API).rstrip("/")
+    hosts = PhotoHosts(
+        hosts=MEDIA_HOSTS,
+        only=settings.twilio_api_url,
+        max_bytes=MAX_MEDIA,
+        auth=(settings.twilio_account_sid or "", settings.twilio_auth_token or ""),
+        auth_origin=api,
+        missing_is_temporary=True,
+    )
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="twilio")
+    try:
+        async with httpx.AsyncClient(timeout=HTTP_SECONDS) as http:
+            yield _Connection(settings=settings, client=_client(settings, api), pool=pool, http=http, hosts=hosts)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _client(settings: Settings, api: str) -> Client:
+    # these write numbers and texts into the log
+    for name in ("twilio", "urllib3", "httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    client = Client(
+        settings.twilio_account_sid,
+        settings.twilio_auth_token,
+        http_client=TwilioHttpClient(timeout=HTTP_SECONDS),
+    )
+    client.api.base_url = api
+    return client
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Connection:
+    settings: Settings
+    client: Client
+    pool: ThreadPoolExecutor
+    http: httpx.AsyncClient
+    hosts: PhotoHosts
+
+    async def send(self, message: OutboundMessage) -> str:
+        """Hand the text (1600 characters at most) to Twilio and return its SID."""
+        asked = {**self._numbers(message), "body": _fit(message.text)}
+        if self._can_be_called():
+            asked["status_callback"] = self.settings.base_url + STATUS_HOOK
+        with _failures():
+            sent = await self._run(lambda: self.client.messages.create(**asked))
+            return str(sent.sid)
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """Get a medium by its MediaUrl; the account's credentials go to Twilio's API only."""
+        return await fetch_photo(self.http, attachment.ref or "", self.hosts)
+
+    async def find(self, message: OutboundMessage) -> str | CannotTell | None:
+        """Look for this text among the last 50 sent to that number since the first try."""
+        numbers = self._numbers(message)
+        with _failures():
+            found = await self._run(lambda: self.client.messages.list(**numbers, limit=50))
+            return next((str(one.sid) for one in found if _is_same(one, message)), None)
+
+    def _numbers(self, message: OutboundMessage) -> dict[str, str]:
+        if message.channel == "whatsapp":
+            if not self.settings.twilio_whatsapp_number:
+                raise PermanentFailure("TWILIO_WHATSAPP_NUMBER is missing: WhatsApp is off")
+            ours = self.settings.twilio_whatsapp_number.removeprefix("whatsapp:")
+            return {"to": f"whatsapp:{message.to}", "from_": f"whatsapp:{ours}"}
+        if not self.settings.twilio_number:
+            raise PermanentFailure("TWILIO_NUMBER is missing: SMS is off")
+        return {"to": message.to, "from_": self.settings.twilio_number}
+
+    def _can_be_called(self) -> bool:
+        """Twilio refuses a message whose status callback it could never reach."""
+        return bool(self.settings.twilio_api_url) or not self.settings.is_loopback
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        async with asyncio.timeout(CALL_SECONDS):
+            return await asyncio.get_running_loop().run_in_executor(self.pool, call)
+
+
+def _fit(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1].rstrip() + "…"
+
+
+def _is_same(sent: Any, message: OutboundMessage) -> bool:
+    since = (message.first_tried_at or datetime.now(UTC)) - CLOCKS_DIFFER
+    made = sent.date_created or sent.date_sent
+    is_recent = made is None or made >= since
+    is_ours = str(sent.direction).startswith("outbound")
+    return is_ours and is_recent and str(sent.body).strip() == _fit(message.text).strip()
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn whatever goes wrong into TemporaryFailure or PermanentFailure; codes only, no number, no text.
+
+    The codes: https://www.twilio.com/docs/api/errors.
+    """
+    try:
+        yield
+    except (TemporaryFailure, PermanentFailure):
+        raise
+    except TwilioRestException as error:
+        _raise_for(int(error.status), error.code)
+    except Exception as error:
+        # a timeout is no "no": the message may have gone out, `find` tells
+        raise TemporaryFailure(f"Twilio: {type(error).__name__}") from None
+
+
+def _raise_for(status: int, code: int | None) -> None:
+    said = f"Twilio said {code or status}"
+    if code in ACCOUNT_CODES or status == 401:
+        raise TemporaryFailure(f"{said}: is TWILIO_AUTH_TOKEN right?", retry_after=300) from None
+    if status == 429 or status >= 500 or status == 408 or code in TEMPORARY_CODES:
+        raise TemporaryFailure(said) from None
+    raise PermanentFailure(said) from None
