@@ -2,8 +2,8 @@
 
 import csv
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -65,8 +65,22 @@ class Landmark:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Street:
+    """A street's name with the kelurahan it runs through; a point only where the street is short."""
+
+    name: str
+    lat: float | None
+    long: float | None
+    area_codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Pack:
-    """One city. `texts[language][key]` are `str.format` templates; `settings` are the city.toml's own figures."""
+    """One city. `texts[language][key]` are `str.format` templates; `settings` are the city.toml's own figures.
+
+    `neighbourhoods` are names without a border (Sunter, Kemang) with the area they lie in. Two packs are equal
+    only when they are one object, so that a pack can key a cache.
+    """
 
     path: Path
     name: str
@@ -77,6 +91,8 @@ class Pack:
     services: Mapping[str, Service]
     areas: Mapping[str, Area]
     landmarks: tuple[Landmark, ...]
+    streets: tuple[Street, ...] = ()
+    neighbourhoods: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]]
 
 
@@ -94,7 +110,9 @@ def load_pack(path: Path) -> Pack:
             agencies={key: _agency(key, row) for key, row in _toml(path / "agencies.toml").items()},
             services={key: _service(key, row) for key, row in _toml(path / "services.toml").items()},
             areas={row["code"]: _area(row) for row in _rows(path / "odbl" / "areas.csv")},
-            landmarks=tuple(_landmark(row) for row in _rows(path / "odbl" / "landmarks.csv")),
+            landmarks=tuple(_landmarks(path)),
+            streets=tuple(_street(row) for row in _rows(path / "odbl" / "streets.csv")),
+            neighbourhoods=_toml(path / "neighbourhoods.toml"),
             texts={language: _toml(path / "texts" / f"{language}.toml") for language in city["languages"]},
         )
     except (OSError, KeyError, ValueError) as error:
@@ -108,6 +126,9 @@ def _check(pack: Pack) -> None:
         for agency_id in (service.agency_id, *service.other_agency_ids):
             if agency_id is not None and agency_id not in pack.agencies:
                 raise PackError(f"services.toml: {service.code} names an unknown agency: {agency_id}")
+    for name, code in pack.neighbourhoods.items():
+        if code not in pack.areas:
+            raise PackError(f"neighbourhoods.toml: {name} names an unknown area: {code}")
     first, *others = pack.languages
     for language in others:
         if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
@@ -165,11 +186,22 @@ def _area(row: Mapping[str, str]) -> Area:
     )
 
 
-def _landmark(row: Mapping[str, str]) -> Landmark:
-    return Landmark(
+def _landmarks(path: Path) -> Iterator[Landmark]:
+    for name in ("landmarks.csv", "stops.csv"):
+        for row in _rows(path / "odbl" / name):
+            yield Landmark(
+                name=row["name"],
+                kind=row["kind"],
+                lat=float(row["lat"]),
+                long=float(row["long"]),
+                area_code=row["area_code"],
+            )
+
+
+def _street(row: Mapping[str, str]) -> Street:
+    return Street(
         name=row["name"],
-        kind=row["kind"],
-        lat=float(row["lat"]),
-        long=float(row["long"]),
-        area_code=row["area_code"],
+        lat=float(row["lat"]) if row["lat"] else None,
+        long=float(row["long"]) if row["long"] else None,
+        area_codes=tuple(row["area_codes"].split(";")),
     )
