@@ -5,24 +5,21 @@ import base64
 import hmac
 import json
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, TypeVar
 
 import httpx
-import requests
-import tweepy
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
 from channels.protocol import Accept, Connection, Cursor
+from channels.x_api import HTTP_SECONDS, Asker, open_client
 from channels.x_posts import Json, as_id, as_list, as_object, author_of, fit, is_ours_or_repost, parse
 from config.settings import Settings
 from normalizer.schema import (
@@ -38,11 +35,8 @@ __all__ = ["connect", "parse", "receive", "routes"]
 log = logging.getLogger("lapor.x")
 
 HOOK = "/hooks/x"
-API_HOSTS = ("https://api.twitter.com", "https://api.x.com")
 MEDIA_HOSTS = ("pbs.twimg.com", "video.twimg.com")
 MAX_MEDIA = 25_000_000
-HTTP_SECONDS = 10.0
-CALL_SECONDS = 20.0
 PAGES = 8  # X hands out the last 800 mentions, 100 a page
 FIRST_LOOK = timedelta(days=1)  # how far back a house that never polled before looks
 CLOCKS_DIFFER = timedelta(seconds=10)
@@ -55,8 +49,6 @@ MENTION_FIELDS = {
     "media_fields": ["media_key", "type", "url", "preview_image_url", "alt_text"],
     "place_fields": ["full_name"],
 }  # fmt: skip
-
-T = TypeVar("T")
 
 
 def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
@@ -112,7 +104,7 @@ async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
     user_id = ""
     failures = 0
     with ThreadPoolExecutor(2, thread_name_prefix="x-poll") as pool:
-        asker = _Asker(client=_client(settings), pool=pool)
+        asker = Asker(client=open_client(settings), pool=pool)
         while True:
             try:
                 user_id = user_id or await _own_id(asker)
@@ -127,14 +119,14 @@ async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
             await asyncio.sleep(wait)
 
 
-async def _own_id(asker: "_Asker") -> str:
+async def _own_id(asker: Asker) -> str:
     answer = await asker.ask(lambda client: client.get_me(user_auth=True))
     if not (found := as_id(as_object(as_object(answer).get("data")))):
         raise TemporaryFailure("X did not say who we are")
     return found
 
 
-async def _round(asker: "_Asker", settings: Settings, user_id: str, accept: Accept, cursor: Cursor) -> None:
+async def _round(asker: Asker, settings: Settings, user_id: str, accept: Accept, cursor: Cursor) -> None:
     """Read every page since the newest kept post, then keep them oldest first, one by one."""
     owner, _, newest = (await cursor.get() or "").partition(":")
     since = newest if owner == user_id and newest.isdecimal() else None
@@ -150,7 +142,7 @@ async def _round(asker: "_Asker", settings: Settings, user_id: str, accept: Acce
             await cursor.put(f"{user_id}:{kept}")
 
 
-async def _pages(asker: "_Asker", settings: Settings, user_id: str, since: str | None) -> list[Json]:
+async def _pages(asker: Asker, settings: Settings, user_id: str, since: str | None) -> list[Json]:
     pages: list[Json] = []
     asked: dict[str, object] = {"since_id": since} if since else {"start_time": datetime.now(UTC) - FIRST_LOOK}
     token: object = None
@@ -195,14 +187,14 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
     pool = ThreadPoolExecutor(4, thread_name_prefix="x")
     try:
         async with httpx.AsyncClient(timeout=HTTP_SECONDS) as http:
-            yield _Connection(asker=_Asker(client=_client(settings), pool=pool), http=http, hosts=hosts)
+            yield _Connection(asker=Asker(client=open_client(settings), pool=pool), http=http, hosts=hosts)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Connection:
-    asker: "_Asker"
+    asker: Asker
     http: httpx.AsyncClient
     hosts: PhotoHosts
 
@@ -251,80 +243,3 @@ def _same_reply(posts: list[Json], message: OutboundMessage) -> str | CannotTell
 
 def _plain(text: str) -> str:
     return " ".join(text.split())
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Asker:
-    """tweepy's client, which knows neither timeouts nor the loop, made safe to ask."""
-
-    client: tweepy.Client
-    pool: ThreadPoolExecutor
-
-    async def ask(self, call: Callable[[tweepy.Client], T]) -> T:
-        """Raises TemporaryFailure or PermanentFailure, with codes and no words of people."""
-        with _failures():
-            async with asyncio.timeout(CALL_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self.pool, call, self.client)
-
-
-def _client(settings: Settings) -> tweepy.Client:
-    # these write tokens and texts into the log
-    for name in ("tweepy", "urllib3", "requests_oauthlib", "oauthlib", "httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    client = tweepy.Client(
-        bearer_token=settings.x_bearer_token,
-        consumer_key=settings.x_api_key,
-        consumer_secret=settings.x_api_secret,
-        access_token=settings.x_access_token,
-        access_token_secret=settings.x_access_secret,
-        return_type=dict,
-        wait_on_rate_limit=False,
-    )
-    client.session = _Session(settings.x_api_url)
-    return client
-
-
-class _Session(requests.Session):
-    """tweepy writes X's host into each call and waits for ever: this one puts X_API_URL and a timeout in."""
-
-    def __init__(self, api: str | None) -> None:
-        super().__init__()
-        self.api = api
-
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs.setdefault("timeout", HTTP_SECONDS)
-        kwargs.setdefault("allow_redirects", False)
-        for host in API_HOSTS:
-            if self.api and str(url).startswith(host):
-                url = self.api.rstrip("/") + str(url).removeprefix(host)
-        return super().request(method, url, *args, **kwargs)
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    try:
-        yield
-    except (TemporaryFailure, PermanentFailure):
-        raise
-    except tweepy.HTTPException as error:
-        _raise_for(error.response)
-    except Exception as error:
-        raise TemporaryFailure(f"X: {type(error).__name__}") from None
-
-
-def _raise_for(response: Any) -> None:
-    """https://docs.x.com/x-api/fundamentals/response-codes-and-errors"""
-    status = int(response.status_code)
-    if status == 429:
-        raise TemporaryFailure("X said 429", retry_after=_until_reset(response.headers)) from None
-    if status in {401, 402}:
-        raise TemporaryFailure(f"X said {status}: are the X_ keys and the plan right?", retry_after=300) from None
-    if status >= 500 or status in {408, 409}:
-        raise TemporaryFailure(f"X said {status}") from None
-    raise PermanentFailure(f"X said {status}") from None
-
-
-def _until_reset(headers: Mapping[str, str]) -> float | None:
-    """X names no Retry-After, only the moment (Unix seconds) when it counts anew."""
-    reset = headers.get("x-rate-limit-reset", "")
-    return max(1.0, float(reset) - time.time() + 1) if reset.isdecimal() and len(reset) < 12 else None
