@@ -1,0 +1,72 @@
+"""All addresses of the desk, the public pages and the Open311 API, to be mounted in the one web application."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from desk import doors, open311, open311_updates, public, queue, report
+from desk.wire import SecurityHeaders
+from router.house import House
+
+STATIC = Path(__file__).resolve().parent / "static"
+GUARDED = [Middleware(SecurityHeaders)]
+
+
+def routes(house: House) -> list[BaseRoute]:
+    """The routes of this installation; each answer carries the security headers."""
+    return [*_public(house), *_desk(house), *_open311(house)]
+
+
+def _get(path: str, endpoint: Callable[[Request], Any]) -> Route:
+    return Route(path, endpoint, methods=["GET"], middleware=GUARDED)
+
+
+def _post(path: str, endpoint: Callable[[Request], Any]) -> Route:
+    return Route(path, endpoint, methods=["POST"], middleware=GUARDED)
+
+
+def _public(house: House) -> list[BaseRoute]:
+    return [
+        _get("/", partial(public.home, house)),
+        _get("/r", partial(public.find, house)),
+        _get("/r/{code}", partial(public.report_page, house)),
+    ]
+
+
+def _desk(house: House) -> list[BaseRoute]:
+    return [
+        Mount("/desk/static", StaticFiles(directory=STATIC), middleware=GUARDED),
+        _get("/desk", partial(queue.front, house)),
+        _get("/desk/queue", doors.inside(house, queue.queue_part)),
+        _post("/desk/login", doors.log_in(house)),
+        _post("/desk/logout", doors.posted(house, doors.log_out, with_any_password=True)),
+        _get("/desk/password", partial(doors.password_page, house)),
+        _post("/desk/password", doors.posted(house, doors.change_password, with_any_password=True)),
+        _get("/desk/photos/{id:int}", doors.inside(house, report.photo)),
+        _get("/desk/r/{code}", doors.inside(house, report.report_page)),
+        _post("/desk/r/{code}", doors.posted(house, report.move)),
+        _get("/desk/r/{code}/thread", doors.inside(house, report.thread_part)),
+    ]
+
+
+def _open311(house: House) -> list[BaseRoute]:
+    at = "/open311/v2"
+    reads: dict[str, Callable[[House, Request], Response]] = {
+        "/discovery.{format}": open311.discovery,
+        "/services.{format}": open311.services,
+        "/services/{service_code}.{format}": open311.service,
+        "/requests.{format}": open311.requests,
+        "/requests/{code}.{format}": open311.request,
+        "/servicerequestupdates.{format}": open311_updates.updates,
+    }
+    return [
+        *(_get(at + path, open311.reader(house, work)) for path, work in reads.items()),
+        _post(at + "/servicerequestupdates.{format}", open311_updates.writer(house)),
+    ]

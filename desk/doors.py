@@ -1,0 +1,172 @@
+"""Who comes in at the desk: log-in, the cookie, the token in every form, log out, a new password."""
+
+import hmac
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from desk.pages import is_secure, render
+from desk.wire import BadBody, read_fields
+from router.house import House
+from store import accounts
+from store.models import DeskSession
+
+log = logging.getLogger("lapor.desk")
+
+COOKIE = "lapor_desk"
+FORM_COOKIE = "lapor_form"  # before there is a log-in, this one and the form's token must fit each other
+_AFTER_LOG_IN = re.compile(r"/desk(/r/[A-Z0-9]{1,16})?")
+
+Fields = Mapping[str, str]
+Shown = Callable[[House, Request, DeskSession], Response]
+Posted = Callable[[House, Request, DeskSession, Fields], Response]
+
+
+def current(house: House, request: Request) -> DeskSession | None:
+    """The log-in behind this request's cookie."""
+    token = request.cookies.get(COOKIE, "")
+    if not token:
+        return None
+    with house.store.read() as session:
+        return accounts.find_session(session, token, now=house.now())
+
+
+def inside(house: House, work: Shown) -> Callable[[Request], Response]:
+    """A page that only somebody who logged in (and has a password of their own) may see."""
+
+    def page(request: Request) -> Response:
+        login = current(house, request)
+        if login is None:
+            return _go(request, f"/desk?next={quote(request.url.path)}")
+        if login.officer.must_change_password:
+            return _go(request, "/desk/password")
+        return work(house, request, login)
+
+    return page
+
+
+def _go(request: Request, address: str) -> Response:
+    """Lead the whole page to `address`, also out of a part that htmx asks for (its HX-Redirect header)."""
+    if request.headers.get("HX-Request"):
+        return Response(headers={"HX-Redirect": address, "Cache-Control": "no-store"})
+    return RedirectResponse(address, status_code=303)
+
+
+def posted(
+    house: House, work: Posted, *, with_any_password: bool = False
+) -> Callable[[Request], Awaitable[Response]]:
+    """A form that only somebody who logged in may send; its `csrf` must be the log-in's own."""
+
+    def checked(request: Request, fields: Fields) -> Response:
+        login = current(house, request)
+        if login is None:
+            return RedirectResponse("/desk", status_code=303)
+        if not accounts.same(fields.get("csrf", ""), login.csrf_token):
+            return render(house, request, "bad_form.html", status=403)
+        if login.officer.must_change_password and not with_any_password:
+            return RedirectResponse("/desk/password", status_code=303)
+        return work(house, request, login, fields)
+
+    return _form(house, checked)
+
+
+def _form(house: House, work: Callable[[Request, Fields], Response]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            fields = await read_fields(request)
+        except BadBody as error:
+            return await run_in_threadpool(render, house, request, "bad_form.html", status=error.status)
+        return await run_in_threadpool(work, request, fields)
+
+    return endpoint
+
+
+def log_in_page(house: House, request: Request, **words: Any) -> Response:
+    """The log-in form, with a token that only this browser's cookie fits."""
+    nonce = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(16)
+    words = {"wrong": None, "name": "", "next": _next(request.query_params), "said": None, **words}
+    status = 403 if words["wrong"] else 200
+    response = render(house, request, "log_in.html", status=status, csrf=_form_token(house, nonce), **words)
+    response.set_cookie(
+        FORM_COOKIE, nonce, max_age=3600, path="/desk", httponly=True, samesite="lax", secure=is_secure(house)
+    )
+    return response
+
+
+def _form_token(house: House, nonce: str) -> str:
+    return hmac.digest(house.keys.derive("desk form"), nonce.encode(), "sha256").hex()
+
+
+def _next(said: Mapping[str, str]) -> str:
+    """Where to go after the log-in: only our own desk's pages."""
+    wanted = said.get("next", "")
+    return wanted if _AFTER_LOG_IN.fullmatch(wanted) else "/desk"
+
+
+def log_in(house: House) -> Callable[[Request], Awaitable[Response]]:
+    return _form(house, lambda request, fields: _log_in(house, request, fields))
+
+
+def _log_in(house: House, request: Request, fields: Fields) -> Response:
+    name, now = fields.get("name", ""), house.now()
+    nonce = request.cookies.get(FORM_COOKIE, "")
+    if not nonce or not accounts.same(fields.get("csrf", ""), _form_token(house, nonce)):
+        return log_in_page(house, request, wrong="form_too_old", name=name[:64], next=_next(fields))
+    officer = accounts.check_password(house.store, name, fields.get("password", ""), now=now)
+    if officer is None:
+        log.info("log-in refused")
+        return log_in_page(house, request, wrong="wrong_log_in", name=name[:64], next=_next(fields))
+    with house.store.write() as session:
+        token = accounts.open_session(session, officer, now=now)
+    log.info("officer %s logged in", officer.id)
+    response = RedirectResponse(_next(fields), status_code=303)
+    response.delete_cookie(FORM_COOKIE, path="/desk")
+    lasts = int(accounts.SESSION_LASTS.total_seconds())
+    response.set_cookie(
+        COOKIE, token, max_age=lasts, path="/desk", httponly=True, samesite="lax", secure=is_secure(house)
+    )
+    return response
+
+
+def log_out(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    with house.store.write() as session:
+        accounts.close_session(session, request.cookies[COOKIE])
+    return _to_log_in()
+
+
+def _to_log_in(said: str = "") -> Response:
+    response = RedirectResponse(f"/desk?said={said}" if said else "/desk", status_code=303)
+    response.delete_cookie(COOKIE, path="/desk")
+    return response
+
+
+def password_page(house: House, request: Request) -> Response:
+    login = current(house, request)
+    if login is None:
+        return RedirectResponse("/desk", status_code=303)
+    return _password_form(house, request, login)
+
+
+def _password_form(house: House, request: Request, login: DeskSession, wrong: str | None = None) -> Response:
+    status = 400 if wrong else 200
+    return render(house, request, "password.html", status=status, wrong=wrong, csrf=login.csrf_token, nav=login)
+
+
+def change_password(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    old, new = fields.get("old", ""), fields.get("new", "")
+    if new != fields.get("again", ""):
+        return _password_form(house, request, login, "passwords_differ")
+    try:
+        changed = accounts.change_password(house.store, login.officer_id, old, new, now=house.now())
+    except accounts.AccountError:
+        return _password_form(house, request, login, "password_too_short")
+    if not changed:
+        return _password_form(house, request, login, "old_password_wrong")
+    return _to_log_in("password_changed")

@@ -1,0 +1,227 @@
+"""Open311 GeoReport v2 for reading: discovery, services, requests (wiki.open311.org/GeoReport_v2)."""
+
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from config.pack import Service
+from desk.open311_words import Item, Refused, answer, answer_one, date, error, read_date, statuses_of
+from desk.public import area_name, public_notes
+from desk.rights import Official, may_see, official_of, official_of_key
+from desk.wire import seen, typed_code
+from router.house import House
+from router.replies import place_name
+from router.status import is_open
+from store import accounts, queries
+from store.models import Report
+
+PAGE_SIZE = 50
+LARGEST_PAGE = 1000
+LAST_PAGE = 1_000_000
+KEY_IN_URL = "an api_key does not belong into an address: send it as `Authorization: Bearer …` or in the body"
+
+KEY_SERVICE = (
+    "Keys are given by the operator: run_bots.py user add NAME --role officer --agency ID --key. "
+    "This endpoint reads requests and takes servicerequestupdates; it does not create requests."
+)
+
+Work = Callable[[House, Request], Response]
+
+
+def reader(house: House, work: Work) -> Callable[[Request], Response]:
+    """A GET endpoint: what is refused is answered in the format that was asked for."""
+
+    def endpoint(request: Request) -> Response:
+        format_ = request.path_params["format"]
+        if format_ not in {"json", "xml"}:
+            return error("json", 404, "the formats are json and xml")
+        try:
+            return work(house, request)
+        except Refused as refused:
+            return error(format_, refused.status, str(refused))
+
+    return endpoint
+
+
+def caller(house: House, request: Request, key_in_body: str | None = None) -> Official | None:
+    """Who brings a key; None without one. Raises Refused: 400 for a key in the address, 403 for a wrong one."""
+    if "api_key" in request.query_params:
+        raise Refused(400, KEY_IN_URL)
+    kind, _, bearer = request.headers.get("authorization", "").partition(" ")
+    key = key_in_body or (bearer.strip() if kind.lower() == "bearer" else "")
+    if not key:
+        return None
+    for known in house.settings.api_keys:
+        if accounts.same(known.key, key):
+            return official_of_key(known)
+    with house.store.read() as session:
+        officer = accounts.officer_of_key(session, key)
+    if officer is None:
+        raise Refused(403, "this api_key is not known")
+    return official_of(officer)
+
+
+def discovery(house: House, request: Request) -> Response:
+    formats = ["text/xml", "application/json"]
+    endpoint = {
+        "specification": "http://wiki.open311.org/GeoReport_v2",
+        "url": f"{house.settings.base_url}/open311/v2",
+        "changeset": "2026-11-22T00:00:00+07:00",
+        "type": "production",
+        "formats": formats,
+    }
+    item = {
+        "changeset": endpoint["changeset"],
+        "contact": f"{house.pack.name}: {house.settings.email_address}",
+        "key_service": KEY_SERVICE,
+        "endpoints": [endpoint],
+    }
+    return answer_one(request.path_params["format"], "discovery", item)
+
+
+def services(house: House, request: Request) -> Response:
+    english = _is_english(request)
+    items = [_service_item(service, english) for service in house.pack.services.values()]
+    return answer(request.path_params["format"], "services", "service", items)
+
+
+def service(house: House, request: Request) -> Response:
+    """A service's definition: none of ours asks further questions, so its attributes are empty."""
+    found = house.pack.services.get(request.path_params["service_code"])
+    if found is None:
+        raise Refused(404, "there is no service with this service_code")
+    item = {**_service_item(found, _is_english(request)), "attributes": []}
+    return answer_one(request.path_params["format"], "service_definition", item)
+
+
+def _is_english(request: Request) -> bool:
+    return request.query_params.get("locale", "").lower().startswith("en")
+
+
+def _service_item(found: Service, english: bool) -> dict[str, Any]:
+    return {
+        "service_code": found.code,
+        "service_name": found.name_en if english else found.name,
+        "description": found.name if english else found.name_en,
+        "metadata": False,
+        "type": "realtime",
+        "keywords": ",".join(list(found.words)[:10]),
+        "group": found.group,
+    }
+
+
+def requests(house: House, request: Request) -> Response:
+    """GET requests: the newest first, `page_size` at a time (50, at most 1000)."""
+    official = caller(house, request)
+    wanted = wanted_of(house, request)
+    with house.store.read() as session:
+        reports = queries.wanted_reports(session, wanted)
+    items = [request_item(house, report, official) for report in reports]
+    return answer(request.path_params["format"], "service_requests", "request", items)
+
+
+def request(house: House, request: Request) -> Response:
+    official = caller(house, request)
+    with house.store.read() as session:
+        report = queries.report_with_history(session, typed_code(request.path_params["code"]))
+    if report is None:
+        raise Refused(404, "there is no request with this service_request_id")
+    items = [request_item(house, report, official)]
+    return answer(request.path_params["format"], "service_requests", "request", items)
+
+
+def wanted_of(house: House, request: Request) -> queries.Wanted:
+    """Read the filters of the address. Raises Refused for a date, status or page that cannot be read."""
+    zone = ZoneInfo(house.pack.timezone)
+
+    def at(name: str, *, ends: bool = False) -> Any:
+        text = request.query_params.get(name)
+        return read_date(name, text, zone, ends=ends) if text else None
+
+    statuses = [statuses_of(word) for word in _list(request, "status") or ()]
+    size = _number(request, "page_size", PAGE_SIZE, LARGEST_PAGE)
+    return queries.Wanted(
+        codes=_codes(request),
+        service_codes=_list(request, "service_code"),
+        statuses=frozenset().union(*statuses) if statuses else None,
+        agency_ids=_agencies(house, request),
+        requested_from=at("start_date"),
+        requested_to=at("end_date", ends=True),
+        updated_from=at("updated_after"),
+        updated_to=at("updated_before", ends=True),
+        start=(_number(request, "page", 1, LAST_PAGE) - 1) * size,
+        limit=size,
+    )
+
+
+def _codes(request: Request) -> list[str] | None:
+    codes = _list(request, "service_request_id")
+    return None if codes is None else [typed_code(code) for code in codes]
+
+
+def _list(request: Request, name: str) -> list[str] | None:
+    parts = [seen(part).strip() for part in request.query_params.get(name, "").split(",")]
+    return [part for part in parts if part][:LARGEST_PAGE] or None
+
+
+def _number(request: Request, name: str, default: int, largest: int) -> int:
+    text = request.query_params.get(name, "").strip() or str(default)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not 1 <= number <= largest:
+        raise Refused(400, f"{name} must be a number from 1 to {largest}")
+    return number
+
+
+def _agencies(house: House, request: Request) -> list[str] | None:
+    """The ids of the agencies that were named by id, name or alias; an unknown one matches nothing."""
+    names = _list(request, "agency_responsible")
+    return None if names is None else [find_agency(house, name) or "?" for name in names]
+
+
+def find_agency(house: House, said: str) -> str | None:
+    """An agency's id from its id, name or alias, in any case."""
+    wanted = " ".join(said.lower().split())
+    for agency in house.pack.agencies.values():
+        if wanted in {agency.id.lower(), agency.name.lower()}:
+            return agency.id
+    matches = [a.id for a in house.pack.agencies.values() if wanted in {alias.lower() for alias in a.aliases}]
+    return matches[0] if len(matches) == 1 else None
+
+
+def request_item(house: House, report: Report, official: Official | None) -> Item:
+    """One request: all of it for those who may see the report, otherwise what is public."""
+    pack, zone = house.pack, ZoneInfo(house.pack.timezone)
+    agency = pack.agencies.get(report.agency_id or "")
+    found = pack.services.get(report.service_code or "")
+    notes = [note for note in map(public_notes, report.history) if note]
+    knows_all = official is not None and may_see(official, report)
+    return {
+        "service_request_id": report.code,
+        "status": "open" if is_open(report.status) else "closed",
+        "extended_status": report.status,
+        "status_notes": notes[-1] if notes else None,
+        "service_code": report.service_code,
+        "service_name": found.name if found else None,
+        "description": report.description if knows_all else report.public_description,
+        "agency_responsible": agency.name if agency else None,
+        "agency_id": report.agency_id,
+        "service_notice": None,
+        "requested_datetime": date(report.requested_at, zone),
+        "updated_datetime": date(report.updated_at, zone),
+        "expected_datetime": date(report.expected_at, zone) if report.expected_at else None,
+        "address": place_name(pack, report) if knows_all else area_name(pack, report),
+        "address_id": report.area_code,
+        "zipcode": None,
+        "lat": _degrees(report.lat, knows_all),
+        "long": _degrees(report.long, knows_all),
+        "media_url": None,
+        **({"urgent": report.urgent, "channel": report.channel} if knows_all else {}),
+    }
+
+
+def _degrees(value: float | None, exact: bool) -> float | None:
+    """In degrees; the public gets three decimals, which is about 100 metres."""
+    return None if value is None else round(value, 6 if exact else 3)

@@ -1,0 +1,74 @@
+"""The public pages: what this is, how much is going on, and one report as everybody may see it."""
+
+from functools import partial
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from config.pack import Pack
+from desk.pages import language_of, render, texts
+from desk.queue import GROUPS
+from desk.wire import typed_code
+from normalizer.privacy import public_description
+from router.house import House
+from store import queries
+from store.models import Report, StatusUpdate
+
+LATEST = 20
+OFFICIAL = ("officer:", "api:")  # whose notes the public may read: a citizen's own words are not among them
+
+
+def public_notes(line: StatusUpdate) -> str | None:
+    """What an official wrote for the citizen and the public, personal data taken out."""
+    return public_description(line.notes) if line.notes and line.by.startswith(OFFICIAL) else None
+
+
+def area_name(pack: Pack, report: Report) -> str | None:
+    """The kelurahan (or what is known of it) with its kecamatan: as near as the public is told."""
+    area = pack.areas.get(report.area_code or "")
+    if area is None:
+        return None
+    return ", ".join(filter(None, (area.name, area.kecamatan)))
+
+
+def _area(house: House, request: Request, report: Report) -> str:
+    return area_name(house.pack, report) or texts(language_of(request))["no_place"]
+
+
+def home(house: House, request: Request) -> Response:
+    """GET /: numbers by status and the latest reports."""
+    with house.store.read() as session:
+        counts = queries.count_statuses(session, None)
+        reports = queries.newest(session, LATEST)
+    return render(
+        house,
+        request,
+        "public.html",
+        groups={name: sum(counts.get(each, 0) for each in these) for name, these in GROUPS.items()},
+        reports=reports,
+        area=partial(_area, house, request),
+        emergency=house.pack.settings["emergency"],
+    )
+
+
+def find(house: House, request: Request) -> Response:
+    """GET /r?code=…: from the search field to the report's own address."""
+    code = "".join(c for c in request.query_params.get("code", "") if c.isalnum())[:16]
+    return RedirectResponse(f"/r/{quote(typed_code(code))}" if code else "/", status_code=303)
+
+
+def report_page(house: House, request: Request) -> Response:
+    """GET /r/CODE: nothing of the reporter, no exact place, no photo."""
+    with house.store.read() as session:
+        report = queries.report_with_history(session, typed_code(request.path_params["code"]))
+    if report is None:
+        return render(house, request, "public_not_found.html", status=404)
+    return render(
+        house,
+        request,
+        "public_report.html",
+        report=report,
+        area=partial(_area, house, request),
+        public_notes=public_notes,
+    )

@@ -1,0 +1,200 @@
+"""One report on one page: what, where, photos, the thread, the history, and the change of its status."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from desk.doors import Fields
+from desk.pages import language_of, render, status_word, texts
+from desk.rights import Official, may_change, may_see, official_of
+from desk.wire import typed_code
+from router.house import House
+from router.status import NEEDS_REASON, Actor, NotAllowed, allowed_moves, change_status, lock
+from store import queries
+from store.models import DeskSession, Photo, Report
+
+log = logging.getLogger("lapor.desk")
+
+LIKELY = {  # the button that stands out
+    "assigned": "accepted",
+    "accepted": "in_progress",
+    "scheduled": "in_progress",
+    "reopened": "in_progress",
+    "in_progress": "resolved",
+}
+LONGEST_NOTE = 2000
+PICTURES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """One entry of the thread: from the citizen (`state` None) or to them, with how it went."""
+
+    at: datetime
+    channel: str
+    text: str
+    subject: str
+    state: str | None
+
+
+def thread_of(report: Report) -> list[Said]:
+    """What was said on both sides, oldest first; hand-overs to agencies are not part of it."""
+    heard = [
+        Said(at=m.received_at, channel=m.channel, text=m.text, subject=m.subject, state=None)
+        for m in report.messages
+    ]
+    answers = [
+        Said(at=d.created_at, channel=d.channel, text=d.text, subject="", state=d.state)
+        for d in report.deliveries
+        if d.address_id is not None
+    ]
+    return sorted(heard + answers, key=lambda said: said.at)
+
+
+def report_page(house: House, request: Request, login: DeskSession) -> Response:
+    return _page(house, request, login)
+
+
+def thread_part(house: House, request: Request, login: DeskSession) -> Response:
+    """Only the thread: htmx asks for it every few seconds, so that answers are seen to arrive."""
+    report = _visible(house, official_of(login.officer), request.path_params["code"])
+    if report is None:
+        return render(house, request, "not_found.html", status=404)
+    return render(house, request, "thread_part.html", thread=thread_of(report))
+
+
+def _visible(house: House, official: Official, code: str) -> Report | None:
+    with house.store.read() as session:
+        report = queries.whole_report(session, typed_code(code))
+    return report if report is not None and may_see(official, report) else None
+
+
+def _page(house: House, request: Request, login: DeskSession, *, status: int = 200, **words: Any) -> Response:
+    """The page with a sentence on top where something was not done; another agency's report is not there."""
+    official = official_of(login.officer)
+    report = _visible(house, official, request.path_params["code"])
+    if report is None:
+        return render(house, request, "not_found.html", status=404, nav=login)
+    moves = allowed_moves(report)
+    words = {"problem": None, "note": "", "done": request.query_params.get("done") == report.status, **words}
+    return render(
+        house,
+        request,
+        "report.html",
+        status=status,
+        nav=login,
+        report=report,
+        area=house.pack.areas.get(report.area_code or ""),
+        thread=thread_of(report),
+        may_change=may_change(official, report),
+        moves=[move for move in moves if move != "assigned"],
+        agencies=_others(house, report) if "assigned" in moves else {},
+        likely=LIKELY.get(report.status),
+        seen_line=report.history[-1].seq if report.history else 0,
+        is_picture=is_picture,
+        **words,
+    )
+
+
+def _others(house: House, report: Report) -> dict[str, str]:
+    """The agencies a report may be passed on to, by name; the one that has it already is not among them."""
+    names = {agency.id: agency.name for agency in house.pack.agencies.values()}
+    if report.status != "received":
+        names.pop(report.agency_id or "", None)
+    return dict(sorted(names.items(), key=lambda item: item[1]))
+
+
+def move(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    """Change the status, when the report still is what the form was shown with."""
+    note = fields.get("note", "").replace("\r\n", "\n").strip()
+    status, problem, words = _try_move(house, request, login, fields, note)
+    if problem:
+        return _page(
+            house,
+            request,
+            login,
+            status=status,
+            problem=texts(language_of(request))[problem].format(**words),
+            note=note,
+        )
+    house.wake()
+    code = typed_code(request.path_params["code"])
+    if not words["still_mine"]:
+        return RedirectResponse(f"/desk?passed={quote(code)}", status_code=303)
+    return RedirectResponse(f"/desk/r/{quote(code)}?done={quote(fields['status'])}", status_code=303)
+
+
+def _try_move(
+    house: House, request: Request, login: DeskSession, fields: Fields, note: str
+) -> tuple[int, str | None, dict[str, Any]]:
+    """(HTTP status, key of the sentence that says why not, the words in it); no sentence when it is done."""
+    official, wanted = official_of(login.officer), fields.get("status", "")
+    agency_id = fields.get("agency_id") or None if wanted == "assigned" else None
+    if problem := _missing(wanted, note, agency_id):
+        return 400, problem, {}
+    with house.store.write() as session:
+        report = queries.report_by_code(session, typed_code(request.path_params["code"]))
+        if report is None:
+            return 404, "no_change_right", {}
+        lock(session, report)
+        if not may_change(official, report):
+            return 403, "no_change_right", {}
+        if fields.get("seen") != str(queries.last_line(session, report)):
+            return 409, "moved_meanwhile", {}
+        said, pack, old = texts(language_of(request)), house.pack, report.status
+        try:
+            by = Actor(name=official.name, agency_id=official.agency_id)
+            change_status(session, report, wanted, by=by, house=house, notes=note, agency_id=agency_id)
+        except NotAllowed:
+            names = [status_word(pack, said, each, report.agency_id) for each in (old, wanted)]
+            return 400, "not_allowed", {"old": names[0], "new": names[1]}
+        log.info("report %s: %s to %s by officer %s", report.code, old, wanted, login.officer_id)
+        return 200, None, {"still_mine": may_see(official, report)}
+
+
+def _missing(wanted: str, note: str, agency_id: str | None) -> str | None:
+    if wanted in NEEDS_REASON and not note:
+        return "needs_reason"
+    if wanted == "assigned" and agency_id is None:
+        return "needs_agency"
+    return "note_too_long" if len(note) > LONGEST_NOTE else None
+
+
+def is_picture(photo: Photo) -> bool:
+    """Whether a browser may draw it: kept, and of a kind that holds no script (so no SVG)."""
+    return photo.state == "kept" and (bool(photo.copy_key) or photo.content_type.lower() in PICTURES)
+
+
+def photo(house: House, request: Request, login: DeskSession) -> Response:
+    """A photo's bytes, or the unreadable file as a download; only to those who may see its report."""
+    with house.store.read() as session:
+        kept = queries.photo_with_report(session, request.path_params["id"])
+    report = kept.report if kept else None
+    if kept is None or report is None or not may_see(official_of(login.officer), report):
+        return render(house, request, "not_found.html", status=404, nav=login)
+    key = (kept.copy_key if is_picture(kept) else None) or kept.media_key
+    try:
+        content = house.store.media.get(key or "")
+    except KeyError:
+        return render(house, request, "not_found.html", status=404, nav=login)
+    return Response(content, headers=_photo_headers(kept))
+
+
+def _photo_headers(kept: Photo) -> dict[str, str]:
+    headers = {
+        "Cache-Control": "private, no-store",
+        "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    }
+    if is_picture(kept):
+        return {**headers, "Content-Type": "image/jpeg" if kept.copy_key else kept.content_type.lower()}
+    name = quote("".join(c for c in kept.name if c.isprintable() and c not in '/\\"')[-100:] or "file", safe="")
+    return {
+        **headers,
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+    }

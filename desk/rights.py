@@ -1,0 +1,44 @@
+"""Who may see and change which report: the one table that every page and address asks."""
+
+from dataclasses import dataclass
+
+from config.settings import ApiKey
+from store.accounts import ROLES_OF_ALL
+from store.models import Officer, Report
+
+CHANGES = frozenset({"officer", "head", "triage", "admin"})
+SEES_ALL = frozenset(ROLES_OF_ALL)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Official:
+    """Somebody who logged in or brought a key. `name` is what the history says: `officer:NAME` or `api:NAME`."""
+
+    name: str
+    role: str
+    agency_id: str | None
+
+
+def official_of(officer: Officer) -> Official:
+    return Official(name=f"officer:{officer.name}", role=officer.role, agency_id=officer.agency_id)
+
+
+def official_of_key(key: ApiKey) -> Official:
+    """A key of one agency may do what its officers may, a key without one what triage may."""
+    role = "officer" if key.agency_id else "triage"
+    return Official(name=f"api:{key.name}"[:80], role=role, agency_id=key.agency_id)
+
+
+def sees_all(official: Official) -> bool:
+    return official.role in SEES_ALL
+
+
+def may_see(official: Official, report: Report) -> bool:
+    """Everything that stands in the report: words, photos, thread, exact place."""
+    if sees_all(official):
+        return True
+    return official.agency_id is not None and official.agency_id == report.agency_id
+
+
+def may_change(official: Official, report: Report) -> bool:
+    return official.role in CHANGES and may_see(official, report)

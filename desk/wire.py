@@ -1,0 +1,111 @@
+"""What every page and address shares on the wire: bounded bodies, plain words, security headers."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LARGEST_BODY = 64 * 1024
+MOST_FIELDS = 100
+
+# Letters that draw nothing but turn what stands beside them around, and control letters XML and PostgreSQL refuse.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
+
+
+class BadBody(Exception):  # noqa: N818
+    """The request's body cannot be taken; `status` is the HTTP status that says so."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def seen(text: str) -> str:
+    """The text without control and text-turning characters (Unicode TR 36, section 3.5)."""
+    return _UNSEEN.sub("", text)
+
+
+def typed_code(text: str) -> str:
+    """A report's code as somebody typed it, in upper case; empty when it cannot be one."""
+    code = text.strip().upper()
+    return code if code.isascii() and code.isalnum() and len(code) <= 16 else ""
+
+
+async def read_fields(request: Request, *, takes_json: bool = False) -> dict[str, str]:
+    """The fields of a posted form (or JSON object) as text. Raises BadBody: 413, 415 or 400."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if takes_json and content_type == "application/json":
+        return _json_fields(await _bounded(request))
+    if content_type != "application/x-www-form-urlencoded":
+        kinds = "application/x-www-form-urlencoded" + (" or application/json" if takes_json else "")
+        raise BadBody(415, f"the body must be {kinds}")
+    return _form_fields(await _bounded(request))
+
+
+async def _bounded(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise BadBody(413, f"the body is larger than {LARGEST_BODY} bytes")
+    return bytes(body)
+
+
+def _form_fields(body: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS
+        )
+    except ValueError:
+        raise BadBody(400, "the form cannot be read") from None
+    return {name: seen(value) for name, value in pairs}
+
+
+def _json_fields(body: bytes) -> dict[str, str]:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadBody(400, "the JSON cannot be read") from None
+    if not isinstance(said, dict) or len(said) > MOST_FIELDS:
+        raise BadBody(400, "the JSON must be one object")
+    return {name: _plain(name, value) for name, value in said.items() if value is not None}
+
+
+def _plain(name: str, value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        raise BadBody(400, f"{seen(name)[:40]} must be a text")
+    return seen(str(value))
+
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class SecurityHeaders:
+    """ASGI middleware: every answer carries HEADERS, where it does not say otherwise itself."""
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str] = HEADERS) -> None:
+        self.app = app
+        self.headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)

@@ -1,0 +1,226 @@
+"""The officials' accounts: passwords, log-ins and API keys, none of which is kept as it was typed."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime, timedelta
+from functools import cache
+from threading import Semaphore
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from store.database import Store
+from store.models import DeskSession, Officer
+
+ROLES_OF_ONE_AGENCY = ("officer", "head")
+ROLES_OF_ALL = ("triage", "admin", "auditor")
+ROLES = ROLES_OF_ONE_AGENCY + ROLES_OF_ALL
+
+TRIES = 5
+LOCKED_FOR = timedelta(minutes=15)
+SESSION_LASTS = timedelta(hours=12)
+SHORTEST_PASSWORD = 12
+LONGEST_PASSWORD = 200
+
+_NAME = re.compile(r"[\w.@-][\w.@ -]{0,63}")
+_READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
+_hasher = PasswordHasher()  # RFC 9106's second choice: argon2id, 64 MiB
+_at_once = Semaphore(2)  # a flood of log-ins must not take 64 MiB each
+
+
+class AccountError(ValueError):
+    """This account cannot be made or changed; the message is one line that says why."""
+
+
+def add_officer(session: Session, name: str, role: str, agency_id: str | None, *, now: datetime) -> str:
+    """Make an account and return its one-time password. Raises AccountError.
+
+    The name is kept in lower case. officer and head need an agency, the other roles have none.
+    """
+    name = known_as(name)
+    if not _NAME.fullmatch(name):
+        raise AccountError("a name has 1 to 64 letters, digits, spaces or . @ _ -")
+    if role not in ROLES:
+        raise AccountError(f"there is no role {role!r}; there are: {', '.join(ROLES)}")
+    if (role in ROLES_OF_ONE_AGENCY) != (agency_id is not None):
+        needs = "needs an agency" if role in ROLES_OF_ONE_AGENCY else "is for all agencies and takes none"
+        raise AccountError(f"the role {role} {needs}")
+    if find_officer(session, name):
+        raise AccountError(f"there is an account {name!r} already")
+    password = _one_time_password()
+    officer = Officer(name=name, role=role, agency_id=agency_id, created_at=now)
+    officer.password_hash = _hash(password)
+    session.add(officer)
+    session.flush()
+    return password
+
+
+def known_as(name: str) -> str:
+    """How a name is kept and looked up: phones write the first letter large."""
+    return " ".join(name.split()).lower()
+
+
+def _one_time_password() -> str:
+    return "-".join("".join(secrets.choice(_READABLE) for _ in range(4)) for _ in range(4))
+
+
+def _hash(password: str) -> str:
+    with _at_once:
+        return _hasher.hash(password)
+
+
+def first_admin(session: Session, now: datetime) -> str | None:
+    """Make `admin` when there is no account at all and return its one-time password; None otherwise."""
+    if session.scalar(select(Officer.id).limit(1)) is not None:
+        return None
+    return add_officer(session, "admin", "admin", None, now=now)
+
+
+def find_officer(session: Session, name: str) -> Officer | None:
+    return session.scalar(select(Officer).where(Officer.name == known_as(name)))
+
+
+def list_officers(session: Session) -> list[Officer]:
+    """All accounts by name."""
+    return list(session.scalars(select(Officer).order_by(Officer.name)))
+
+
+def reset_password(session: Session, name: str) -> str:
+    """Give a new one-time password, end all log-ins and every lock-out. Raises AccountError."""
+    officer = _existing(session, name)
+    password = _one_time_password()
+    officer.password_hash = _hash(password)
+    officer.must_change_password = True
+    officer.failed_logins, officer.locked_until = 0, None
+    end_sessions(session, officer)
+    return password
+
+
+def remove_officer(session: Session, name: str) -> None:
+    """Delete the account with its log-ins and its API key. Raises AccountError."""
+    officer = _existing(session, name)
+    end_sessions(session, officer)
+    session.delete(officer)
+
+
+def _existing(session: Session, name: str) -> Officer:
+    officer = find_officer(session, name)
+    if officer is None:
+        raise AccountError(f"there is no account {name!r}")
+    return officer
+
+
+def end_sessions(session: Session, officer: Officer) -> None:
+    session.execute(delete(DeskSession).where(DeskSession.officer_id == officer.id))
+
+
+def check_password(store: Store, name: str, password: str, *, now: datetime) -> Officer | None:
+    """The officer whose password this is; None when it is wrong, the account is locked or not there.
+
+    All three take the same time. Every try counts before it is looked at, so that tries side by side do not
+    get past the limit of 5; a right one sets the count back. No transaction is open while argon2 works.
+    """
+    with store.write() as session:
+        kept = _count_try(session, name, now)
+    if not _fits(kept or _nobody(), password) or kept is None:
+        return None
+    with store.write() as session:
+        officer = find_officer(session, name)
+        if officer is None or officer.password_hash != kept:
+            return None
+        officer.failed_logins, officer.locked_until = 0, None
+        return officer
+
+
+def _count_try(session: Session, name: str, now: datetime) -> str | None:
+    query = select(Officer).where(Officer.name == known_as(name)).with_for_update()
+    officer = session.scalar(query)
+    if officer is None or (officer.locked_until and officer.locked_until > now):
+        return None
+    officer.failed_logins += 1
+    if officer.failed_logins >= TRIES:
+        officer.failed_logins, officer.locked_until = 0, now + LOCKED_FOR
+    return officer.password_hash
+
+
+def _fits(password_hash: str, password: str) -> bool:
+    try:
+        with _at_once:
+            return _hasher.verify(password_hash, password[:LONGEST_PASSWORD])
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _nobody() -> str:
+    """A hash that no password fits, as dear to check as a real one."""
+    return _hash(secrets.token_urlsafe(32))
+
+
+def change_password(store: Store, officer_id: int, old: str, new: str, *, now: datetime) -> bool:
+    """Set a new password and end all log-ins; False when the old one is wrong. Raises AccountError."""
+    if not SHORTEST_PASSWORD <= len(new) <= LONGEST_PASSWORD or new == old:
+        raise AccountError("too short, too long or the same as before")
+    with store.read() as session:
+        officer = session.get(Officer, officer_id)
+    if officer is None or check_password(store, officer.name, old, now=now) is None:
+        return False
+    new_hash = _hash(new)
+    with store.write() as session:
+        kept = session.get_one(Officer, officer_id)
+        kept.password_hash, kept.must_change_password = new_hash, False
+        end_sessions(session, kept)
+    return True
+
+
+def open_session(session: Session, officer: Officer, *, now: datetime) -> str:
+    """Log an officer in and return the cookie's value; old log-ins that ran out are swept away."""
+    session.execute(delete(DeskSession).where(DeskSession.expires_at < now))
+    token = secrets.token_urlsafe(32)
+    session.add(
+        DeskSession(
+            id=_sha256(token),
+            officer_id=officer.id,
+            csrf_token=secrets.token_urlsafe(32),
+            expires_at=now + SESSION_LASTS,
+        )
+    )
+    return token
+
+
+def find_session(session: Session, token: str, *, now: datetime) -> DeskSession | None:
+    """The log-in that this cookie stands for, with its officer loaded."""
+    found = session.get(DeskSession, _sha256(token)) if token else None
+    if found is None or found.expires_at <= now:
+        return None
+    _ = found.officer
+    return found
+
+
+def close_session(session: Session, token: str) -> None:
+    session.execute(delete(DeskSession).where(DeskSession.id == _sha256(token)))
+
+
+def make_api_key(session: Session, officer: Officer) -> str:
+    """Give the officer an API key (and end the one before); only its hash is kept."""
+    key = secrets.token_urlsafe(32)
+    officer.api_key_hash = _sha256(key)
+    session.flush()
+    return key
+
+
+def officer_of_key(session: Session, key: str) -> Officer | None:
+    return session.scalar(select(Officer).where(Officer.api_key_hash == _sha256(key)))
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two secrets are the same, in a time that tells nothing."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

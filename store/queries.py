@@ -1,0 +1,139 @@
+"""What the desk, the public pages and the API ask of the store, by name."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.orm import Session, contains_eager, selectinload
+
+from store.models import ApiUpdate, Photo, Report, StatusUpdate
+
+NO_AGENCY = "none"  # asks for the reports that no agency has yet
+
+
+def _of_agency(query: Select[Report], agency_id: str | None) -> Select[Report]:
+    if agency_id is None:
+        return query
+    return query.where(Report.agency_id == (None if agency_id == NO_AGENCY else agency_id))
+
+
+def queue(
+    session: Session, statuses: Collection[str], agency_id: str | None, *, start: int, limit: int
+) -> list[Report]:
+    """Reports in these statuses, urgent first, then the oldest; of one agency, of none yet, or (None) of all."""
+    query = _of_agency(select(Report).where(Report.status.in_(statuses)), agency_id)
+    query = query.order_by(Report.urgent.desc(), Report.requested_at, Report.id)
+    return list(session.scalars(query.offset(start).limit(limit)))
+
+
+def finished(
+    session: Session, statuses: Collection[str], agency_id: str | None, *, start: int, limit: int
+) -> list[Report]:
+    """The same for work that is done: the last one changed first."""
+    query = _of_agency(select(Report).where(Report.status.in_(statuses)), agency_id)
+    query = query.order_by(Report.updated_at.desc(), Report.id.desc())
+    return list(session.scalars(query.offset(start).limit(limit)))
+
+
+def count_statuses(session: Session, agency_id: str | None) -> dict[str, int]:
+    """How many reports stand in each status; of one agency, of none yet, or (None) of all."""
+    query = select(Report.status, func.count()).group_by(Report.status)
+    if agency_id is not None:
+        query = query.where(Report.agency_id == (None if agency_id == NO_AGENCY else agency_id))
+    return dict(session.execute(query).tuples().all())
+
+
+def report_by_code(session: Session, code: str) -> Report | None:
+    return session.scalar(select(Report).where(Report.code == code))
+
+
+def whole_report(session: Session, code: str) -> Report | None:
+    """One report with its messages, answers, photos and history loaded."""
+    parts = (Report.messages, Report.deliveries, Report.photos, Report.history)
+    query = select(Report).where(Report.code == code).options(*(selectinload(part) for part in parts))
+    return session.scalar(query)
+
+
+def report_with_history(session: Session, code: str) -> Report | None:
+    query = select(Report).where(Report.code == code).options(selectinload(Report.history))
+    return session.scalar(query)
+
+
+def photo_with_report(session: Session, photo_id: int) -> Photo | None:
+    query = select(Photo).join(Photo.report).options(contains_eager(Photo.report))
+    return session.scalar(query.where(Photo.id == photo_id))
+
+
+def last_line(session: Session, report: Report) -> int:
+    """The number of the newest line of a report's history; 0 before the first."""
+    query = select(func.max(StatusUpdate.seq)).where(StatusUpdate.report_id == report.id)
+    return session.scalar(query) or 0
+
+
+def newest(session: Session, limit: int) -> list[Report]:
+    return list(session.scalars(select(Report).order_by(Report.requested_at.desc()).limit(limit)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which reports a reader asks for; None everywhere asks for all. Times are aware and belong to the range."""
+
+    codes: Sequence[str] | None = None
+    service_codes: Sequence[str] | None = None
+    statuses: Collection[str] | None = None
+    agency_ids: Collection[str] | None = None
+    requested_from: datetime | None = None
+    requested_to: datetime | None = None
+    updated_from: datetime | None = None
+    updated_to: datetime | None = None
+    start: int = 0
+    limit: int = 50
+
+
+def wanted_reports(session: Session, wanted: Wanted) -> list[Report]:
+    """The newest first, each with its history loaded (the last note is a request's status_notes)."""
+    conditions: list[ColumnElement[bool]] = [
+        column.in_(values)
+        for column, values in (
+            (Report.code, wanted.codes),
+            (Report.service_code, wanted.service_codes),
+            (Report.status, wanted.statuses),
+            (Report.agency_id, wanted.agency_ids),
+        )
+        if values is not None
+    ]
+    for at, low, high in (
+        (Report.requested_at, wanted.requested_from, wanted.requested_to),
+        (Report.updated_at, wanted.updated_from, wanted.updated_to),
+    ):
+        conditions += [at >= low] if low else []
+        conditions += [at <= high] if high else []
+    query = select(Report).where(*conditions).order_by(Report.requested_at.desc(), Report.id.desc())
+    query = query.options(selectinload(Report.history))
+    return list(session.scalars(query.offset(wanted.start).limit(wanted.limit)))
+
+
+def wanted_lines(session: Session, wanted: Wanted) -> list[StatusUpdate]:
+    """Lines of history, the oldest first, each with its report; `updated_*` and `codes` choose."""
+    query = select(StatusUpdate).join(StatusUpdate.report).options(contains_eager(StatusUpdate.report))
+    if wanted.codes is not None:
+        query = query.where(Report.code.in_(wanted.codes))
+    if wanted.updated_from:
+        query = query.where(StatusUpdate.at >= wanted.updated_from)
+    if wanted.updated_to:
+        query = query.where(StatusUpdate.at <= wanted.updated_to)
+    query = query.order_by(StatusUpdate.at, StatusUpdate.id).offset(wanted.start).limit(wanted.limit)
+    return list(session.scalars(query))
+
+
+def line_of_update(session: Session, key_name: str, update_id: str) -> StatusUpdate | None:
+    """The line that an API update made, with its report; None when it was not carried out yet."""
+    same_update = and_(ApiUpdate.key_name == key_name, ApiUpdate.update_id == update_id)
+    query = (
+        select(StatusUpdate)
+        .join(ApiUpdate, ApiUpdate.status_update_id == StatusUpdate.id)
+        .where(same_update)
+        .options(selectinload(StatusUpdate.report))
+    )
+    return session.scalar(query)
