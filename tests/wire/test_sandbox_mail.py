@@ -85,7 +85,7 @@ async def test_a_citizens_mail_is_real_mime_with_its_photos(served: Served) -> N
     assert mail["Date"].datetime.tzinfo is not None
     body = mail.get_body(("plain",))
     assert body is not None
-    assert body.get_content() == f"{text}\n\nhttps://maps.google.com/?q=-6.2146,106.8451\n"
+    assert body.get_content().replace("\r\n", "\n") == f"{text}\n\nhttps://maps.google.com/?q=-6.2146,106.8451\n"
     jpeg, other = mail.iter_attachments()
     assert (jpeg.get_content_type(), jpeg.get_content()) == ("image/jpeg", picture())
     assert (other.get_content_type(), other.get_filename()) == ("application/octet-stream", "foto-2.bin")
