@@ -22,12 +22,17 @@ _AUTO_SUBJECT = re.compile(
     r"|balasan otomatis|jawaban otomatis|abwesenheit|réponse automatique|respuesta automática)"
 )
 _BOUNCE_SUBJECT = re.compile(
-    r"(?i)^\W*(?:undeliver(?:able|ed)|delivery status notification|mail delivery (?:fail|problem|error|system|status)"
+    r"(?i)^\W*(?:undeliver(?:able|ed)|delivery status notification"
+    r"|mail delivery (?:fail|problem|error|system|status)"
     r"|delivery (?:fail|report|has failed|problem|notification)|returned mail|failure notice|mail failure"
     r"|message (?:status|not delivered|undeliverable)|warning: could not send message|non[- ]?delivery"
-    r"|delivery incomplete|email feedback report|abuse report|postmaster notify|there was an error sending)"
+    r"|delivery incomplete|email feedback report|abuse report|complaint about message|postmaster notify"
+    r"|there was an error sending)"
 )
 _BOUNCE_SENDER = re.compile(r"(?i)^(?:mailer-?daemon|postmaster|mail-?daemon|mdaemon|bounces?)(?:[+.=-]|$)")
+
+
+_NO_REPLY = re.compile(r"(?i)^(?:no|do-?not|dont|jangan)[._-]?(?:reply|balas)")
 
 
 def read_mail(raw: bytes, meta: Mapping[str, str]) -> InboundMessage:
@@ -222,7 +227,9 @@ def _auto(mail: Message, sender: str, account: str, meta: Mapping[str, str]) -> 
     if _BOUNCE_SUBJECT.match(subject):
         return "bounce"
     submitted = header(mail, "Auto-Submitted").split(";")[0].strip().lower()
-    replied = any(header(mail, name) for name in ("X-Autoreply", "X-Autorespond", "X-Auto-Reply-From"))
+    replied = bool(_NO_REPLY.match(local)) or any(
+        header(mail, name) for name in ("X-Autoreply", "X-Autorespond", "X-Auto-Reply-From")
+    )
     precedence = header(mail, "Precedence").strip().lower() or header(mail, "X-Precedence").strip().lower()
     if submitted not in {"", "no"} or replied or precedence == "auto_reply" or _AUTO_SUBJECT.match(subject):
         return "auto_reply"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,7 +52,7 @@ def _listen(value: object) -> object:
     return Listen(host.strip("[]"), int(port))
 
 
-ListenAddress = Annotated[Listen, BeforeValidator(_listen)]
+ListenAddress = Annotated[Listen, NoDecode, BeforeValidator(_listen)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

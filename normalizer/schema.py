@@ -9,11 +9,15 @@ Channel: TypeAlias = Literal["sms", "whatsapp", "email", "telegram", "x", "web",
 
 
 class TemporaryFailure(Exception):  # noqa: N818  (SMTP's word, for every channel)
-    """Try again later: SMTP's 4xx for every channel. `retry_after` is in seconds where the provider names it."""
+    """Try again later: SMTP's 4xx for every channel. `retry_after` is in seconds where the provider names it.
 
-    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+    `uncertain` is True when the message may have arrived all the same (a timeout behind the last byte).
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, uncertain: bool = False) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.uncertain = uncertain
 
 
 class PermanentFailure(Exception):  # noqa: N818

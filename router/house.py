@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from config.keys import Keys
-from config.pack import Pack
+from config.keys import Keys, read_keys
+from config.pack import Pack, load_pack
 from config.settings import Settings
-from store.database import Store
+from store.database import Store, open_store
 
 
 def utc_now() -> datetime:
@@ -31,3 +31,8 @@ class House:
     def link(self, code: str) -> str:
         """The public page of a report."""
         return f"{self.settings.base_url}/r/{code}"
+
+
+def open_house(settings: Settings) -> House:
+    """Read keys and pack and open the store; nothing is migrated, nothing connected."""
+    return House(settings=settings, pack=load_pack(settings.city), store=open_store(settings, read_keys(settings)))

@@ -56,7 +56,7 @@ def fields_of(report: Report, house: House, language: str, notes: str | None = N
         "agency": agency.name if agency else texts["no_agency"],
         "link": house.link(report.code),
         "notes": _sentence(notes),
-        "emergency": str(pack.settings["emergency"]),
+        "emergency": str(pack.settings["emergency_number"]),
     }
 
 
@@ -203,7 +203,7 @@ def may_answer(session: Session, address: Address, house: House, now: datetime) 
     query = select(func.count()).where(
         Delivery.address_id == address.id, Delivery.created_at > now - timedelta(hours=1)
     )
-    return (session.scalar(query) or 0) < limit
+    return (session.scalar(query) or 0) < int(limit)
 
 
 def _last_reply_ref(session: Session, report: Report) -> str | None:

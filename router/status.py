@@ -18,7 +18,8 @@ MOVES: dict[str, tuple[str, ...]] = {
     "received": ("needs_info", "assigned", "duplicate", "rejected", "closed"),
     "needs_info": (BEFORE, "received", "assigned", "rejected", "closed"),
     "assigned": (
-        "accepted", "in_progress", "scheduled", "resolved", "needs_info", "assigned", "duplicate", "rejected", "closed",
+        "accepted", "in_progress", "scheduled", "resolved", "needs_info", "assigned", "duplicate",
+        "rejected", "closed",
     ),
     "accepted": (
         "in_progress", "scheduled", "resolved", "needs_info", "assigned", "duplicate", "rejected", "closed",
@@ -27,7 +28,8 @@ MOVES: dict[str, tuple[str, ...]] = {
     "scheduled": ("in_progress", "resolved", "needs_info", "assigned", "duplicate", "rejected", "closed"),
     "resolved": ("closed", "reopened"),
     "reopened": (
-        "accepted", "in_progress", "scheduled", "resolved", "assigned", "needs_info", "duplicate", "rejected", "closed",
+        "accepted", "in_progress", "scheduled", "resolved", "assigned", "needs_info", "duplicate",
+        "rejected", "closed",
     ),
     "closed": ("reopened",),
     "rejected": ("reopened",),
@@ -96,7 +98,7 @@ def change_status(
     """
     lock(session, report)
     notes = (notes or "").strip() or None
-    _check(report, status, by, notes, agency_id, house.pack)
+    _check(report, status, by=by, notes=notes, agency_id=agency_id, pack=house.pack)
     now = house.now()
     if status in {"needs_info", "duplicate"}:
         report.status_before = report.status
@@ -118,7 +120,9 @@ def lock(session: Session, report: Report) -> None:
     session.refresh(report, with_for_update=True)
 
 
-def _check(report: Report, status: str, by: Actor, notes: str | None, agency_id: str | None, pack: Pack) -> None:
+def _check(
+    report: Report, status: str, *, by: Actor, notes: str | None, agency_id: str | None, pack: Pack
+) -> None:
     if status not in MOVES:
         raise NotAllowed(f"there is no status {status!r}")
     moves = allowed_moves(report, by_reporter=by.is_reporter)

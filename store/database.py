@@ -64,13 +64,10 @@ def open_engine(settings: Settings) -> Engine:
 def sqlite_module() -> Any:
     """The pysqlite3 wheel's SQLite where it is installed, else Python's own."""
     try:
-        import pysqlite3
-
-        return pysqlite3
+        import pysqlite3 as module
     except ImportError:
-        import sqlite3
-
-        return sqlite3
+        import sqlite3 as module
+    return module
 
 
 def _on_connect(connection: Any, _record: Any) -> None:

@@ -77,7 +77,6 @@ def sync_folder(folder: Path) -> None:
 def open_media(settings: Settings) -> Media:
     """Open what MEDIA_URL names. Raises SettingsError for a kind that is not there."""
     if "://" in settings.media:
-        raise SettingsError(
-            f"MEDIA_URL: {settings.media.split(':')[0]}:// is not supported yet; name a folder (shared by all servers)"
-        )
+        kind = settings.media.split(":")[0]
+        raise SettingsError(f"MEDIA_URL: {kind}:// is not supported yet; name a folder that all servers share")
     return Folder(Path(settings.media))

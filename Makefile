@@ -1,0 +1,30 @@
+.PHONY: run setup test check bench
+.DEFAULT_GOAL := test
+
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+run: setup
+	@$(PY) run_bots.py
+
+setup: .venv/.ready
+
+# The lock file says what is in .venv; uv puts it there (the machine's own, or one that pip puts into .venv).
+.venv/.ready: pyproject.toml uv.lock
+	@echo "Setting up .venv from uv.lock ..."
+	@command -v uv >/dev/null || test -x .venv/bin/uv || (python3 -m venv .venv && .venv/bin/pip install --quiet uv)
+	@VIRTUAL_ENV= uv sync --locked --quiet --inexact
+	@touch $@
+
+test: setup
+	@$(PY) tests/prepare.py
+	@$(PY) -m pytest -q
+
+check: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+
+bench: setup
+	@$(PY) -m bench

@@ -1,0 +1,203 @@
+"""The operators' commands: understand a text, see what is stuck, work it off again, accounts, history."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from config.pack import Pack, load_pack
+from config.settings import read_settings
+
+if TYPE_CHECKING:
+    from router.house import House
+    from store.journal import Journal
+
+
+def add_commands(commands: Any) -> None:
+    """Add this page's commands to run_bots.py's parser."""
+    say = add(commands, "explain", explain, "say what a text, its photos and its place are understood as")
+    say.add_argument("text", nargs="?", default="", metavar="TEXT")
+    say.add_argument("--photo", action="append", default=[], metavar="FILE")
+    say.add_argument("--lat", type=float)
+    say.add_argument("--long", type=float)
+    say.add_argument("--language", choices=["id", "en"])
+    say.add_argument("--jsonl", action="store_true", help="one JSON object a line in, one a line out")
+    add(commands, "stuck", stuck, "what waits, what failed and why, the oldest first")
+    again = add(commands, "replay", replay, "work a kept raw message off again; never a second report")
+    again.add_argument("ids", nargs="*", metavar="ID")
+    again.add_argument("--failed", action="store_true")
+    add(
+        commands,
+        "check",
+        check,
+        "settings, providers, disk, database: a line each, with the remedy",
+    )
+    add(commands, "migrate", migrate, "bring the database schema up to this version")
+    add(
+        commands,
+        "verify",
+        verify,
+        "the history's chain: 0 unbroken, 1 with the first edited row named",
+    )
+    _add_user(commands)
+
+
+def add(
+    commands: Any, name: str, command: Callable[[argparse.Namespace], int | None], text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_user(commands: Any) -> None:
+    users = commands.add_parser("user", help="officials' accounts").add_subparsers(metavar="ACTION", required=True)
+    new = add(users, "add", user, "prints a one-time password, or with --key an API key, once")
+    new.add_argument("name", metavar="NAME")
+    new.add_argument("--role", required=True, choices=["officer", "head", "triage", "admin", "auditor"])
+    new.add_argument("--agency", metavar="ID")
+    new.add_argument("--key", action="store_true")
+    new.set_defaults(action="add")
+    add(users, "list", user, "all officials").set_defaults(action="list")
+    for action, text in (("reset", "a new one-time password"), ("remove", "take the account away")):
+        one = add(users, action, user, text)
+        one.add_argument("name", metavar="NAME")
+        one.set_defaults(action=action)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def explain(options: argparse.Namespace) -> int:
+    from normalizer.schema import Position
+
+    pack = load_pack(read_settings().city)
+    if options.jsonl:
+        return _explain_lines(pack)
+    if (options.lat is None) != (options.long is None):
+        raise ValueError("--lat and --long belong together")
+    pin = None if options.lat is None else Position(lat=options.lat, long=options.long)
+    said = _explained(options.text, options.photo, pin, options.language, pack)
+    if sys.stdout.isatty():
+        for name, value in said.items():
+            _print(f"{name:20} {value if value is not None else '-'}")
+    else:
+        _print(json.dumps(said, ensure_ascii=False))
+    return 0
+
+
+def _explain_lines(pack: Pack) -> int:
+    from normalizer.schema import Position
+
+    failed = 0
+    for line in sys.stdin:
+        if not line.strip():
+            continue
+        try:
+            asked = json.loads(line)
+            has_pin = asked.get("lat") is not None and asked.get("long") is not None
+            pin = Position(lat=float(asked["lat"]), long=float(asked["long"])) if has_pin else None
+            text, photos = str(asked.get("text") or ""), asked.get("photos") or []
+            said = _explained(text, photos, pin, asked.get("language"), pack)
+        except (ValueError, TypeError, AttributeError, OSError) as error:
+            failed, said = 1, {"error": f"{type(error).__name__}: {error}"}
+        _print(json.dumps(said, ensure_ascii=False))
+    return failed
+
+
+def _explained(text: str, photos: Sequence[str], pin: Any, language: str | None, pack: Pack) -> dict[str, object]:
+    from normalizer.normalize import explain as explain_draft
+    from normalizer.normalize import normalize
+    from normalizer.photo import read_photo
+
+    facts = [read_photo(Path(photo).read_bytes()) for photo in photos]
+    draft = normalize(text, pin=pin, photos=facts, language=language, pack=pack)
+    said: dict[str, object] = explain_draft(draft, pack)
+    return said
+
+
+def stuck(options: argparse.Namespace) -> int:
+    from router import operate
+    from router.house import open_house
+
+    settings = read_settings()
+    house = open_house(settings)
+    operate.print_stuck(operate.with_journal(house, settings, lambda j: operate.stuck(house, j), "/stuck"))
+    return 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    from router import operate
+    from router.house import open_house
+
+    if bool(options.ids) == options.failed:
+        raise ValueError("name the messages to replay (stuck lists them), or say --failed")
+    settings = read_settings()
+    house = open_house(settings)
+
+    def here(journal: "Journal") -> dict[str, int]:
+        return {"done": operate.replay_some(house, journal, options.ids, failed=options.failed)}
+
+    asked = {"ids": options.ids, "failed": options.failed}
+    _print(f"worked off: {operate.with_journal(house, settings, here, '/replay', asked)['done']}")
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    from router.check import check_all
+
+    return check_all(read_settings())
+
+
+def migrate(options: argparse.Namespace) -> int:
+    from store.database import open_engine
+    from store.migrate import migrate as migrate_engine
+
+    migrate_engine(open_engine(read_settings()))
+    _print("the schema is current")
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    from router.house import open_house
+    from router.operate import first_edited_row
+
+    broken = first_edited_row(open_house(read_settings()))
+    _print(f"the history was edited: {broken}" if broken else "the history is unbroken")
+    return 1 if broken else 0
+
+
+def user(options: argparse.Namespace) -> int:
+    from router.house import open_house
+    from store import accounts
+
+    house = open_house(read_settings())
+    with house.store.write() as session:
+        if options.action == "list":
+            for officer in accounts.list_officers(session):
+                _print(f"{officer.name:32} {officer.role:8} {officer.agency_id or 'all agencies'}")
+        elif options.action == "reset":
+            _print(accounts.reset_password(session, options.name))
+        elif options.action == "remove":
+            accounts.remove_officer(session, options.name)
+        else:
+            _add_officer(session, options, house)
+    return 0
+
+
+def _add_officer(session: Any, options: argparse.Namespace, house: "House") -> None:
+    from store import accounts
+
+    if options.agency is not None and options.agency not in house.pack.agencies:
+        raise LookupError(f"there is no agency {options.agency!r} in the city pack")
+    password = accounts.add_officer(session, options.name, options.role, options.agency, now=house.now())
+    if not options.key:
+        _print(password)
+        return
+    officer = accounts.find_officer(session, options.name)
+    assert officer is not None  # noqa: S101  (it was made a line above)
+    _print(accounts.make_api_key(session, officer))

@@ -1,0 +1,93 @@
+"""`run_bots.py check`: a line for each thing that must be right, with the remedy where it is not."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from config.pack import load_pack
+from config.settings import Settings
+
+LEAST_FREE = 1_000_000_000  # bytes
+OLDEST_SAFE_SQLITE = (3, 51, 3)
+
+
+def check_all(settings: Settings) -> int:
+    """Print one line per thing: 0 when all is right, 1 when something is not."""
+    worst = 0
+    for name, is_right, words in _lines(settings):
+        sys.stdout.write(f"{'ok  ' if is_right else 'WRONG'.ljust(4)}  {name:10} {words}\n")
+        worst = max(worst, 0 if is_right else 1)
+    return worst
+
+
+def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
+    yield _tried("city pack", lambda: f"{load_pack(settings.city).name} ({settings.city})")
+    yield _tried("data", lambda: _disk(settings.data_dir))
+    yield _sqlite()
+    yield _tried("database", lambda: _database(settings))
+    yield _tried("redis", lambda: _redis(settings))
+    yield from _channels(settings)
+    local = settings.is_loopback
+    yield "address", True, f"{settings.base_url}{' (this machine only; set PUBLIC_URL)' if local else ''}"
+
+
+def _tried(name: str, look: Callable[[], str]) -> tuple[str, bool, str]:
+    try:
+        return name, True, look()
+    except Exception as error:
+        return name, False, str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def _disk(folder: Path) -> str:
+    from store.media import write_synced
+
+    probe = folder / ".probe"
+    write_synced(probe, b"ok")
+    probe.unlink()
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        raise OSError(f"{folder} has only {free // 1_000_000} MB free: intake stops when it is full")
+    return f"{folder} can be written, {free // 1_000_000_000} GB free"
+
+
+def _sqlite() -> tuple[str, bool, str]:
+    from store.database import sqlite_module
+
+    version = sqlite_module().sqlite_version
+    is_safe = tuple(map(int, version.split("."))) >= OLDEST_SAFE_SQLITE
+    remedy = "" if is_safe else ": older than 3.51.3, which can corrupt a WAL; install the pysqlite3 wheel"
+    return "sqlite", is_safe, f"{version}{remedy}"
+
+
+def _database(settings: Settings) -> str:
+    from store.database import open_engine
+    from store.migrate import is_current
+
+    kind = "SQLite" if settings.is_sqlite else "PostgreSQL"
+    if not is_current(open_engine(settings)) and not settings.migrates_itself:
+        raise LookupError(f"{kind} answers, but its schema is not current: run `run_bots.py migrate`")
+    return f"{kind} answers"
+
+
+def _redis(settings: Settings) -> str:
+    if settings.redis_url is None:
+        return "not used: deliveries are worked off in-process (set REDIS_URL for `work` processes)"
+    from redis import Redis
+
+    Redis.from_url(settings.redis_url, socket_timeout=5).ping()
+    return "answers"
+
+
+def _channels(settings: Settings) -> Iterator[tuple[str, bool, str]]:
+    stand_in = "the sandbox's stand-in" if settings.sandbox_in_effect else None
+    hooks = f"{settings.base_url}/hooks"
+    twilio = f"number set; webhook: {hooks}/twilio#rc=5&rp=all" if settings.has_twilio else stand_in
+    telegram = "token set" if settings.telegram_token else stand_in
+    x = "keys set" if settings.has_x else stand_in
+    relay = "SMTP_RELAY set" if settings.smtp_relay else stand_in
+    yield "sms", True, twilio or "off: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_NUMBER"
+    yield "telegram", True, telegram or "off: set TELEGRAM_TOKEN (from @BotFather)"
+    yield "x", True, x or "off: set X_API_KEY, X_API_SECRET, X_ACCESS_TOKEN, X_ACCESS_SECRET, X_BEARER_TOKEN"
+    words = f"in at {settings.smtp_listen} for {settings.email_address}; out: "
+    yield "email", relay is not None, words + (relay or "nowhere: set SMTP_RELAY")

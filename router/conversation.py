@@ -1,0 +1,164 @@
+"""What is this message: a new report, a part of one, an answer, a question about one, or nothing to act on?"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from normalizer.schema import Draft, InboundMessage
+from router.codes import code_of_thread, codes_in
+from router.house import House
+from router.status import OPEN
+from store.models import Address, Delivery, Message, Report
+
+Kind: TypeAlias = Literal["report", "join", "answer", "follow_up", "status", "how_to", "auto"]
+
+_ASKS_STATUS = re.compile(r"(?i)^\W*(?:status|cek|check|laporan|report|kode|code|progres|\W)*$")
+_YES = re.compile(
+    r"(?i)^\W*(?:ya+|iya+|yes|ok(?:e|ay)?|sip|sudah(?: beres| selesai| baik)?|udah(?: beres)?|beres|selesai"
+    r"|fixed|done|terima ?kasih|makasih|thanks?(?: you)?|tq)"
+    r"(?:\W+(?:min|pak|bu|ya|beres|selesai|banyak|terima ?kasih|makasih))*\W*$"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What to do with a message, and with which report."""
+
+    kind: Kind
+    report: Report | None = None
+
+
+def decide(session: Session, message: InboundMessage, draft: Draft, address: Address, house: House) -> Decision:
+    """Find what this message is and which report it belongs to; changes nothing."""
+    if message.auto is not None:
+        return Decision(kind="auto")
+    if report := _named_by_thread(session, message, address, house):
+        return Decision(kind="follow_up", report=report)
+    if decision := _named_by_code(session, message, address):
+        return decision
+    if is_empty(message):
+        return Decision(kind="how_to")
+    waiting = _waiting_for_more(session, address, house.now())
+    if waiting is not None and _completes(waiting, draft, message):
+        return Decision(kind="join" if waiting.asked_for is None else "answer", report=waiting)
+    if _is_addition(message, draft):
+        recent = _last_report(session, address, house.now() - timedelta(seconds=house.settings.join_seconds))
+        if recent is not None:
+            return Decision(kind="join", report=recent)
+    if not draft.is_report and not message.attachments and message.position is None:
+        return Decision(kind="how_to")
+    return Decision(kind="report")
+
+
+def is_empty(message: InboundMessage) -> bool:
+    has_words = bool(message.text.strip() or message.subject.strip())
+    return not has_words and not message.attachments and message.position is None
+
+
+def says_yes(text: str) -> bool:
+    """Whether an answer to `resolved` confirms it, in as few words as people use."""
+    return bool(_YES.match(text.strip()))
+
+
+def _named_by_thread(session: Session, message: InboundMessage, address: Address, house: House) -> Report | None:
+    """The report whose thread this answers: its token, our message's id, or their own earlier one's."""
+    if message.thread and (code := code_of_thread(house.keys.derive("thread"), message.thread)):
+        return session.scalar(select(Report).where(Report.code == code))
+    refs = [*message.in_reply_to, *([message.edit_of] if message.edit_of else [])]
+    if not refs:
+        return None
+    return _by_our_message(session, refs, address) or _by_their_message(session, refs, address)
+
+
+def _by_our_message(session: Session, refs: Sequence[str], address: Address) -> Report | None:
+    query = (
+        select(Report)
+        .join(Delivery, Delivery.report_id == Report.id)
+        .where(
+            Delivery.channel == address.channel,
+            Delivery.provider_id.in_(refs),
+            Report.reporter_id == address.reporter_id,
+        )
+    )
+    return session.scalars(query.limit(1)).first()
+
+
+def _by_their_message(session: Session, refs: Sequence[str], address: Address) -> Report | None:
+    query = (
+        select(Report)
+        .join(Message, Message.report_id == Report.id)
+        .where(
+            Message.channel == address.channel,
+            or_(Message.reply_ref.in_(refs), Message.external_id.in_(refs)),
+            Report.reporter_id == address.reporter_id,
+        )
+    )
+    return session.scalars(query.limit(1)).first()
+
+
+def _named_by_code(session: Session, message: InboundMessage, address: Address) -> Decision | None:
+    """A code in the text: alone it asks for the status; with words by its reporter it is a follow-up."""
+    words = f"{message.subject} {message.text}"
+    for code in codes_in(words)[:5]:
+        report = session.scalar(select(Report).where(Report.code == code))
+        if report is None:
+            continue
+        rest = re.sub(code, "", message.text, flags=re.IGNORECASE)
+        is_theirs = report.reporter_id == address.reporter_id
+        has_more = bool(message.attachments) or message.position is not None or not _ASKS_STATUS.match(rest)
+        return Decision(kind="follow_up" if is_theirs and has_more else "status", report=report)
+    return None
+
+
+def _waiting_for_more(session: Session, address: Address, now: datetime) -> Report | None:
+    """Their newest report that lacks service or place: not acknowledged yet, or with a question open."""
+    query = (
+        select(Report)
+        .where(
+            Report.address_id == address.id,
+            Report.status.in_(OPEN),
+            or_(Report.quiet_until.is_not(None), Report.asked_for.is_not(None)),
+            Report.requested_at > now - timedelta(days=30),
+        )
+        .order_by(Report.id.desc())
+        .limit(1)
+    )
+    return session.scalars(query).first()
+
+
+def _completes(report: Report, draft: Draft, message: InboundMessage) -> bool:
+    """Whether this message goes on with that report rather than beginning another one.
+
+    A message that says a problem and a place of its own is a report of its own; so is one that names another
+    problem than the report has. Everything else belongs to what is unfinished.
+    """
+    says_service, says_place = draft.service is not None, draft.place is not None
+    if says_service and says_place:
+        return report.service_code in {None, draft.service.service_code} and _lacks_place(report)  # type: ignore[union-attr]
+    if says_service and report.service_code is not None:
+        return draft.service.service_code == report.service_code  # type: ignore[union-attr]
+    return True
+
+
+def _lacks_place(report: Report) -> bool:
+    return report.lat is None and report.area_code is None
+
+
+def _is_addition(message: InboundMessage, draft: Draft) -> bool:
+    """A photo or a pin without a problem of its own."""
+    return draft.service is None and (bool(message.attachments) or message.position is not None)
+
+
+def _last_report(session: Session, address: Address, since: datetime) -> Report | None:
+    query = (
+        select(Report)
+        .where(Report.address_id == address.id, Report.status.in_(OPEN), Report.updated_at >= since)
+        .order_by(Report.id.desc())
+        .limit(1)
+    )
+    return session.scalars(query).first()

@@ -1,0 +1,169 @@
+"""accept() keeps what a channel heard; work_off() gives every kept message its effect, in order per lane."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from channels import CHANNELS
+from channels.protocol import Accept, Cursor
+from normalizer.schema import InboundMessage, Press, Receipt, TemporaryFailure
+from router.house import House
+from router.intake import take_message
+from store.journal import Entry, Journal
+from store.models import Delivery
+from store.work import wait_after
+
+log = logging.getLogger("lapor.journal")
+
+TRIES = 5  # of an entry that our own code cannot digest, before it is set aside
+ORDER = {"waiting": 0, "sending": 0, "unknown": 0, "sent": 1, "failed": 2, "delivered": 3}
+
+
+class DatabaseDown(Exception):  # noqa: N818
+    """The database does not answer; everything waits in the journal."""
+
+
+def accept_for(journal: Journal, channel: str, wake: Callable[[], None]) -> Accept:
+    """The accept() that one channel is handed."""
+
+    async def accept(*, external_id: str, lane: str, raw: bytes, meta: Mapping[str, str]) -> None:
+        kept = journal.put(channel=channel, external_id=external_id, lane=lane, raw=raw, meta=meta)
+        await asyncio.shield(asyncio.wrap_future(kept))
+        wake()
+
+    return accept
+
+
+class JournalCursor:
+    """A polling channel's place, kept in the journal."""
+
+    def __init__(self, journal: Journal, name: str) -> None:
+        self._journal = journal
+        self._name = name
+
+    async def get(self) -> str | None:
+        return await asyncio.to_thread(self._journal.get_cursor, self._name)
+
+    async def put(self, value: str) -> None:
+        await asyncio.wrap_future(self._journal.put_cursor(self._name, value))
+
+
+def cursor_for(journal: Journal, channel: str) -> Cursor:
+    return JournalCursor(journal, channel)
+
+
+def work_off(house: House, journal: Journal, limit: int = 200) -> int:
+    """Give waiting entries their effect; the number of those that had it. Raises DatabaseDown.
+
+    An entry that fails is tried again later and holds up its own lane only; after five tries it is set aside.
+    """
+    finished: list[str] = []
+    stuck: set[tuple[str, str]] = set()
+    try:
+        for entry in journal.waiting(limit):
+            if (entry.channel, entry.lane) in stuck:
+                continue
+            if _try(house, journal, entry):
+                finished.append(entry.key)
+            else:
+                stuck.add((entry.channel, entry.lane))
+    finally:
+        journal.done(finished)
+    return len(finished)
+
+
+def _try(house: House, journal: Journal, entry: Entry) -> bool:
+    try:
+        process(house, entry)
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_down(error):
+            raise DatabaseDown(type(error.orig).__name__) from error
+        return _set_back(house, journal, entry, error)
+    except (
+        OSError,
+        TemporaryFailure,
+    ) as error:  # the disk of the photos: ours to wait for, not the message's fault
+        raise DatabaseDown(type(error).__name__) from error
+    except Exception as error:
+        return _set_back(house, journal, entry, error)
+    return True
+
+
+def _is_down(error: DBAPIError) -> bool:
+    return type(error.orig).__name__ in {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow"}
+
+
+def _set_back(house: House, journal: Journal, entry: Entry, error: Exception) -> bool:
+    """Write the failed try down. True when the entry is out of its lane's way."""
+    reason = f"{type(error).__name__}: {_harmless(error)}"
+    log.error("entry %s failed: %s", entry.key, type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
+    if entry.attempts + 1 >= TRIES:
+        journal.fail(entry.key, reason)
+        return False
+    journal.retry(entry.key, reason, house.now() + wait_after(entry.attempts + 1))
+    return False
+
+
+def _harmless(error: Exception) -> str:
+    """Where it happened, without what was said: an exception's text may quote a citizen."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
+
+
+def process(house: House, entry: Entry) -> None:
+    """Parse, understand and carry out one kept message; doing it twice is doing it once."""
+    meta = {**entry.meta, "external_id": entry.external_id}
+    raw_key = house.store.media.put(entry.raw)
+    for number, heard in enumerate(CHANNELS[entry.channel].parse(entry.raw, meta)):
+        if isinstance(heard, Receipt):
+            take_receipt(house, heard)
+            continue
+        message = _as_message(heard) if isinstance(heard, Press) else heard
+        if not message.external_id:
+            message = replace(
+                message, external_id=f"{entry.external_id}:{number}" if number else entry.external_id
+            )
+        take_message(house, message, raw_key, entry.received_at)
+
+
+def _as_message(press: Press) -> InboundMessage:
+    """A pressed button says what stands behind it."""
+    return InboundMessage(
+        channel=press.channel,
+        account=press.account,
+        external_id=press.external_id,
+        sender=press.sender,
+        text=press.value,
+        in_reply_to=press.in_reply_to,
+    )
+
+
+def take_receipt(house: House, receipt: Receipt) -> None:
+    """Move a delivery forward by what its provider tells, never back, in whatever order receipts come."""
+    state = "failed" if receipt.state in {"failed", "bounced"} else receipt.state
+    with house.store.write() as session:
+        query = select(Delivery).where(
+            Delivery.channel == receipt.channel, Delivery.provider_id == receipt.provider_id
+        )
+        for delivery in session.scalars(query.with_for_update()):
+            if ORDER[state] > ORDER[delivery.state]:
+                delivery.state = state
+                delivery.last_error = receipt.reason[:300] or None
+                delivery.updated_at = house.now()
+
+
+def replay(house: House, journal: Journal, keys: list[str]) -> int:
+    """Work kept messages off again on today's code; what had its effect already has no second one."""
+    journal.again(keys)
+    deadline = house.now() + timedelta(minutes=10)
+    done = 0
+    while house.now() < deadline and (worked := work_off(house, journal)):
+        done += worked
+    return done

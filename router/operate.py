@@ -1,0 +1,190 @@
+"""What operators ask for: what is stuck, work it off again, is the history unbroken, who may log in."""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import func, select
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from config.settings import Settings
+from router.house import House
+from router.journal import replay
+from store.chain import first_break
+from store.journal import Journal
+from store.models import Delivery, Photo, Report, StatusUpdate
+
+SHOWN = 50
+
+
+def stuck(house: House, journal: Journal) -> list[dict[str, Any]]:
+    """What waits, what failed and why, the oldest first: journal entries, deliveries, photos."""
+    return [*_entries(journal), *_deliveries(house), *_photos(house)]
+
+
+def _entries(journal: Journal) -> list[dict[str, Any]]:
+    entries = [*journal.find("failed", SHOWN), *journal.find("waiting", SHOWN)]
+    return [
+        {
+            "what": f"{entry.channel} message",
+            "id": entry.key,
+            "state": entry.state,
+            "since": entry.received_at.isoformat(timespec="seconds"),
+            "attempts": entry.attempts,
+            "why": entry.error or "not worked off yet",
+        }
+        for entry in entries
+    ]
+
+
+def _deliveries(house: House) -> list[dict[str, Any]]:
+    query = select(Delivery).where(Delivery.state.in_(("failed", "unknown", "waiting", "sending")))
+    with house.store.read() as session:
+        return [
+            {
+                "what": f"{row.channel} delivery",
+                "id": f"delivery {row.id}",
+                "state": row.state,
+                "since": row.created_at.isoformat(timespec="seconds"),
+                "attempts": row.attempts,
+                "why": row.last_error or "not sent yet",
+            }
+            for row in session.scalars(query.order_by(Delivery.id).limit(SHOWN))
+        ]
+
+
+def _photos(house: House) -> list[dict[str, Any]]:
+    query = select(Photo).where(Photo.state.in_(("owed", "lost"))).order_by(Photo.id).limit(SHOWN)
+    with house.store.read() as session:
+        return [
+            {
+                "what": f"{row.channel} photo",
+                "id": f"photo {row.id}",
+                "state": row.state,
+                "since": row.created_at.isoformat(timespec="seconds"),
+                "attempts": row.attempts,
+                "why": row.note or "not fetched yet",
+            }
+            for row in session.scalars(query)
+        ]
+
+
+def replay_some(house: House, journal: Journal, ids: list[str], *, failed: bool) -> int:
+    """Work entries off again; the number of those that had their effect. Raises LookupError."""
+    known = {entry.key for entry in journal.find("failed", 100_000)} if failed else set(ids)
+    for key in known:
+        if not journal.has(key):
+            raise LookupError(f"there is no kept message {key}")
+    return replay(house, journal, sorted(known))
+
+
+def first_edited_row(house: House) -> str | None:
+    """The first line of a history that was edited, cut out or put in; None when all are unbroken."""
+    key = house.keys.derive("history")
+    with house.store.read() as session:
+        reports = session.execute(select(Report.id, Report.code).order_by(Report.id)).tuples()
+        for report_id, code in reports.yield_per(1000):
+            query = select(StatusUpdate).where(StatusUpdate.report_id == report_id).order_by(StatusUpdate.seq)
+            broken = first_break(key, list(session.scalars(query)))
+            if broken is not None:
+                return f"status_updates row {broken.id} (report {code}, line {broken.seq})"
+    return None
+
+
+# --- the operators' port ----------------------------------------------------------------------------------
+
+
+def routes(house: House, journal: Journal) -> list[BaseRoute]:
+    """OPS_LISTEN's addresses; they are for this machine and its monitoring only."""
+
+    async def ready(request: Request) -> Response:
+        reasons = await run_in_threadpool(not_ready, house)
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    async def metrics(request: Request) -> Response:
+        return PlainTextResponse(await run_in_threadpool(_metrics, house, journal))
+
+    async def show(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(stuck, house, journal))
+
+    async def again(request: Request) -> Response:
+        asked = await request.json()
+        try:
+            done = await run_in_threadpool(
+                lambda: replay_some(house, journal, asked["ids"], failed=asked["failed"])
+            )
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        return JSONResponse({"done": done})
+
+    return [
+        Route("/readyz", ready),
+        Route("/metrics", metrics),
+        Route("/stuck", show),
+        Route("/replay", again, methods=["POST"]),
+    ]
+
+
+def not_ready(house: House) -> list[str]:
+    """Why this server cannot work messages off now; intake goes on all the same."""
+    try:
+        with house.store.read() as session:
+            session.execute(select(1))
+    except Exception as error:
+        return [f"database: {type(error).__name__}"]
+    return []
+
+
+def _metrics(house: House, journal: Journal) -> str:
+    lines = [f'lapor_journal_entries{{state="{s}"}} {n}' for s, n in sorted(journal.counts().items())]
+    with house.store.read() as session:
+        for channel, state, count in session.execute(
+            select(Delivery.channel, Delivery.state, func.count()).group_by(Delivery.channel, Delivery.state)
+        ):
+            lines.append(f'lapor_deliveries{{channel="{channel}",state="{state}"}} {count}')
+        for status, count in session.execute(select(Report.status, func.count()).group_by(Report.status)):
+            lines.append(f'lapor_reports{{status="{status}"}} {count}')
+    return "\n".join(lines) + "\n"
+
+
+# --- the same from the command line -----------------------------------------------------------------------
+
+
+def with_journal(
+    house: House, settings: Settings, here: Callable[[Journal], Any], path: str, asked: Any = None
+) -> Any:
+    """Do it here when no server holds the journal; otherwise ask the running server to."""
+    try:
+        journal = Journal(settings.data_dir / "journal")
+    except OSError:
+        return _ask(settings, path, asked)
+    try:
+        return here(journal)
+    finally:
+        journal.close()
+
+
+def _ask(settings: Settings, path: str, asked: Any) -> Any:
+    body = None if asked is None else json.dumps(asked).encode()
+    request = urllib.request.Request(f"http://{settings.ops_listen}{path}", data=body)
+    try:
+        with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise LookupError(json.load(error).get("error", f"the server answered {error.code}")) from None
+    except urllib.error.URLError:
+        raise OSError(f"the journal is in use, and OPS_LISTEN={settings.ops_listen} does not answer") from None
+
+
+def print_stuck(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        what = f"{row['since']}  {row['state']:8} {row['what']:18} {row['id']:22}"
+        sys.stdout.write(f"{what} {row['attempts']} tries  {row['why']}\n")
+    if not rows:
+        sys.stdout.write("nothing is stuck\n")

@@ -1,0 +1,82 @@
+"""Photos that a channel only named: fetched after the acknowledgement, joined to their report when they come."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from normalizer.photo import read_photo
+
+from channels.protocol import Connection
+from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
+from router.house import House
+from router.intake import keep_photo
+from router.reports import take_photo_facts
+from store.models import Photo
+from store.work import claim_photos, wait_after
+
+log = logging.getLogger("lapor.photos")
+
+AT_ONCE = 8
+TRIES = 12  # about two hours: Twilio's media may come late, Telegram's file ids stay
+
+
+async def fetch_owed(house: House, connections: Mapping[str, Connection], limit: int = AT_ONCE) -> int:
+    """Fetch owed photos once around; the number of photos that were tried."""
+    photos = await asyncio.to_thread(_claim, house, limit)
+    await asyncio.gather(*(_fetch(house, connections, photo) for photo in photos))
+    return len(photos)
+
+
+def _claim(house: House, limit: int) -> list[Photo]:
+    with house.store.write() as session:
+        return claim_photos(session, house.now(), limit)
+
+
+async def _fetch(house: House, connections: Mapping[str, Connection], photo: Photo) -> None:
+    attachment = Attachment(ref=photo.ref, content_type=photo.content_type, name=photo.name)
+    try:
+        if photo.channel not in connections:
+            raise TemporaryFailure("this channel is off")
+        content = await connections[photo.channel].fetch(attachment)
+    except TemporaryFailure as failure:
+        await asyncio.to_thread(_later, house, photo, failure)
+    except PermanentFailure as failure:
+        await asyncio.to_thread(_lost, house, photo, str(failure))
+    else:
+        await asyncio.to_thread(_keep, house, photo, content)
+    house.wake()
+
+
+def _keep(house: House, photo: Photo, content: bytes) -> None:
+    kept = keep_photo(house, Attachment(content=content, content_type=photo.content_type))
+    facts = kept.facts or read_photo(content)
+    with house.store.write() as session:
+        row = session.get_one(Photo, photo.id)
+        row.state = "kept" if facts.readable and kept.copy_key else "unreadable"
+        row.note = facts.note
+        row.media_key, row.copy_key = kept.media_key, kept.copy_key
+        row.content_type = facts.content_type[:100]
+        row.width, row.height = facts.width, facts.height
+        row.taken_at = facts.taken_at
+        row.lease_until = None
+        if facts.position is not None:
+            row.lat, row.long = facts.position.lat, facts.position.long
+        take_photo_facts(session, row, facts, house)
+
+
+def _later(house: House, photo: Photo, failure: TemporaryFailure) -> None:
+    if photo.attempts >= TRIES:
+        _lost(house, photo, str(failure))
+        return
+    with house.store.write() as session:
+        row = session.get_one(Photo, photo.id)
+        row.note = str(failure)[:300]
+        row.lease_until = None
+        row.next_attempt_at = house.now() + wait_after(photo.attempts, failure.retry_after)
+
+
+def _lost(house: House, photo: Photo, reason: str) -> None:
+    log.warning("photo %s cannot be had", photo.id)
+    with house.store.write() as session:
+        row = session.get_one(Photo, photo.id)
+        row.state, row.note, row.lease_until = "lost", reason[:300], None

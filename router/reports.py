@@ -1,0 +1,181 @@
+"""A report as its messages make it: opened, completed, acknowledged, with what is owed for it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from normalizer.normalize import normalize
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from normalizer.schema import Draft, Guess, PhotoFacts, Place
+from router.agencies import agency_for
+from router.codes import new_code
+from router.house import House
+from router.replies import acknowledgement, fields_of, may_answer, owe, say
+from router.status import CITIZEN, ROUTER, Actor, add_line, change_status, lock
+from store.models import Address, Photo, Report
+
+BY_CITIZEN, BY_ROUTER = Actor(name=CITIZEN), Actor(name=ROUTER)
+
+
+def open_report(
+    session: Session, draft: Draft, address: Address, house: House, *, language: str, requested_at: datetime
+) -> Report:
+    """A new report with its first line of history."""
+    now = house.now()
+    report = Report(
+        status="received",
+        description=draft.description,
+        public_description=draft.public_description,
+        sources={},
+        urgent=draft.urgent,
+        language=language,
+        channel=address.channel,
+        reporter_id=address.reporter_id,
+        address_id=address.id,
+        requested_at=requested_at,
+        updated_at=now,
+    )
+    take_service(report, draft)
+    take_place(report, draft.place)
+    _insert_with_code(session, report)
+    add_line(session, report, "received", by=BY_CITIZEN, house=house, now=now)
+    return report
+
+
+def _insert_with_code(session: Session, report: Report) -> None:
+    for _ in range(20):
+        report.code = new_code()
+        try:
+            with session.begin_nested():
+                session.add(report)
+                session.flush()
+        except IntegrityError:
+            continue
+        return
+    raise RuntimeError("no free report code in 20 tries")
+
+
+def settle(session: Session, report: Report, house: House) -> None:
+    """Acknowledge a complete report at once; let one that lacks something wait for more, quietly."""
+    if missing(report) and house.settings.quiet_seconds > 0:
+        report.quiet_until = house.now() + timedelta(seconds=house.settings.quiet_seconds)
+    else:
+        acknowledge(session, report, house)
+
+
+def acknowledge(session: Session, report: Report, house: House) -> None:
+    """Send the report on its way and owe the one first answer, with the one question that is open."""
+    now = house.now()
+    report.quiet_until = None
+    report.acknowledged_at = now
+    report.asked_for = missing(report)
+    agency_id = agency_for(house.pack, report.service_code, report.area_code)
+    if agency_id is not None:
+        change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
+    elif report.asked_for is not None:
+        change_status(session, report, "needs_info", by=BY_ROUTER, house=house, silent=True)
+    address = session.get_one(Address, report.address_id)
+    if may_answer(session, address, house, now):
+        asks_place = report.asked_for in {"place", "both"}
+        owe(session, report, acknowledgement(report, house, report.channel), house, now, ask_position=asks_place)
+
+
+def missing(report: Report) -> str | None:
+    """What the citizen must still be asked for: `service`, `place`, `both` or nothing."""
+    no_service = report.service_code is None
+    no_place = report.lat is None and report.area_code is None
+    if no_service and no_place:
+        return "both"
+    return "service" if no_service else "place" if no_place else None
+
+
+def take_service(report: Report, draft: Draft) -> None:
+    """Fill the service where the report has none; what an official set is never touched."""
+    if report.service_code is None and draft.service is not None:
+        report.service_code = draft.service.service_code
+        report.sources = {**report.sources, "service": _service_source(draft.service, draft.alternatives)}
+    elif report.service_code is None and draft.alternatives:
+        report.sources = {**report.sources, "service": _service_source(None, draft.alternatives)}
+
+
+def _service_source(guess: Guess | None, alternatives: Sequence[Guess]) -> dict[str, object]:
+    return {
+        "source": "text",
+        "confidence": guess.confidence if guess else 0.0,
+        "alternatives": [[other.service_code, other.confidence] for other in alternatives],
+    }
+
+
+def take_place(report: Report, place: Place | None) -> None:
+    """Fill or better the place: a pin beats a photo, a photo beats words; the address in words stays."""
+    if place is None:
+        return
+    rank = ("none", "text", "photo", "pin")
+    had = report.sources.get("place", {}).get("source", "none")
+    report.address_string = report.address_string or (place.address_string or "")[:500] or None
+    if rank.index(place.source) <= rank.index(had):
+        return
+    report.lat, report.long = place.lat, place.long
+    report.area_code = place.area_code or report.area_code
+    report.sources = {
+        **report.sources,
+        "place": {
+            "source": place.source,
+            "confidence": place.confidence,
+            "alternatives": list(place.alternatives),
+        },
+    }
+
+
+def add(session: Session, report: Report, draft: Draft, house: House) -> None:
+    """Join a message to a report that is still being told, or that waits for an answer."""
+    lock(session, report)
+    if draft.description.strip():
+        report.description = f"{report.description}\n{draft.description}".strip()
+        report.public_description = f"{report.public_description}\n{draft.public_description}".strip()
+    whole = normalize(report.description, language=report.language, pack=house.pack)
+    take_place(report, draft.place)
+    if missing(report):
+        take_service(report, draft)
+        take_service(report, whole)
+        take_place(report, whole.place)
+    report.urgent = report.urgent or draft.urgent
+    report.updated_at = house.now()
+    session.flush()
+    go_on(session, report, house)
+
+
+def go_on(session: Session, report: Report, house: House) -> None:
+    """After something was added: acknowledge when it is complete now, or answer that the question is settled."""
+    if report.acknowledged_at is None:
+        if missing(report) is None:
+            acknowledge(session, report, house)
+    elif report.asked_for is not None and report.asked_for != missing(report):
+        report.asked_for = missing(report)
+        if report.asked_for is None:
+            _complete(session, report, house)
+
+
+def _complete(session: Session, report: Report, house: House) -> None:
+    """The question is answered: hand the report to its agency, and say so."""
+    agency_id = report.agency_id or agency_for(house.pack, report.service_code, report.area_code)
+    if report.status == "needs_info" and agency_id is not None:
+        change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
+    elif report.status == "needs_info":
+        change_status(session, report, "received", by=BY_ROUTER, house=house, silent=True)
+    fields = fields_of(report, house, report.language)
+    text = say(house.pack, report.language, "answered", report.channel, **fields)
+    owe(session, report, text, house, house.now())
+
+
+def take_photo_facts(session: Session, photo: Photo, facts: PhotoFacts, house: House) -> None:
+    """What a fetched photo adds to its report: perhaps the place that was missing."""
+    report = session.get(Report, photo.report_id) if photo.report_id else None
+    if report is None or facts.position is None:
+        return
+    lock(session, report)
+    place = normalize("", photos=[facts], language=report.language, pack=house.pack).place
+    take_place(report, place)
+    session.flush()
+    go_on(session, report, house)

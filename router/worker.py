@@ -1,0 +1,94 @@
+"""Deliveries through rq: ids are put into Redis, any number of `work` processes claim and send them."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from redis import Redis
+from rq import Queue, SimpleWorker
+
+from channels.protocol import Connection
+from config.pack import Pack
+from config.settings import Settings
+from router.house import House
+from router.outbox import deliver_due, open_connections
+from router.replies import REPLIES
+from store.work import carry_deliveries
+
+log = logging.getLogger("lapor.worker")
+
+BATCH = 50  # ids in one job
+CARRY = 500  # ids put into Redis at once
+JOB_SECONDS = 300
+
+
+def queue_names(pack: Pack) -> list[str]:
+    """Every queue that our workers serve; `agency-…` queues belong to the agencies' own programs."""
+    return [REPLIES, *(f"deliver-{agency_id}" for agency_id in pack.agencies)]
+
+
+def carry(house: House, redis: Redis) -> int:
+    """Put the ids of due deliveries into their queues; the number of ids.
+
+    The ids are pushed before the transaction ends: when Redis fails nothing is marked, when the commit fails an
+    id lies there twice and the claim in the database decides.
+    """
+    with house.store.write() as session:
+        rows = carry_deliveries(session, house.now(), CARRY)
+        by_queue: dict[str, list[int]] = {}
+        for row in rows:
+            by_queue.setdefault(row.queue, []).append(row.id)
+        for name, ids in by_queue.items():
+            queue = Queue(name, connection=redis, serializer="json")
+            for start in range(0, len(ids), BATCH):
+                batch = ids[start : start + BATCH]
+                queue.enqueue_call("router.worker.deliver", (batch,), timeout=JOB_SECONDS, result_ttl=0)
+    return len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A worker process: its house, its open connections and the loop they live on."""
+
+    house: House
+    connections: Mapping[str, Connection]
+    loop: asyncio.AbstractEventLoop
+
+
+_running: list[Running] = []  # rq calls deliver() by name: what it needs must be found here
+
+
+def deliver(ids: list[int]) -> int:
+    """The rq job: claim and send these deliveries; the number of those that were tried."""
+    running = _running[0]
+    work = deliver_due(running.house, running.connections, [int(each) for each in ids], limit=len(ids))
+    return asyncio.run_coroutine_threadsafe(work, running.loop).result()
+
+
+def work_forever(house: House, settings: Settings, queues: list[str]) -> None:
+    """Serve rq queues until SIGTERM; a job under way is finished first."""
+    if settings.redis_url is None:
+        raise ValueError("REDIS_URL is missing: a delivery worker needs the Redis that the server uses")
+    redis = Redis.from_url(settings.redis_url)
+    redis.ping()
+    started: Future[Running] = Future()
+    threading.Thread(target=asyncio.run, args=(_hold(house, settings, started),), daemon=True).start()
+    _running.append(started.result(timeout=60))
+    names = queues or queue_names(house.pack)
+    log.info("serving %d queues", len(names))
+    SimpleWorker(names, connection=redis, serializer="json").work(logging_level="WARNING")
+
+
+async def _hold(house: House, settings: Settings, started: "Future[Running]") -> None:
+    """Open the connections and keep their loop alive as long as the process lives."""
+    try:
+        async with open_connections(settings) as connections:
+            started.set_result(Running(house, connections, asyncio.get_running_loop()))
+            await asyncio.Event().wait()
+    except Exception as error:
+        if not started.done():
+            started.set_exception(error)
+        raise

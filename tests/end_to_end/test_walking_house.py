@@ -1,0 +1,162 @@
+"""A complaint goes all the way and the answer comes back, on every channel, seen from outside."""
+
+import re
+from collections.abc import Callable
+from itertools import count
+
+import httpx
+import pytest
+from town import Town, eventually, jpeg
+
+PLACE = {"lat": -6.2088, "long": 106.8456}  # Manggarai
+TEXT = "Min, lampu jalan mati total di Jl. Manggarai Utara 2, Kelurahan Manggarai, gelap banget"
+SENDERS = {
+    "sms": "+6281200000{n:03}",
+    "whatsapp": "+6281300000{n:03}",
+    "email": "warga{n}@example.org",
+    "telegram": "70000{n:03}",
+    "x": "warga{n:03}",
+}
+CHANNELS = tuple(SENDERS)
+_number = count(1)
+
+
+def new_citizen(channel: str) -> str:
+    return SENDERS[channel].format(n=next(_number))
+
+
+def code_in(text: str) -> str:
+    found = re.search(r"\b(?=[A-Z2-9]*\d)(?=[A-Z2-9]*[A-Z])[A-Z2-9]{6}\b", text)
+    assert found, text
+    return found.group()
+
+
+def report(town: Town, code: str) -> dict:
+    (found,) = town.requests(service_request_id=code)
+    return found
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_complaint_with_photo_and_place_gets_a_code_and_stands_at_its_agency(town: Town, channel: str) -> None:
+    citizen = new_citizen(channel)
+    town.say(channel, citizen, TEXT, photos=(jpeg(),), **PLACE)
+
+    code = code_in(town.answer(channel, citizen))
+    kept = report(town, code)
+    assert kept["service_code"] == "lampu_jalan"
+    assert kept["agency_id"] == "dbm"
+    assert kept["extended_status"] == "assigned"
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_every_status_comes_back_on_the_same_channel_in_order(town: Town, channel: str) -> None:
+    citizen = new_citizen(channel)
+    town.say(channel, citizen, TEXT, **PLACE)
+    code = code_in(town.answer(channel, citizen))
+
+    assert town.update(code, "IN_PROGRESS", "Tim sedang menuju lokasi").status_code == 200
+    assert town.update(code, "FIXED", "Lampu sudah diganti").status_code == 200
+
+    assert "Tim sedang menuju lokasi" in town.answer(channel, citizen, 2)
+    assert "Lampu sudah diganti" in town.answer(channel, citizen, 3)
+    assert len(town.answers(channel, citizen)) == 3
+    assert report(town, code)["extended_status"] == "resolved"
+
+
+def test_a_repeated_update_changes_nothing(town: Town) -> None:
+    citizen = new_citizen("sms")
+    town.say("sms", citizen, TEXT)
+    code = code_in(town.answer("sms", citizen))
+    first = town.update(code, "IN_PROGRESS", "Dikerjakan", "u1")
+    again = town.update(code, "IN_PROGRESS", "Dikerjakan", "u1")
+
+    assert first.json() == again.json()
+    town.update(code, "FIXED", "Beres")
+    town.answer("sms", citizen, 3)
+    assert len(town.answers("sms", citizen)) == 3
+
+
+@pytest.mark.parametrize("channel", ["telegram", "whatsapp"])
+def test_text_and_pin_in_two_messages_are_one_report_with_one_answer(town: Town, channel: str) -> None:
+    citizen = new_citizen(channel)
+    town.say(channel, citizen, "pohon tumbang nutup jalan", photos=(jpeg(),), **PLACE)
+
+    code = code_in(town.answer(channel, citizen))
+    kept = report(town, code)
+    assert kept["service_code"] == "pohon"
+    assert (round(kept["lat"], 3), round(kept["long"], 3)) == (-6.209, 106.846)
+    assert len(town.answers(channel, citizen)) == 1
+
+
+def test_a_message_without_a_place_is_asked_once_and_the_answer_completes_it(town: Town) -> None:
+    citizen = new_citizen("sms")
+    town.say("sms", citizen, "lampu jalan mati sudah seminggu")
+    asked = town.answer("sms", citizen)
+    code = code_in(asked)
+
+    town.say("sms", citizen, "di Jl Kemang Raya, Kelurahan Bangka")
+    answered = town.answer("sms", citizen, 2)
+    assert "?" in asked
+    assert code in answered
+    assert len(town.requests(service_request_id=code)) == 1
+
+
+def test_an_empty_message_is_told_how_to_report(town: Town) -> None:
+    citizen = new_citizen("sms")
+    town.say("sms", citizen, " ")
+
+    assert "melapor" in town.answer("sms", citizen)
+
+
+def test_a_reply_by_mail_joins_its_report(town: Town) -> None:
+    citizen = new_citizen("email")
+    town.say("email", citizen, TEXT)
+    code = code_in(town.answer("email", citizen))
+    answer = next(m for m in town.thread("email", citizen) if m["direction"] == "out")
+
+    town.say("email", citizen, "Tiangnya juga miring", reply_to=answer["id"])
+    assert code in town.answer("email", citizen, 2)
+
+
+def test_yes_to_resolved_closes_and_anything_else_reopens(town: Town) -> None:
+    for words, status in (("sudah beres, terima kasih", "closed"), ("belum, masih gelap", "reopened")):
+        citizen = new_citizen("telegram")
+        town.say("telegram", citizen, TEXT, **PLACE)
+        code = code_in(town.answer("telegram", citizen))
+        town.update(code, "FIXED", "Lampu diganti")
+        resolved = eventually(lambda c=citizen: town.thread("telegram", c)[-1:])[0]
+        town.answer("telegram", citizen, 2)
+        resolved = [m for m in town.thread("telegram", citizen) if m["direction"] == "out"][-1]
+        town.say("telegram", citizen, words, reply_to=resolved["id"])
+
+        eventually(lambda c=code, s=status: report(town, c)["extended_status"] == s, what=status)
+
+
+def test_a_photo_that_is_none_does_not_stop_the_report(town: Town) -> None:
+    citizen = new_citizen("whatsapp")
+    town.say("whatsapp", citizen, TEXT, photos=(b"this is no photo",))
+
+    assert report(town, code_in(town.answer("whatsapp", citizen)))["service_code"] == "lampu_jalan"
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_killed_after_the_ok_and_started_again_the_citizen_is_answered_once(
+    new_town: Callable[..., Town], channel: str
+) -> None:
+    town = new_town().start()
+    citizen = new_citizen(channel)
+    said = town.say(channel, citizen, TEXT)
+    if channel in {"telegram", "x"}:  # polled: the OK is the offset, which moves behind the fsync
+        eventually(lambda: list((town.folder / "data" / "journal").glob("*.sqlite")))
+    assert said
+    town.kill()
+    town.start()
+
+    code = code_in(town.answer(channel, citizen))
+    assert report(town, code)["agency_id"] == "dbm"
+    eventually(lambda: 'state="waiting"' not in _metrics(town), what="nothing waits")
+    assert len(town.answers(channel, citizen)) == 1
+
+
+def _metrics(town: Town) -> str:
+    return httpx.get(f"http://127.0.0.1:{town.ops}/metrics").text

@@ -1,0 +1,166 @@
+"""A running installation seen from outside: what an end-to-end test drives."""
+
+import base64
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+API_KEY = "test-key-for-open311"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(look: Callable[[], Any], *, within: float = 15.0, what: str = "") -> Any:
+    """Look until something true comes back; fail with the last thing seen when time is up."""
+    deadline = time.monotonic() + within
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() > deadline:
+            pytest.fail(f"did not happen within {within} s: {what or look}; last seen: {seen!r}")
+        time.sleep(0.02)
+
+
+def jpeg(colour: str = "gray", side: int = 64) -> bytes:
+    """A small real photo."""
+    out = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(out, "JPEG")
+    return out.getvalue()
+
+
+@dataclass
+class Town:
+    """One installation in a process of its own, seen from outside only."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.http, self.smtp, self.ops = free_port(), free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.http}"
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.environment = keep | {
+            "DATA_DIR": str(self.folder / "data"),
+            "HTTP_LISTEN": f"127.0.0.1:{self.http}",
+            "SMTP_LISTEN": f"127.0.0.1:{self.smtp}",
+            "OPS_LISTEN": f"127.0.0.1:{self.ops}",
+            "OPEN311_API_KEYS": f"test:{API_KEY}",
+            "QUIET_SECONDS": "1",
+            **self.env,
+        }
+        self.client = httpx.Client(base_url=self.url, timeout=20)
+
+    def start(self) -> "Town":
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "run_bots.py"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+        )
+        eventually(self._is_up, within=30, what="the installation comes up")
+        return self
+
+    def work(self) -> None:
+        log = (self.folder / "worker.log").open("ab")
+        command = [sys.executable, "run_bots.py", "work"]
+        self.workers.append(subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log))
+
+    def _is_up(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            pytest.fail(f"run_bots.py ended: {self.log()[-2000:]}")
+        try:
+            return self.client.get("/healthz").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        for process in [*self.workers, *([self.process] if self.process else [])]:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+        self.workers.clear()
+
+    def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "run_bots.py", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, text=True, input=stdin, capture_output=True, timeout=60
+        )
+
+    # --- a citizen ---------------------------------------------------------------------------------------
+
+    def say(
+        self, channel: str, sender: str, text: str = "", *, photos: tuple[bytes, ...] = (), **more: Any
+    ) -> dict:
+        asked = {"from": sender, "text": text, "photos": [base64.b64encode(p).decode() for p in photos], **more}
+        answer = self.client.post(f"/sandbox/api/{channel}/messages", json=asked)
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    def thread(self, channel: str, sender: str) -> list[dict[str, Any]]:
+        answer = self.client.get(f"/sandbox/api/{channel}/{sender}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["messages"]
+
+    def answers(self, channel: str, sender: str) -> list[str]:
+        return [m["text"] for m in self.thread(channel, sender) if m["direction"] == "out"]
+
+    def answer(self, channel: str, sender: str, number: int = 1, within: float = 15.0) -> str:
+        """Wait for the nth answer that this citizen reads."""
+        look = lambda: self.answers(channel, sender)[number - 1 :]  # noqa: E731
+        return eventually(look, within=within, what=f"answer {number} on {channel}")[0]
+
+    # --- an official -------------------------------------------------------------------------------------
+
+    def requests(self, **filters: str) -> list[dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {API_KEY}"}
+        answer = self.client.get("/open311/v2/requests.json", params=filters, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def update(self, code: str, status: str, words: str, update_id: str = "") -> httpx.Response:
+        fields = {
+            "api_key": API_KEY,
+            "service_request_id": code,
+            "update_id": update_id or f"{code}-{status}",
+            "status": status,
+            "description": words,
+            "updated_datetime": "2026-01-01T00:00:00Z",
+        }
+        return self.client.post("/open311/v2/servicerequestupdates.json", data=fields)
+
+
+def connects(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

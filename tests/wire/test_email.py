@@ -1,0 +1,446 @@
+"""Email over real SMTP: what is kept, what is refused, what leaves, and that hostile mail stops nothing."""
+
+import asyncio
+import contextlib
+import json
+import smtplib
+import socket
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from aiosmtpd.controller import Controller
+from town import free_port
+from hypothesis import given, settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from channels import email
+from channels.mime import read_mail
+from config.settings import Listen, Settings
+from normalizer.schema import OutboundMessage, PermanentFailure, TemporaryFailure
+
+OURS = "lapor@jakarta.example"
+META = {"account": OURS, "mail_from": "siti@example.org", "recipients": OURS, "external_id": "e"}
+
+
+@dataclass
+class Kept:
+    """An accept() that keeps in memory, or refuses as a full disk would."""
+
+    entries: dict[str, SimpleNamespace] = field(default_factory=dict)
+    refuses: bool = False
+
+    async def __call__(self, *, external_id: str, lane: str, raw: bytes, meta: Mapping[str, str]) -> None:
+        if self.refuses:
+            raise TemporaryFailure("full")
+        self.entries.setdefault(external_id, SimpleNamespace(lane=lane, raw=raw, meta=dict(meta)))
+
+    @property
+    def only(self) -> SimpleNamespace:
+        (entry,) = self.entries.values()
+        return entry
+
+
+def settings_for(**more: object) -> Settings:
+    listen = Listen("127.0.0.1", free_port())
+    return Settings(smtp_listen=listen, email_address=OURS, _env_file=None, **more)  # type: ignore[call-arg]
+
+
+@contextlib.asynccontextmanager
+async def serving(kept: Kept, **more: object) -> AsyncIterator[int]:
+    chosen = settings_for(**more)
+    task = asyncio.create_task(email.receive(chosen, kept, cursor=None))  # type: ignore[arg-type]
+    port = chosen.smtp_listen.port
+    for _ in range(500):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        await asyncio.sleep(0.01)
+    yield port
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def send(port: int, mail: bytes, to: str = OURS, sender: str = "siti@example.org") -> tuple[int, bytes]:
+    with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        client.ehlo()
+        for code, words in (client.mail(sender), client.rcpt(to)):
+            if code != 250:
+                return code, words
+        return client.data(mail)
+
+
+MAIL = (
+    b"From: Siti <siti@example.org>\r\nTo: lapor@jakarta.example\r\nSubject: Lampu mati\r\n"
+    b"Message-ID: <1@example.org>\r\n\r\nLampu jalan mati di Manggarai\r\n"
+)
+
+
+async def test_a_mail_is_kept_before_250() -> None:
+    kept = Kept()
+    async with serving(kept) as port:
+        code, _ = await asyncio.to_thread(send, port, MAIL)
+
+    assert code == 250
+    assert kept.only.lane == "siti@example.org"
+    assert b"Lampu jalan mati" in kept.only.raw
+
+
+async def test_what_cannot_be_kept_is_told_to_try_again() -> None:
+    async with serving(Kept(refuses=True)) as port:
+        code, words = await asyncio.to_thread(send, port, MAIL)
+
+    assert code == 451
+    assert b"full" not in words
+
+
+async def test_the_same_mail_over_another_relay_is_the_same() -> None:
+    kept = Kept()
+    async with serving(kept) as port:
+        await asyncio.to_thread(send, port, MAIL)
+        await asyncio.to_thread(send, port, b"Received: from relay2 by us\r\n" + MAIL)
+        await asyncio.to_thread(send, port, MAIL.replace(b"Manggarai", b"Tebet"))
+
+    assert len(kept.entries) == 2
+
+
+@pytest.mark.parametrize(
+    ("to", "code"),
+    [
+        (OURS, 250),
+        ("LAPOR@Jakarta.Example", 250),
+        ("lapor+k7m4qx.abc@jakarta.example", 250),
+        ("bounces+k7m4qx@jakarta.example", 250),
+        ("gubernur@jakarta.example", 550),
+        ("lapor@elsewhere.example", 550),
+        ("laporx@jakarta.example", 550),
+    ],
+)
+async def test_mail_for_another_address_is_refused(to: str, code: int) -> None:
+    async with serving(Kept()) as port:
+        answered, _ = await asyncio.to_thread(send, port, MAIL, to)
+
+    assert answered == code
+
+
+async def test_a_mail_over_the_limit_is_refused_with_552_and_the_next_one_is_kept() -> None:
+    kept = Kept()
+    large = MAIL + b"x" * 70 + b"\r\n" + (b"y" * 990 + b"\r\n") * (email.SIZE_LIMIT // 992 + 1)
+    async with serving(kept) as port:
+        too_large, _ = await asyncio.to_thread(send, port, large)
+        announced, _ = await asyncio.to_thread(_announce, port, email.SIZE_LIMIT + 1)
+        code, _ = await asyncio.to_thread(send, port, MAIL)
+
+    assert (too_large, announced, code) == (552, 552, 250)
+    assert len(kept.entries) == 1
+
+
+def _announce(port: int, size: int) -> tuple[int, bytes]:
+    with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        client.ehlo()
+        return client.mail("siti@example.org", [f"SIZE={size}"])
+
+
+async def test_lines_longer_than_the_rfc_allows_are_taken() -> None:
+    kept = Kept()
+    async with serving(kept) as port:
+        code, _ = await asyncio.to_thread(send, port, MAIL + b"z" * 20_000 + b"\r\n")
+
+    assert code == 250
+    assert b"z" * 20_000 in kept.only.raw
+
+
+async def test_lmtp_answers_once_for_each_recipient() -> None:
+    kept = Kept()
+    async with serving(kept, smtp_mode="lmtp") as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        lines = [b"LHLO x", b"MAIL FROM:<a@b.example>", f"RCPT TO:<{OURS}>".encode()]
+        lines += [b"RCPT TO:<lapor+x@jakarta.example>", b"DATA", MAIL + b"."]
+        await reader.readline()
+        answers = []
+        for line in lines:
+            writer.write(line + b"\r\n")
+            while (answer := await reader.readline())[3:4] == b"-":
+                pass
+            answers.append(answer)
+        second = await reader.readline()
+        writer.close()
+
+    assert answers[-1].startswith(b"250")
+    assert second.startswith(b"250")
+    assert len(kept.entries) == 1
+
+
+# --- out --------------------------------------------------------------------------------------------------
+
+
+class Sink:
+    def __init__(self, answer: str = "250 OK") -> None:
+        self.answer, self.mails, self.senders = answer, [], []
+
+    async def handle_DATA(self, server: object, session: object, envelope: SimpleNamespace) -> str:
+        self.mails.append(message_from_bytes(envelope.content))
+        self.senders.append(envelope.mail_from)
+        return self.answer
+
+
+def outbound(**more: object) -> OutboundMessage:
+    fields: dict = {"delivery_id": 7, "channel": "email", "account": OURS, "to": "siti@example.org"}
+    fields |= {"text": "Laporan K7M4QX: dikerjakan", "subject": "Laporan K7M4QX", "thread": "k7m4qx.token"}
+    return OutboundMessage(**(fields | more))
+
+
+async def deliver(sink: Sink, message: OutboundMessage) -> str:
+    controller = Controller(sink, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    try:
+        relay = f"smtp://127.0.0.1:{controller.port}"
+        async with email.connect(settings_for(smtp_relay=relay)) as connection:
+            return await connection.send(message)
+    finally:
+        controller.stop()
+
+
+async def test_an_answer_is_marked_as_automatic_and_carries_its_thread() -> None:
+    sink = Sink()
+    message_id = await deliver(sink, outbound(in_reply_to="<1@example.org>"))
+
+    (mail,) = sink.mails
+    assert mail["Message-ID"] == message_id
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["In-Reply-To"] == "<1@example.org>"
+    assert mail["Reply-To"] == "lapor+k7m4qx.token@jakarta.example"
+    assert sink.senders == ["bounces+k7m4qx.token@jakarta.example"]
+
+
+async def test_the_same_delivery_has_the_same_message_id() -> None:
+    assert await deliver(Sink(), outbound()) == await deliver(Sink(), outbound())
+    assert await deliver(Sink(), outbound()) != await deliver(Sink(), outbound(delivery_id=8))
+
+
+async def test_a_relays_no_is_told_apart_by_its_code() -> None:
+    with pytest.raises(TemporaryFailure, match="452"):
+        await deliver(Sink("452 later"), outbound())
+    with pytest.raises(PermanentFailure, match="554"):
+        await deliver(Sink("554 never"), outbound())
+
+
+async def test_a_subject_cannot_smuggle_a_header() -> None:
+    sink = Sink()
+    await deliver(sink, outbound(subject="Laporan\r\nBcc: all@example.org"))
+
+    assert sink.mails[0]["Bcc"] is None
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mail", "sender", "auto"),
+    [
+        (MAIL, "siti@example.org", None),
+        (MAIL, "", "bounce"),
+        (b"Auto-Submitted: auto-replied\r\n" + MAIL, "siti@example.org", "auto_reply"),
+        (b"Auto-Submitted: no\r\n" + MAIL, "siti@example.org", None),
+        (b"List-Id: <warga.example.org>\r\n" + MAIL, "siti@example.org", "list"),
+        (b"Precedence: bulk\r\n" + MAIL, "siti@example.org", "list"),
+        (MAIL.replace(b"siti@", b"MAILER-DAEMON@"), "x@example.org", "bounce"),
+        (MAIL.replace(b"siti@example.org", OURS.encode()), "x@example.org", "own"),
+        (MAIL.replace(b"Lampu mati", b"Balasan otomatis: cuti"), "siti@example.org", "auto_reply"),
+    ],
+)
+def test_what_a_program_sent_is_known_as_such(mail: bytes, sender: str, auto: str | None) -> None:
+    assert read_mail(mail, META | {"mail_from": sender}).auto == auto
+
+
+def test_unknown_charsets_broken_mime_and_nul_bytes_are_read_all_the_same() -> None:
+    broken = (
+        b"From: siti@example.org\r\nSubject: =?klingon?q?jalan?= rusak\r\nMIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain; charset=x-unknown\r\n\r\n'
+        b"jalan berlubang \x00 di caf\xe9\r\n--b\r\nContent-Type: text/plain; name*\r\n\r\nlagi\r\n"
+    )
+    read = read_mail(broken, META)
+
+    assert "jalan berlubang" in read.text
+    assert "\x00" not in read.text
+    assert "rusak" in read.subject
+
+
+def test_html_mail_is_read_as_people_see_it() -> None:
+    mail = MAIL.replace(
+        b"\r\n\r\n", b"\r\nContent-Type: text/html\r\n\r\n<style>p{}</style><script>x</script><p>", 1
+    )
+
+    assert read_mail(mail, META).text.strip() == "Lampu jalan mati di Manggarai"
+
+
+@given(st.binary(max_size=3000))
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_no_bytes_make_the_reader_raise(raw: bytes) -> None:
+    read = read_mail(raw, META)
+
+    assert read.sender
+    read.text.encode()
+    read.subject.encode()
+
+
+@given(st.lists(st.sampled_from([b"Content-Type: ", b"multipart/mixed; boundary=", b"a", b"\r\n", b"--", b"name*0*=",
+                                 b"=?utf-8?b?", b"?=", b"message/rfc822", b"\xff", b"From: ", b"<", b"@", b"\x00"]),
+                max_size=60))  # fmt: skip
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_no_header_salad_makes_the_reader_raise(parts: list[bytes]) -> None:
+    assert read_mail(b"".join(parts), META).channel == "email"
+
+
+def test_mail_made_to_hold_a_parser_for_ever_is_cut() -> None:
+    head = b'From: a@b.example\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\nlampu mati\r\n'
+    many = head + b"--b\r\n\r\n" * 200_000
+    nested = b"Content-Type: message/rfc822\r\n\r\n" * 2000 + MAIL
+
+    assert len(read_mail(many, META).attachments) <= 200
+    assert read_mail(nested, META).channel == "email"
+
+
+# --- cases that nobody here wrote ---------------------------------------------------------------------------
+
+
+def _cases(shared: Path, kind: str) -> list[tuple[dict, bytes]]:
+    lines = (shared / "cases" / kind / "index.jsonl").read_text().splitlines()
+    return [(case, (shared / "cases" / kind / case["file"]).read_bytes()) for case in map(json.loads, lines)]
+
+
+def test_real_bounces_and_automatic_answers_are_never_taken_for_a_citizen(shared: Path) -> None:
+    missed = []
+    for case, raw in _cases(shared, "email_bounce"):
+        expected = case.get("expected") or {}
+        if read_mail(raw, META).auto is None and expected.get("not_a_citizen_report"):
+            missed.append(case["file"])
+
+    assert missed == []
+
+
+def test_real_mail_is_read_whole(shared: Path) -> None:
+    wrong = []
+    for case, raw in _cases(shared, "email"):
+        read = read_mail(raw, META)
+        expected = case.get("expected") or {}
+        for words in expected.get("text_contains", []):
+            if words not in read.text:
+                wrong.append((case["file"], words))
+        if read.unreadable:
+            wrong.append((case["file"], read.unreadable))
+
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_real_senders_are_found(shared: Path) -> None:
+    wrong = []
+    for case, raw in _cases(shared, "email"):
+        wanted = (case.get("expected") or {}).get("from") or []
+        if (
+            wanted
+            and isinstance(wanted[0], str)
+            and "(" not in wanted[0]
+            and read_mail(raw, META).sender != wanted[0]
+        ):
+            wrong.append((case["file"], wanted, read_mail(raw, META).sender))
+
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+POLICY = {  # their own policy, not the protocol's
+    "chasquid/auth_multi_dialog.json": "we offer no AUTH",
+    "chasquid/auth_not_tls.json": "we offer no AUTH",
+    "chasquid/bad_data.json": "broken headers are kept: a citizen's report all the same",
+    "chasquid/bad_mail_from.json": "a sender domain is not looked into",
+    "chasquid/message_too_big.json": "their limit is 1 MiB",
+    "go-smtp/TestServerSMTPUTF8_Disabled.json": "SMTPUTF8 is always on",
+    "go-smtp/TestServer_otherCommands.json": "HELP is answered",
+}
+
+
+async def test_smtp_dialogues_that_nobody_here_wrote(shared: Path) -> None:
+    wrong = []
+    for case, raw in _cases(shared, "smtp"):
+        if case["file"] in POLICY:
+            continue
+        kept = Kept()
+        async with serving(kept) as port:
+            failed = await _play(port, json.loads(raw))
+        at_most = (case.get("expected") or {}).get("messages_accepted_at_most", 99)
+        if failed or len(kept.entries) > at_most:
+            wrong.append((case["file"], failed))
+
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+async def _play(port: int, dialogue: dict) -> str | None:
+    """Play one dialogue; what went wrong, or None. Its recipients become ours."""
+    writer = reading = None
+    for number, step in enumerate(dialogue["steps"]):
+        if "connect" in step:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reading = Reading(reader)
+        assert writer is not None
+        assert reading is not None
+        if "close" in step:
+            writer.close()
+        if text := _text(step, dialogue["recipients"]):
+            writer.write(text.encode("utf-8", "surrogateescape"))
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+        answer = await reading.answer(step)
+        if answer is not None:
+            return f"step {number} {step}: {answer!r}"
+    return None
+
+
+def _text(step: dict, recipients: list[str]) -> str:
+    text = step.get("send", "")
+    if "send_repeat" in step:
+        text = step["send_repeat"]["unit"] * step["send_repeat"]["times"]
+    if text.upper().startswith("RCPT"):
+        for address in filter(None, recipients):
+            text = text.replace(address, OURS)
+    return text
+
+
+class Reading:
+    """Reads replies as a dialogue's steps expect them; the first digit is the protocol, the rest is policy."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+
+    async def _reply(self, seconds: float = 10) -> str:
+        try:
+            async with asyncio.timeout(seconds):
+                while (line := (await self._reader.readline()).decode())[3:4] == "-":
+                    pass
+        except TimeoutError:
+            return "silence"
+        except ConnectionError:
+            return "closed"
+        return line or "closed"
+
+    async def answer(self, step: dict) -> str | None:
+        if "expect_prefix" in step:
+            reply = await self._reply()
+            return None if reply[0] == step["expect_prefix"][0] else reply
+        if "expect_until" in step or "expect_line" in step:
+            wanted = step.get("code") or (step.get("expect_until") or step["expect_line"])[:3]
+            reply = await self._reply()
+            return None if reply[0] == wanted[0] else reply
+        if "expect_any_of" in step:
+            reply = await self._reply()
+            return None if any(reply.startswith(each) for each in step["expect_any_of"]) else reply
+        if "expect_not_prefix" in step:
+            reply = await self._reply()
+            return reply if reply.startswith(step["expect_not_prefix"]) else None
+        if "expect_silence_or_error_seconds" in step:
+            reply = await self._reply(0.3)
+            return reply if reply.startswith(step["must_not_prefix"]) else None
+        return None
