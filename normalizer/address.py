@@ -1,0 +1,177 @@
+"""Streets, house numbers and RT/RW in the words of a message."""
+
+import re
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+
+from normalizer.gazetteer import Gazetteer, keys_from
+from normalizer.tokens import Words
+from normalizer.wordlists import words as word_list
+
+_RT_RW = (
+    re.compile(r"\brt\W{0,3}rw\W{0,3}0*(\d{1,3})\s*[/\\\-–. ]+\s*0*(\d{1,3})(?!\d)", re.IGNORECASE),
+    re.compile(
+        r"\b(?:rt|erte)\W{0,3}0*(\d{1,3})\W{0,4}(?:rw|erwe)\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE
+    ),
+    re.compile(r"\brt\W{0,3}0*(\d{1,3})\s?[/\\]\s?0*(\d{1,3})(?!\d)", re.IGNORECASE),
+)
+_RW_RT = re.compile(r"\brw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)\W{0,4}rt\W{0,3}0*(\d{1,3})(?!\d)", re.IGNORECASE)
+_RT = re.compile(r"\b(?:rt|erte)\W{0,3}0*(\d{1,3})(?!\d)", re.IGNORECASE)
+_RW = re.compile(r"\b(?:rw|erwe)\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE)
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11,
+          "xii": 12, "xiii": 13, "xiv": 14, "xv": 15, "xvi": 16}  # fmt: skip
+_NUMBER = re.compile(
+    r"\s*,?\s*(?:no|nomor|nomer|number|#)\.?\s*(\d{1,4}\s?[a-zA-Z]?(?:\s?[-/]\s?\d{1,4})?)\b", re.IGNORECASE
+)
+_KILOMETRE = re.compile(r"\s*,?\s*(km\.?\s?\d{1,3}(?:[.,]\d)?)\b", re.IGNORECASE)
+
+_STREET_WORDS = frozenset(["jl", "jln", "jalan", "jalam", "jalanan", "gang", "gg", "lorong"])
+_SHORT_STREET_WORDS = frozenset(["jl", "jln", "gg"])
+_TITLES = word_list("street_titles")
+_ENDINGS = word_list("street_endings")
+_STOP = word_list("no_street")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Street:
+    """A street that a text names: its words' places, and the name as it was written."""
+
+    first: int
+    last: int
+    text: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RtRw:
+    """Neighbourhood units: RT within RW within a kelurahan."""
+
+    rt: int | None = None
+    rw: int | None = None
+
+    def __str__(self) -> str:
+        parts = [f"RT {self.rt}" if self.rt else "", f"RW {self.rw}" if self.rw else ""]
+        return "/".join(filter(None, parts))
+
+
+def rt_rw_in(text: str) -> RtRw:
+    """Read RT and RW in any spelling: "RT 003/RW 09", "rt.3 rw.9", "RT/RW 03/09", "rt 01/11", "rw IV rt 2"."""
+    if match := _RW_RT.search(text):
+        return RtRw(rt=_number(match[2]), rw=_number(match[1]))
+    for pattern in _RT_RW:
+        if match := pattern.search(text):
+            return RtRw(rt=_number(match[1]), rw=_number(match[2]))
+    rt, rw = _RT.search(text), _RW.search(text)
+    return RtRw(rt=_number(rt[1]) if rt else None, rw=_number(rw[1]) if rw else None)
+
+
+def _number(written: str) -> int | None:
+    return int(written) or None if written.isdigit() else _ROMAN.get(written.lower())
+
+
+def streets_in(words: Words, folded: Sequence[str], names: Gazetteer, known: Container[str]) -> list[Street]:
+    """Find "Jl. …", "jalan …", "gang …" with the name as far as it goes. `known` are words of the lexicon: in
+    small letters they end a name ("jl anggrek mampet")."""
+    shouting = words.text.isupper()
+    found: list[Street] = []
+    place = 0
+    while place < len(words.tokens):
+        if words.tokens[place] in _STREET_WORDS:
+            last = _street_end(words, folded, place, names, known, shouting=shouting)
+            if last > place + 1:
+                key = "".join(folded[place + 1 : last])
+                text = words.text[words.starts[place] : words.ends[last - 1]]
+                found.append(Street(first=place, last=last, text=text + _house(words, last), key=key))
+                place = last - 1
+        place += 1
+    return found
+
+
+def _house(words: Words, last: int) -> str:
+    rest = words.text[words.ends[last - 1] : words.ends[last - 1] + 30]
+    if match := _NUMBER.match(rest):
+        return f" No. {' '.join(match[1].split())}"
+    if match := _KILOMETRE.match(rest):
+        return f" {match[1]}"
+    return ""
+
+
+def _street_end(
+    words: Words, folded: Sequence[str], marker: int, names: Gazetteer, known: Container[str], *, shouting: bool
+) -> int:
+    """Give the place after a street name's last word; the marker's own next place where there is no name."""
+    place = marker + 1
+    if not _may_begin(words, folded, marker, names, known, shouting=shouting):
+        return place
+    for last, key in keys_from(folded, place):
+        if key in names.streets and not _broken(words, place, last):
+            return _with_number(words, last)
+    is_end = _ender(words, folded, place, names, known, shouting=shouting)
+    last = place + 1
+    while last < min(place + 5, len(words.tokens)) and not is_end(last):
+        last += 1
+        if _is_number(words.tokens[last - 1]):
+            break
+    return last
+
+
+def _may_begin(
+    words: Words, folded: Sequence[str], marker: int, names: Gazetteer, known: Container[str], *, shouting: bool
+) -> bool:
+    place = marker + 1
+    if place >= len(words.tokens) or words.tokens[place] in _STOP or _gap(words, place, strict=False):
+        return False
+    token = words.tokens[place]
+    if (
+        words.tokens[marker] in _SHORT_STREET_WORDS
+        or token in _TITLES
+        or (not shouting and _is_name(words, place))
+    ):
+        return True
+    if any(key in names.streets or key in names.areas for _, key in keys_from(folded, place)):
+        return True
+    return not token.isdigit() and token not in known and len(token) > 2
+
+
+def _ender(
+    words: Words, folded: Sequence[str], first: int, names: Gazetteer, known: Container[str], *, shouting: bool
+) -> Callable[[int], bool]:
+    def is_end(place: int) -> bool:
+        token = words.tokens[place]
+        if token in _STOP or token in _STREET_WORDS or _gap(words, place, strict=True):
+            return True
+        if token in _ENDINGS or _is_number(token):
+            return False
+        if place > first and any(key in names.areas for _, key in keys_from(folded, place)):
+            return True
+        return token in known and (shouting or not _is_name(words, place))
+
+    return is_end
+
+
+def _gap(words: Words, place: int, *, strict: bool) -> bool:
+    """Whether something between this word and the one before ends a name: a comma, a bracket, a line's end."""
+    between = words.text[words.ends[place - 1] : words.starts[place]]
+    if not strict:
+        return any(sign in between for sign in ",;()\n!?")
+    return any(sign in between for sign in ',;:()\n!?"') or (
+        ". " in between and words.ends[place - 1] - words.starts[place - 1] > 3
+    )
+
+
+def _broken(words: Words, first: int, last: int) -> bool:
+    return any(_gap(words, place, strict=True) for place in range(first + 1, last))
+
+
+def _with_number(words: Words, last: int) -> int:
+    if last < len(words.tokens) and _is_number(words.tokens[last]) and not _gap(words, last, strict=True):
+        return last + 1
+    return last
+
+
+def _is_number(token: str) -> bool:
+    return token in _ROMAN or (token.isdigit() and len(token) <= 3) or (len(token) <= 3 and token[:-1].isdigit())
+
+
+def _is_name(words: Words, place: int) -> bool:
+    return words.text[words.starts[place]].isupper()

@@ -1,0 +1,64 @@
+"""A point that somebody wrote down or shared as a map's link."""
+
+import re
+
+from config.pack import Pack
+from normalizer.cells import in_bounds
+from normalizer.schema import Position
+
+_NUMBER = r"(-?\d{1,3}\.\d{3,})"
+_PAIR = re.compile(rf"(?<![\d.]){_NUMBER}\s*[,;/ ]\s*{_NUMBER}(?![\d.])")
+_LETTERS = re.compile(
+    r"(?<![\d.])(\d{1,3}\.\d{3,})\s*°?\s*([NSUL])[\s,;]+(\d{1,3}\.\d{3,})\s*°?\s*([EWTB])\b", re.IGNORECASE
+)
+_DEGREES = re.compile(
+    r"(\d{1,3})\s*[°º]\s*(\d{1,2})\s*['′’]\s*(\d{1,2}(?:[.,]\d+)?)\s*(?:[\"″”]|'')?\s*([NSUL])[\s,;]+"
+    r"(\d{1,3})\s*[°º]\s*(\d{1,2})\s*['′’]\s*(\d{1,2}(?:[.,]\d+)?)\s*(?:[\"″”]|'')?\s*([EWTB])\b",
+    re.IGNORECASE,
+)
+# Google marks the place itself with !3d…!4d…; @… is only where the map's middle was.
+_GOOGLE_PLACE = re.compile(rf"!3d{_NUMBER}!4d{_NUMBER}")
+_OSM_MARK = re.compile(rf"mlat={_NUMBER}&(?:amp;)?mlon={_NUMBER}")
+_OSM_MAP = re.compile(rf"#map=\d{{1,2}}(?:\.\d+)?/{_NUMBER}/{_NUMBER}")
+_GEO = re.compile(rf"\bgeo:{_NUMBER},{_NUMBER}")
+_EARLIER = (_GOOGLE_PLACE, _OSM_MARK, _GEO, _OSM_MAP)
+
+
+def point_in(text: str, pack: Pack) -> Position | None:
+    """Find the first point of this city in a text: plain coordinates in degrees, with letters or minutes
+    (S/E, Indonesian LS/BT as U, L, T, B), or a full link of Google, Apple or OpenStreetMap.
+
+    A pair written as long, lat is turned round where only that lies in the city. Short links
+    (maps.app.goo.gl) hold no coordinates and give None.
+    """
+    if not any(character.isdigit() for character in text):
+        return None
+    text = text.replace("%2C", ",").replace("%2c", ",").replace("%20", " ")
+    for pattern in _EARLIER:
+        for match in pattern.finditer(text):
+            if found := _in_city(float(match[1]), float(match[2]), pack):
+                return found
+    for match in _DEGREES.finditer(text):
+        lat = _decimal(match[1], match[2], match[3], match[4])
+        if found := _in_city(lat, _decimal(match[5], match[6], match[7], match[8]), pack):
+            return found
+    for match in _LETTERS.finditer(text):
+        lat = -float(match[1]) if match[2] in "Ss" else float(match[1])
+        if found := _in_city(lat, float(match[3]), pack):
+            return found
+    for match in _PAIR.finditer(text):
+        if found := _in_city(float(match[1]), float(match[2]), pack):
+            return found
+    return None
+
+
+def _decimal(degrees: str, minutes: str, seconds: str, side: str) -> float:
+    value = int(degrees) + int(minutes) / 60 + float(seconds.replace(",", ".")) / 3600
+    return -value if side in "SsWwBb" else value
+
+
+def _in_city(lat: float, long: float, pack: Pack) -> Position | None:
+    for one, other in ((lat, long), (long, lat)):
+        if in_bounds(pack, one, other):
+            return Position(lat=one, long=other)
+    return None

@@ -1,0 +1,134 @@
+"""One citizen's message becomes a draft of a report: what, where, in which language, how urgent."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from config.pack import Pack, Service
+from normalizer.category import guess_service
+from normalizer.place import Told, place_of, told_by
+from normalizer.privacy import public_description
+from normalizer.schema import Draft, Guess, PhotoFacts, Place, Position
+from normalizer.text import READ_AT_MOST, clean, language_of, own_words
+from normalizer.tokens import Words, plain, words_of
+from normalizer.urgency import is_urgent
+from normalizer.wordlists import phrases
+from normalizer.wordlists import words as word_list
+
+NOT_A_REPORT = "bukan_aduan"
+
+
+def normalize(
+    text: str,
+    *,
+    subject: str = "",
+    pin: Position | None = None,
+    photos: Sequence[PhotoFacts] = (),
+    language: str | None = None,
+    pack: Pack,
+) -> Draft:
+    """Understand a message; never raises, whatever the text.
+
+    `language` is the channel's hint. `service` is None below the pack's `service_threshold`; `missing` names
+    what a reply should ask for: the service where none is sure, the place where neither a kelurahan, a point
+    in the city nor a street or landmark with its kecamatan is known.
+    """
+    description = clean(text)
+    read = (
+        clean(f"{subject}\n{own_words(description)}")[:READ_AT_MOST]
+        if subject
+        else own_words(description)[:READ_AT_MOST]
+    )
+    words = words_of(read)
+    told = told_by(words, pack)
+    service, alternatives = guess_service(pack, _without(words, told))
+    place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
+    is_report = _is_report(words, service, place, photos)
+    return Draft(
+        is_report=is_report,
+        service=service,
+        alternatives=alternatives,
+        place=place,
+        description=description,
+        public_description=public_description(own_words(description)),
+        language=language_of(read, language),
+        urgent=is_report and is_urgent(words.tokens),
+        missing=_missing(service, place, pack),
+    )
+
+
+def _without(words: Words, told: Told) -> list[str]:
+    """The words without those that only name a place: "Lubang Buaya" is no hole and no crocodile."""
+    return ["" if place in told.covered else token for place, token in enumerate(words.tokens)]
+
+
+def _photo_position(photos: Sequence[PhotoFacts]) -> Position | None:
+    return next((photo.position for photo in photos if photo.position), None)
+
+
+_COURTESY = word_list("courtesy")
+_ASKS = word_list("asking")
+_ADVERTISING, _DONE = phrases("advertising"), phrases("done")
+_THANKS, _STILL = phrases("thanks"), phrases("still")
+
+
+def _is_report(words: Words, service: Guess | None, place: Place | None, photos: Sequence[PhotoFacts]) -> bool:
+    """Whether somebody reports something. In doubt yes: a lost report is worse than a question too many."""
+    text = " ".join(plain(token) for token in words.tokens)
+    if _ADVERTISING.search(text) and not (place and place.area_code):
+        return False
+    if _THANKS.search(text) and _DONE.search(text) and not _STILL.search(text):
+        return False
+    if any(photo.readable for photo in photos) or (place and place.source in {"pin", "photo"}):
+        return True
+    if all(token in _COURTESY or len(token) < 2 for token in words.tokens):
+        return False
+    if service:
+        return service.service_code != NOT_A_REPORT
+    return place is not None or any(token in _ASKS for token in words.tokens) or len(words.tokens) > 6
+
+
+def _missing(service: Guess | None, place: Place | None, pack: Pack) -> tuple[Literal["service", "place"], ...]:
+    known = place is not None and place.area_code is not None
+    missing: list[Literal["service", "place"]] = []
+    if service is None:
+        missing.append("service")
+    if place is None or not known or place.confidence < pack.settings["place_threshold"]:
+        missing.append("place")
+    return tuple(missing)
+
+
+def explain(draft: Draft, pack: Pack) -> dict[str, object]:
+    """Give a draft as the JSON object that `run_bots.py explain` prints (CONTRACT: Commands)."""
+    service = pack.services[draft.service.service_code] if draft.service else None
+    agency = pack.agencies[service.agency_id] if service and service.agency_id else None
+    place = draft.place or Place(source="none", confidence=0.0)
+    return {
+        "is_report": draft.is_report,
+        "service_code": service.code if service else None,
+        "service_name": _service_name(service, draft.language),
+        "confidence": draft.service.confidence if draft.service else 0.0,
+        "alternatives": [
+            {"service_code": guess.service_code, "confidence": guess.confidence} for guess in draft.alternatives
+        ],
+        "agency_id": agency.id if agency else None,
+        "agency_responsible": agency.name if agency else None,
+        "lat": place.lat,
+        "long": place.long,
+        "address_string": place.address_string,
+        "area_code": place.area_code,
+        "kelurahan": place.kelurahan,
+        "kecamatan": place.kecamatan,
+        "kota": place.kota,
+        "place_source": place.source,
+        "place_confidence": place.confidence,
+        "language": draft.language,
+        "urgent": draft.urgent,
+        "missing": list(draft.missing),
+        "public_description": draft.public_description,
+    }
+
+
+def _service_name(service: Service | None, language: str) -> str | None:
+    if service is None:
+        return None
+    return service.name_en if language == "en" else service.name

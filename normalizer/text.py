@@ -1,0 +1,118 @@
+"""What a person wrote, cleaned for reading: without hidden letters, quoted mail and signatures."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal
+
+from normalizer.wordlists import words
+
+# Understanding looks at this much of a message; the whole of it is kept all the same.
+READ_AT_MOST = 6_000
+
+# Control, zero-width and direction characters hide words from readers (Unicode TR 36); tab and line end stay.
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_LINE_END = re.compile(r"\r\n?|[\u2028\u2029\x85\v\f]")
+_SPACES = re.compile(r"[^\S\n]+")
+_GAPS = re.compile(r"\n\s*\n\s*")
+
+
+def clean(text: str) -> str:
+    """Give the text without NUL, control, zero-width and direction characters, composed (NFC), ends trimmed."""
+    text = _HIDDEN.sub("", _LINE_END.sub("\n", text))
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return _GAPS.sub("\n\n", _SPACES.sub(" ", text)).strip()
+
+
+_RULE = r"[-_=*\u2013\u2014 ]{2,}"
+_REPLY_HEAD = re.compile(r"^[\s>*]*(?:\S.{0,260})?\b(?:wrote|menulis|schrieb|a écrit)\s*:?\s*$", re.IGNORECASE)
+_ORIGINAL = re.compile(
+    rf"^\s*(?:{_RULE}(?:original message|pesan asli|pesan sebelumnya|original appointment){_RULE}|_{{10,}})\s*$",
+    re.IGNORECASE,
+)
+_FORWARDED = re.compile(
+    rf"^\s*(?:{_RULE}(?:forwarded message|pesan (?:yang )?diteruskan|pesan terusan)|begin forwarded message)",
+    re.IGNORECASE,
+)
+_MAIL_HEAD = re.compile(
+    r"^[\s>*]*(?:from|dari|sent|dikirim|terkirim|date|tanggal|to|kepada|subject|perihal|subjek|cc)\s*\*?:",
+    re.IGNORECASE,
+)
+_SENT_FROM = re.compile(
+    r"^\W{0,3}(?:sent (?:from|via|with|by)|dikirim (?:dari|melalui|lewat|menggunakan|via)|terkirim dari|"
+    r"get outlook for|dapatkan outlook untuk)\b.{0,80}$",
+    re.IGNORECASE,
+)
+
+
+def own_words(text: str) -> str:
+    """Give what the writer wrote now: without quoted mail, reply headers, signature and "sent from my phone".
+
+    A forwarded message stays: it is what the writer wants to show. Where nothing would be left, all is.
+    """
+    kept: list[str] = []
+    lines = text.split("\n")
+    skip = 0
+    for number, line in enumerate(lines):
+        if skip:
+            skip -= 1
+        elif length := _reply_head(lines, number):
+            if kept and not _quote_follows(lines, number + length):
+                break
+            skip = length - 1
+        elif kept and _ends_here(lines, number):
+            break
+        elif not line.startswith(">") and not _SENT_FROM.match(line):
+            kept.append(line)
+    return "\n".join(kept).strip() or text.strip()
+
+
+def _reply_head(lines: Sequence[str], number: int) -> int:
+    """How many lines a "Pada …, … menulis:" beginning here takes: mail programs break it into up to three."""
+    start = lines[number].lstrip(" >*").lower()
+    if not start.startswith(("on ", "pada ")):
+        return 1 if _REPLY_HEAD.match(lines[number]) and "@" in lines[number] else 0
+    for length in (1, 2, 3):
+        if _REPLY_HEAD.match(" ".join(lines[number : number + length])):
+            return length
+    return 0
+
+
+def _quote_follows(lines: Sequence[str], number: int) -> bool:
+    """Whether the quoted text is marked by ">", so that what stands after it is the writer's again."""
+    following = [line for line in lines[number : number + 3] if line.strip()]
+    return bool(following) and following[0].startswith(">")
+
+
+def _ends_here(lines: Sequence[str], number: int) -> bool:
+    line = lines[number]
+    if line.rstrip() in {"--", "\u2014"} or _ORIGINAL.match(line):
+        return True
+    if not _MAIL_HEAD.match(line) or any(_FORWARDED.match(near) for near in lines[max(0, number - 2) : number]):
+        return False
+    return sum(1 for near in lines[number : number + 5] if _MAIL_HEAD.match(near)) >= 3
+
+
+_INDONESIAN = words("indonesian")
+_ENGLISH = words("english")
+_LATIN = re.compile(r"[a-z]+", re.IGNORECASE)
+
+
+def language_of(text: str, hint: str | None = None) -> Literal["id", "en", "other"]:
+    """Tell Indonesian (with its slang, Betawi and Javanese) from English and from anything else.
+
+    `hint` is what the channel says of its user; it decides only where the words do not.
+    """
+    found = [word.lower() for word in _LATIN.findall(text[:1500])]
+    indonesian = sum(word in _INDONESIAN for word in found)
+    english = sum(word in _ENGLISH for word in found)
+    if indonesian or english:
+        return "en" if english > indonesian else "id"
+    if hint and hint[:2].lower() in {"id", "en", "in", "ms", "jv", "su"}:
+        return "en" if hint[:2].lower() == "en" else "id"
+    letters = sum(character.isalpha() for character in text[:1500])
+    return "other" if len(found) > 5 or letters > 5 * sum(map(len, found)) else "id"

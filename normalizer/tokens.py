@@ -1,0 +1,56 @@
+"""Words as the lexicon knows them: lower case, slang spelled out, endings and doublings folded."""
+
+import re
+from dataclasses import dataclass
+
+from normalizer.wordlists import SLANG
+
+_TOKEN = re.compile(r"[^\W_]+")
+_STRETCHED = re.compile(r"([a-z])\1{2,}")
+_DOUBLED = re.compile(r"^([a-z]{3,})2(?:nya|an)?$")
+
+
+_ENDINGS = ("nya", "nye", "ny", "lah", "kah", "pun", "ne", "kan", "in", "an", "i")
+_BEGINNINGS = tuple("di ter ber be meng mem men meny me ke peng pem pen pe se nge ng ny".split())  # noqa: SIM905
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text's words in lower case, with where each begins and ends in it."""
+
+    text: str
+    tokens: tuple[str, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+def words_of(text: str) -> Words:
+    """Split a text into words: runs of letters and digits."""
+    found = [(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
+    if not found:
+        return Words(text, (), (), ())
+    tokens, starts, ends = zip(*found, strict=True)
+    return Words(text, tokens, starts, ends)
+
+
+def plain(token: str) -> str:
+    """Fold one word's spelling: stretched letters, "lampu2", slang."""
+    if token in SLANG:
+        return SLANG[token]
+    if token.isalpha() and token.isascii():
+        short = _STRETCHED.sub(r"\1", token)
+        return SLANG.get(short, short)
+    doubled = _DOUBLED.match(token)
+    return SLANG.get(doubled.group(1), doubled.group(1)) if doubled else token
+
+
+def stems(token: str) -> list[str]:
+    """Give the shorter words that a word may come from, the likeliest first; the lexicon says which it knows."""
+    without_ending = [token[: -len(end)] for end in _ENDINGS if token.endswith(end) and len(token) - len(end) >= 3]
+    without_beginning = [
+        word[len(begin) :]
+        for word in (token, *without_ending)
+        for begin in _BEGINNINGS
+        if word.startswith(begin) and len(word) - len(begin) >= 4
+    ]
+    return without_ending + without_beginning
