@@ -160,6 +160,8 @@ def _try_move(
 def _missing(wanted: str, note: str, agency_id: str | None) -> str | None:
     if wanted in NEEDS_REASON and not note:
         return "needs_reason"
+    if wanted == "needs_info" and not note:
+        return "needs_question"
     if wanted == "assigned" and agency_id is None:
         return "needs_agency"
     return "note_too_long" if len(note) > LONGEST_NOTE else None

@@ -41,7 +41,7 @@ def count_statuses(session: Session, agency_id: str | None) -> dict[str, int]:
     query = select(Report.status, func.count()).group_by(Report.status)
     if agency_id is not None:
         query = query.where(Report.agency_id == (None if agency_id == NO_AGENCY else agency_id))
-    return {status: count for status, count in session.execute(query)}
+    return dict(session.execute(query).all())
 
 
 def report_by_code(session: Session, code: str) -> Report | None:
