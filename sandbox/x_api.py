@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.memory import Kept, keep_message, message, messages, person_by_key, person_by_number, photo, photos_of
+from sandbox.memory import Kept, keep_message, message, messages, person_by_key, photo
 from sandbox.stage import Stage
 from sandbox.x import HANDLE, LONGEST_POST, bot, bot_number, next_id, post_facts, user, weighted_length
+from sandbox.x_posts import includes_of, list_shown, post_shown
 
 WINDOW_SECONDS = 15 * 60
 # Calls per window. The real limits are lower; the stand-in is polled every second.
@@ -168,14 +169,13 @@ def _page(stage: Stage, request: Request, where: str, values: Sequence[object], 
             where += f" and at{sign}?"
             values.append(_moment(name, asked[name]))
     found = messages(stage.db, where, values, f"cast(id as integer) desc limit {size + 1}")
-    return _shown(stage, request, found[:size], has_more=len(found) > size)
+    return list_shown(stage, request, found[:size], has_more=len(found) > size)
 
 
 def _whole(asked: Mapping[str, str], name: str, default: int) -> int:
-    try:
-        return int(asked.get(name, default))
-    except ValueError:
-        raise _invalid(name, asked[name], f"The `{name}` query parameter value is not valid") from None
+    if not re.fullmatch(r"[0-9]{1,18}|[1-8][0-9]{18}", asked.get(name, "0")):
+        raise _invalid(name, asked[name], f"The `{name}` query parameter value is not valid")
+    return int(asked.get(name, default))
 
 
 def _token(token: str | None) -> str | None:
@@ -191,19 +191,6 @@ def _moment(name: str, value: str) -> str:
         raise _invalid(name, value, f"The `{name}` query parameter value is not a time") from None
 
 
-def _shown(stage: Stage, request: Request, found: list[Kept], *, has_more: bool) -> dict[str, Any]:
-    meta: dict[str, Any] = {"result_count": len(found)}
-    if not found:
-        return {"meta": meta}
-    meta |= {"newest_id": found[0].id, "oldest_id": found[-1].id}
-    if has_more:
-        meta["next_token"] = f"7140{found[-1].id}"
-    body: dict[str, Any] = {"data": [_public(stage, request, kept) for kept in found]}
-    if includes := _includes(stage, request, found):
-        body["includes"] = includes
-    return body | {"meta": meta}
-
-
 def _one(stage: Stage, request: Request) -> object:
     post = request.path_params["post"]
     found = message(stage.db, "x", post)
@@ -211,102 +198,8 @@ def _one(stage: Stage, request: Request) -> object:
         kind = "https://api.twitter.com/2/problems/resource-not-found"
         words = f"Could not find tweet with id: [{post}]."
         return {"errors": [{"title": "Not Found Error", "detail": words, "type": kind, "resource_id": post}]}
-    includes = _includes(stage, request, [found])
-    return {"data": _public(stage, request, found)} | ({"includes": includes} if includes else {})
-
-
-def _asked(request: Request, name: str) -> set[str]:
-    return {part.strip() for part in request.query_params.get(name, "").split(",") if part.strip()}
-
-
-def _public(stage: Stage, request: Request, kept: Kept) -> dict[str, Any]:
-    """A post with the fields asked for: https://docs.x.com/x-api/fundamentals/data-dictionary"""
-    fields, expansions = _asked(request, "tweet.fields"), _asked(request, "expansions")
-    wanted = fields | {expansion.partition(".")[0] for expansion in expansions}
-    shown = _fields(stage, kept)
-    always = {"id", "text", "edit_history_tweet_ids"}
-    return {name: value for name, value in shown.items() if name in always | wanted and value is not None}
-
-
-def _fields(stage: Stage, kept: Kept) -> dict[str, Any]:
-    facts, text, links = kept.wire, kept.text, kept.wire["links"]
-    if len(text) > LONGEST_POST:
-        text = text[: LONGEST_POST - 1] + "…"
-    text = " ".join([text, *links])
-    return {
-        "id": kept.id,
-        "text": text,
-        "edit_history_tweet_ids": [kept.id],
-        "author_id": facts["author"],
-        "conversation_id": facts["conversation"],
-        "created_at": kept.at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{kept.at.microsecond // 1000:03}Z",
-        "in_reply_to_user_id": facts["reply_author"],
-        "referenced_tweets": [{"type": "replied_to", "id": facts["reply_to"]}] if facts["reply_to"] else None,
-        "attachments": {"media_keys": _keys(stage, kept)} if kept.photos else None,
-        "geo": {"coordinates": {"type": "Point", "coordinates": [kept.long, kept.lat]}}
-        if kept.lat is not None
-        else None,
-        "note_tweet": {"text": kept.text} if len(kept.text) > LONGEST_POST else None,
-        "entities": _entities(kept, text),
-        "lang": "in",
-    }
-
-
-def _entities(kept: Kept, text: str) -> dict[str, Any]:
-    mentions = [
-        {"start": found.start(), "end": found.end(), "username": found[1]}
-        for found in re.finditer(r"@(\w{1,50})", text, re.ASCII)
-    ]
-    page = f"https://x.com/{kept.wire['handle']}/status/{kept.id}/photo/1"
-    urls = [
-        {"start": text.index(link), "end": text.index(link) + len(link), "url": link, "expanded_url": page}
-        | {"display_url": f"pic.x.com/{link[-10:]}"}
-        for link in kept.wire["links"]
-    ]
-    return {name: value for name, value in (("mentions", mentions), ("urls", urls)) if value}
-
-
-def _keys(stage: Stage, kept: Kept) -> list[str]:
-    return [f"3_{int(photo.token[:15], 16)}" for photo in photos_of(stage.db, kept)]
-
-
-def _includes(stage: Stage, request: Request, found: Sequence[Kept]) -> dict[str, Any]:
-    expansions = _asked(request, "expansions")
-    includes: dict[str, Any] = {}
-    if "attachments.media_keys" in expansions:
-        includes["media"] = [shown for kept in found for shown in _media_shown(stage, request, kept)]
-    if expansions & {"author_id", "in_reply_to_user_id", "entities.mentions.username"}:
-        includes["users"] = _users(stage, found, expansions)
-    if "referenced_tweets.id" in expansions:
-        parents = [message(stage.db, "x", kept.wire["reply_to"]) for kept in found if kept.wire["reply_to"]]
-        includes["tweets"] = [_public(stage, request, parent) for parent in parents if parent]
-    return {name: value for name, value in includes.items() if value}
-
-
-def _users(stage: Stage, found: Sequence[Kept], expansions: set[str]) -> list[Mapping[str, Any]]:
-    numbers = [kept.wire["author"] for kept in found] if "author_id" in expansions else []
-    numbers += [kept.wire["reply_author"] for kept in found if "in_reply_to_user_id" in expansions]
-    shown = {}
-    for number in filter(None, numbers):
-        who = bot(stage) if number == str(bot_number(stage)) else person_by_number(stage.db, "x", int(number))
-        if who:
-            shown[number] = user(number, who.name)
-    return list(shown.values())
-
-
-def _media_shown(stage: Stage, request: Request, kept: Kept) -> list[dict[str, Any]]:
-    wanted = _asked(request, "media.fields") | {"media_key", "type"}
-    shown = [
-        {
-            "media_key": key,
-            "type": "photo",
-            "url": f"{stage.settings.x_api_url}/media/{photo.token}.{photo.ending}",
-            "width": photo.width,
-            "height": photo.height,
-        }
-        for key, photo in zip(_keys(stage, kept), photos_of(stage.db, kept), strict=True)
-    ]
-    return [{name: value for name, value in one.items() if name in wanted} for one in shown]
+    includes = includes_of(stage, request, [found])
+    return {"data": post_shown(stage, request, found)} | ({"includes": includes} if includes else {})
 
 
 def _media(stage: Stage) -> Callable[[Request], Any]:

@@ -194,6 +194,7 @@ async def test_what_the_bot_sends_stands_in_the_thread(served: Served, bot: Bot)
     ("chat", "text", "words"),
     [
         (1, "halo", "chat not found"),
+        (10**30, "halo", "chat not found"),
         (None, " ", "message text is empty"),
         (None, "x" * 4097, "message is too long"),
     ],

@@ -167,6 +167,8 @@ async def test_a_bad_page_size_is_refused(served: Served) -> None:
         await mentions(served, max_results=3)
     with pytest.raises(tweepy.BadRequest):
         await mentions(served, since_id="bukan")
+    with pytest.raises(tweepy.BadRequest):
+        await mentions(served, since_id="9" * 30)
 
 
 async def test_search_and_single_posts_find_what_was_sent(served: Served) -> None:
