@@ -55,9 +55,10 @@ def whole_report(session: Session, code: str) -> Report | None:
     return session.scalar(query)
 
 
-def report_with_history(session: Session, code: str) -> Report | None:
-    query = select(Report).where(Report.code == code).options(selectinload(Report.history))
-    return session.scalar(query)
+def public_report(session: Session, code: str) -> Report | None:
+    """One report with its history and photos loaded."""
+    query = select(Report).where(Report.code == code)
+    return session.scalar(query.options(selectinload(Report.history), selectinload(Report.photos)))
 
 
 def photo_with_report(session: Session, photo_id: int) -> Photo | None:
@@ -92,7 +93,7 @@ class Wanted:
 
 
 def wanted_reports(session: Session, wanted: Wanted) -> list[Report]:
-    """The newest first, each with its history loaded (the last note is a request's status_notes)."""
+    """The newest first, each with its history and photos loaded."""
     conditions: list[ColumnElement[bool]] = [
         column.in_(values)
         for column, values in (
@@ -110,7 +111,7 @@ def wanted_reports(session: Session, wanted: Wanted) -> list[Report]:
         conditions += [at >= low] if low else []
         conditions += [at <= high] if high else []
     query = select(Report).where(*conditions).order_by(Report.requested_at.desc(), Report.id.desc())
-    query = query.options(selectinload(Report.history))
+    query = query.options(selectinload(Report.history), selectinload(Report.photos))
     return list(session.scalars(query.offset(wanted.start).limit(wanted.limit)))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -13,7 +13,7 @@ from store.models import Base, Delivery, Photo
 
 UNFINISHED = ("waiting", "sending", "unknown")
 LEASE = timedelta(minutes=5)
-CARRIED = timedelta(seconds=60)  # how long an id may lie in Redis before it is enqueued again
+CARRIED = timedelta(seconds=20)  # how long an id may lie in Redis before it is enqueued again
 FIRST_WAIT, LONGEST_WAIT = 1.0, 900.0  # seconds
 GIVE_UP_AFTER = timedelta(days=3)
 
@@ -71,7 +71,7 @@ def claim_deliveries(
 
 
 def carry_deliveries(session: Session, now: datetime, limit: int) -> list[Delivery]:
-    """Deliveries whose ids shall be put into Redis now; each is given out again only after a minute."""
+    """Deliveries whose ids shall be put into Redis now; each is given out again only after CARRIED."""
     query = due_deliveries(now).where(
         or_(Delivery.state == "sending", Delivery.lease_until.is_(None), Delivery.lease_until < now)
     )
@@ -80,6 +80,12 @@ def carry_deliveries(session: Session, now: datetime, limit: int) -> list[Delive
         if row.state != "sending":
             row.lease_until = now + CARRIED
     return rows
+
+
+def drop_carried(session: Session, ids: Iterable[int]) -> None:
+    """Take the marks of carry_deliveries back: Redis did not take the ids."""
+    mine = (Delivery.id.in_(list(ids)), Delivery.state != "sending")
+    session.execute(update(Delivery).where(*mine).values(lease_until=None))
 
 
 def claim_photos(session: Session, now: datetime, limit: int) -> list[Photo]:

@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +166,34 @@ class Town:
 def connects(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+# --- what people say ----------------------------------------------------------------------------------------
+
+PLACE = {"lat": -6.2088, "long": 106.8456}  # Manggarai
+TEXT = "Min, lampu jalan mati total di Jl. Manggarai Utara 2, Kelurahan Manggarai, gelap banget"
+SENDERS = {
+    "sms": "+6281200000{n:03}",
+    "whatsapp": "+6281300000{n:03}",
+    "email": "warga{n}@example.org",
+    "telegram": "70000{n:03}",
+    "x": "warga{n:03}",
+}
+CHANNELS = tuple(SENDERS)
+_number = count(1)
+
+
+def new_citizen(channel: str) -> str:
+    return SENDERS[channel].format(n=next(_number))
+
+
+def code_in(text: str) -> str:
+    found = re.search(r"\b(?=[A-Z2-9]*\d)(?=[A-Z2-9]*[A-Z])[A-Z2-9]{6}\b", text)
+    assert found, text
+    return found.group()
+
+
+def report(town: Town, code: str) -> dict[str, Any]:
+    """The report as an agency's own system reads it."""
+    (found,) = town.requests(service_request_id=code)
+    return found

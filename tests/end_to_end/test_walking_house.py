@@ -1,39 +1,10 @@
 """A complaint goes all the way and the answer comes back, on every channel, seen from outside."""
 
-import re
 from collections.abc import Callable
-from itertools import count
 
 import httpx
 import pytest
-from town import Town, eventually, jpeg
-
-PLACE = {"lat": -6.2088, "long": 106.8456}  # Manggarai
-TEXT = "Min, lampu jalan mati total di Jl. Manggarai Utara 2, Kelurahan Manggarai, gelap banget"
-SENDERS = {
-    "sms": "+6281200000{n:03}",
-    "whatsapp": "+6281300000{n:03}",
-    "email": "warga{n}@example.org",
-    "telegram": "70000{n:03}",
-    "x": "warga{n:03}",
-}
-CHANNELS = tuple(SENDERS)
-_number = count(1)
-
-
-def new_citizen(channel: str) -> str:
-    return SENDERS[channel].format(n=next(_number))
-
-
-def code_in(text: str) -> str:
-    found = re.search(r"\b(?=[A-Z2-9]*\d)(?=[A-Z2-9]*[A-Z])[A-Z2-9]{6}\b", text)
-    assert found, text
-    return found.group()
-
-
-def report(town: Town, code: str) -> dict:
-    (found,) = town.requests(service_request_id=code)
-    return found
+from town import CHANNELS, PLACE, TEXT, Town, code_in, eventually, jpeg, new_citizen, report
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
