@@ -6,6 +6,7 @@ from config.pack import Pack
 from normalizer.cells import in_bounds
 from normalizer.schema import Position
 
+_MAYBE = re.compile(r"\d\.\d{3}|\d\s*[°º]")
 _NUMBER = r"(-?\d{1,3}\.\d{3,})"
 _PAIR = re.compile(rf"(?<![\d.]){_NUMBER}\s*[,;/ ]\s*{_NUMBER}(?![\d.])")
 _LETTERS = re.compile(
@@ -31,7 +32,7 @@ def point_in(text: str, pack: Pack) -> Position | None:
     A pair written as long, lat is turned round where only that lies in the city. Short links
     (maps.app.goo.gl) hold no coordinates and give None.
     """
-    if not any(character.isdigit() for character in text):
+    if not _MAYBE.search(text):
         return None
     text = text.replace("%2C", ",").replace("%2c", ",").replace("%20", " ")
     for pattern in _EARLIER:

@@ -21,8 +21,11 @@ class Gazetteer:
     streets: Mapping[str, tuple[Street, ...]]
     landmarks: Mapping[str, tuple[Landmark, ...]]
     misspelt: Mapping[str, str]
+    beginnings: frozenset[str]
+    landmark_beginnings: frozenset[str]
     ordinary: frozenset[str]
     readable: frozenset[str]
+    outside: frozenset[str]
 
 
 def fold(token: str) -> str:
@@ -47,8 +50,13 @@ def gazetteer(pack: Pack) -> Gazetteer:
         streets={key: tuple(found) for key, found in streets.items()},
         landmarks=_landmarks(pack, areas),
         misspelt=_misspelt(areas),
+        beginnings=frozenset(key[:3] for key in areas),
+        landmark_beginnings=frozenset(
+            fold(tokens[0]) for mark in pack.landmarks if (tokens := words_of(mark.name).tokens)
+        ),
         ordinary=frozenset(pack.settings["ordinary_names"].split()),
         readable=frozenset(pack.settings["readable_names"].split()),
+        outside=frozenset(pack.settings["outside_names"].split()),
     )
 
 

@@ -18,10 +18,12 @@ _LEVEL_WORDS: Mapping[str, Level] = {
     **dict.fromkeys(("kota", "kotamadya", "kab", "kabupaten", "walikota"), "kota"),
 }
 _BEFORE_A_PLACE = word_list("before_a_place")
+_LED_BY, _LED_TO = word_list("name_begins"), word_list("street_endings") | word_list("name_goes_on")
 
 # What a name counts, alone: at ENOUGH it stands for the place.
-EXPLICIT, PLAIN, READ_AS_WORDS, IN_STREET, ORDINARY_WORD = 2.0, 1.0, 0.6, 0.35, 0.25
+EXPLICIT, PLAIN, READ_AS_WORDS, GOES_ON, IN_STREET, ORDINARY_WORD = 2.0, 1.0, 0.6, 0.6, 0.35, 0.25
 ENOUGH = 0.75
+GUESSED = 0.5  # above it a lone name is a guess worth asking about
 NEAR_KECAMATAN, IN_KECAMATAN, IN_KOTA, ELSEWHERE = 0.8, 0.5, 0.25, -0.5
 SAME_NAME = 0.45  # of the weight: a name that a kelurahan shares with a kecamatan means the kecamatan
 
@@ -55,6 +57,8 @@ def mentions_in(words: Words, folded: Sequence[str], names: Gazetteer, streets: 
 def _mention_at(
     words: Words, folded: Sequence[str], names: Gazetteer, place: int, streets: Sequence[Street]
 ) -> Mention | None:
+    if len(folded[place]) >= 3 and folded[place][:3] not in names.beginnings:
+        return None
     for last, key in keys_from(folded, place):
         if areas := names.areas.get(key):
             level = _LEVEL_WORDS.get(words.tokens[place - 1]) if place else None
@@ -72,13 +76,26 @@ def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, str
         return ORDINARY_WORD
     if key in names.readable and not _stands_as_place(words, place, last):
         return READ_AS_WORDS
+    if _goes_on(words, place, last):
+        return GOES_ON
     return PLAIN
+
+
+def _goes_on(words: Words, place: int, last: int) -> bool:
+    """Whether a name is part of a longer one: "Taman Pegangsaan Indah", "Kali Sunter", "Tomang II"."""
+    if place and words.tokens[place - 1] in _LED_BY and not _parted(words, place):
+        return True
+    return last < len(words.tokens) and words.tokens[last] in _LED_TO and not _parted(words, last)
+
+
+def _parted(words: Words, place: int) -> bool:
+    return bool(words.text[words.ends[place - 1] : words.starts[place]].strip())
 
 
 def _stands_as_place(words: Words, place: int, last: int) -> bool:
     if place and words.tokens[place - 1] in _BEFORE_A_PLACE:
         return True
-    if place and words.text[words.ends[place - 1] : words.starts[place]].strip():
+    if place and _parted(words, place):
         return True
     return all(words.text[words.starts[spot]].isupper() for spot in range(place, last))
 

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import Literal
 
 from config.pack import Pack, Service
-from normalizer.category import guess_service
+from normalizer.category import guess_service, lexicon
 from normalizer.place import Told, place_of, told_by
 from normalizer.privacy import public_description
 from normalizer.schema import Draft, Guess, PhotoFacts, Place, Position
 from normalizer.text import READ_AT_MOST, clean, language_of, own_words
-from normalizer.tokens import Words, plain, words_of
+from normalizer.tokens import Words, plain, split_hashtags, words_of
 from normalizer.urgency import is_urgent
 from normalizer.wordlists import phrases
 from normalizer.wordlists import words as word_list
 
-NOT_A_REPORT = "bukan_aduan"
+NOT_A_REPORT, NO_REPORT_SURE = "bukan_aduan", 0.7
 
 
 def normalize(
@@ -38,11 +38,13 @@ def normalize(
         if subject
         else own_words(description)[:READ_AT_MOST]
     )
-    words = words_of(read)
+    words = words_of(split_hashtags(read, lexicon(pack).known))
     told = told_by(words, pack)
     service, alternatives = guess_service(pack, _without(words, told))
     place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
-    is_report = _is_report(words, service, place, photos)
+    is_report = _is_report(words, service, place, photos, has_hint=bool(alternatives))
+    if not is_report:
+        service, alternatives = Guess(service_code=NOT_A_REPORT, confidence=NO_REPORT_SURE), ()
     return Draft(
         is_report=is_report,
         service=service,
@@ -52,13 +54,17 @@ def normalize(
         public_description=public_description(own_words(description)),
         language=language_of(read, language),
         urgent=is_report and is_urgent(words.tokens),
-        missing=_missing(service, place, pack),
+        missing=_missing(service, place, pack) if is_report else (),
     )
 
 
 def _without(words: Words, told: Told) -> list[str]:
-    """The words without those that only name a place: "Lubang Buaya" is no hole and no crocodile."""
-    return ["" if place in told.covered else token for place, token in enumerate(words.tokens)]
+    """The words, with one gap for each name of a place: "Lubang Buaya" is no hole and no crocodile."""
+    return [
+        "" if place in told.covered else token
+        for place, token in enumerate(words.tokens)
+        if place not in told.covered or place - 1 not in told.covered
+    ]
 
 
 def _photo_position(photos: Sequence[PhotoFacts]) -> Position | None:
@@ -71,10 +77,17 @@ _ADVERTISING, _DONE = phrases("advertising"), phrases("done")
 _THANKS, _STILL = phrases("thanks"), phrases("still")
 
 
-def _is_report(words: Words, service: Guess | None, place: Place | None, photos: Sequence[PhotoFacts]) -> bool:
+def _is_report(
+    words: Words,
+    service: Guess | None,
+    place: Place | None,
+    photos: Sequence[PhotoFacts],
+    *,
+    has_hint: bool,
+) -> bool:
     """Whether somebody reports something. In doubt yes: a lost report is worse than a question too many."""
     text = " ".join(plain(token) for token in words.tokens)
-    if _ADVERTISING.search(text) and not (place and place.area_code):
+    if _ADVERTISING.search(text) and not service and not (place and place.area_code):
         return False
     if _THANKS.search(text) and _DONE.search(text) and not _STILL.search(text):
         return False
@@ -82,9 +95,8 @@ def _is_report(words: Words, service: Guess | None, place: Place | None, photos:
         return True
     if all(token in _COURTESY or len(token) < 2 for token in words.tokens):
         return False
-    if service:
-        return service.service_code != NOT_A_REPORT
-    return place is not None or any(token in _ASKS for token in words.tokens) or len(words.tokens) > 6
+    asks = any(plain(token) in _ASKS for token in words.tokens)
+    return service is not None or has_hint or place is not None or asks or len(words.tokens) > 6
 
 
 def _missing(service: Guess | None, place: Place | None, pack: Pack) -> tuple[Literal["service", "place"], ...]:

@@ -9,7 +9,7 @@ from normalizer.category import lexicon
 from normalizer.cells import area_at
 from normalizer.coordinates import point_in
 from normalizer.gazetteer import Gazetteer, fold, gazetteer, keys_from
-from normalizer.mentions import ENOUGH, EXPLICIT, Mention, mentions_in, weigh
+from normalizer.mentions import ENOUGH, EXPLICIT, GUESSED, PLAIN, Mention, mentions_in, weigh
 from normalizer.schema import Place, PlaceSource, Position
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
@@ -17,10 +17,10 @@ from normalizer.wordlists import words as word_list
 # How sure a place is, by where it comes from. `place_threshold` (0.5) lies between "must ask" and "is enough":
 # a kelurahan or a point is enough, a kecamatan only together with a street or a landmark, a city never.
 SURE_PIN, SURE_LINK, SURE_PHOTO, FAR_PIN = 0.95, 0.93, 0.85, 0.2
-SURE_EXPLICIT, SURE_NAME, SURE_LANDMARK, SURE_STREET = 0.9, 0.8, 0.65, 0.6
+SURE_EXPLICIT, SURE_NAME, SURE_LANDMARK, SURE_STREET, SURE_GUESS = 0.9, 0.8, 0.65, 0.6, 0.45
 STREET_IN_KECAMATAN, ONLY_KECAMATAN, LONE_STREET, ONLY_KOTA = 0.55, 0.4, 0.35, 0.2
 
-_LANDMARK_WORDS = word_list("landmarks")
+_LANDMARK_WORDS, _TOWARDS = word_list("landmarks"), word_list("towards")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +34,7 @@ class Told:
     landmark: Landmark | None = None
     point: Position | None = None
     named: tuple[str, ...] = ()
+    outside: bool = False
     covered: frozenset[int] = frozenset()
 
 
@@ -43,16 +44,30 @@ def told_by(words: Words, pack: Pack) -> Told:
     folded = [fold(token) for token in words.tokens]
     streets = streets_in(words, folded, names, lexicon(pack).known)
     mentions = mentions_in(words, folded, names, streets)
-    landmark = _landmark(words, folded, names)
+    landmark = _landmark(words, folded, names, streets)
     scores = weigh(mentions)
     told = Told(
         street=streets[0].text if streets else "",
         rt_rw=rt_rw_in(words.text),
         point=point_in(words.text, pack),
+        outside=_outside(words, names, streets),
         covered=_covered(streets, mentions, scores),
         named=tuple(code for code, score in sorted(scores.items(), key=lambda item: -item[1]) if score >= ENOUGH),
     )
     return _settle(told, pack, names, scores, mentions, streets, landmark)
+
+
+def _outside(words: Words, names: Gazetteer, streets: Sequence[Street]) -> bool:
+    """Whether a neighbouring city is where it is, not where a road leads to."""
+    if "jakarta" in words.tokens:
+        return False
+    in_streets = {place for street in streets for place in range(street.first, street.last)}
+    return any(
+        token in names.outside
+        and place not in in_streets
+        and (not place or words.tokens[place - 1] not in _TOWARDS)
+        for place, token in enumerate(words.tokens)
+    )
 
 
 def _covered(streets: Sequence[Street], mentions: Sequence[Mention], scores: dict[str, float]) -> frozenset[int]:
@@ -63,9 +78,12 @@ def _covered(streets: Sequence[Street], mentions: Sequence[Mention], scores: dic
     return frozenset(places)
 
 
-def _landmark(words: Words, folded: Sequence[str], names: Gazetteer) -> Landmark | None:
+def _landmark(words: Words, folded: Sequence[str], names: Gazetteer, streets: Sequence[Street]) -> Landmark | None:
     """Find a place that has one name and one kelurahan, written as a name or led by what it is."""
     for place, token in enumerate(folded):
+        in_street = any(street.first < place < street.last for street in streets)
+        if in_street or token not in names.landmark_beginnings:
+            continue
         for last, key in keys_from(folded, place):
             if last - place > 1 and (found := names.landmarks.get(key)):
                 capital = all(words.text[words.starts[spot]].isupper() for spot in range(place, last))
@@ -85,6 +103,8 @@ def _settle(
 ) -> Told:
     """Choose the area: the best kelurahan, or the best kecamatan narrowed by landmark or street, or the city."""
     area = _best(pack, scores)
+    if told.outside and not any(mention.level or mention.weight > PLAIN for mention in mentions):
+        return replace(told, named=(), confidence=0.0)
     if area and area.level == "kelurahan":
         explicit = any(mention.weight >= EXPLICIT and area in mention.areas for mention in mentions)
         told = replace(told, area=area, confidence=_sureness(area, scores, mentions, explicit=explicit))
@@ -107,10 +127,14 @@ def _best(pack: Pack, scores: dict[str, float]) -> Area | None:
         return kelurahan[1]
     if kecamatan and kecamatan[0] >= 0.3:
         return kecamatan[1]
+    if kelurahan and kelurahan[0] > GUESSED:
+        return kelurahan[1]
     return kota[1] if kota and kota[0] >= ENOUGH else None
 
 
 def _sureness(area: Area, scores: dict[str, float], mentions: Sequence[Mention], *, explicit: bool) -> float:
+    if scores[area.code] < ENOUGH:
+        return SURE_GUESS
     sure = SURE_EXPLICIT if explicit else SURE_NAME
     rivals = [code for code, score in scores.items() if score >= ENOUGH and _apart(code, area.code)]
     exact = all(mention.exact for mention in mentions if area in mention.areas)
@@ -162,7 +186,7 @@ def _kelurahan_hinted(pack: Pack, scores: dict[str, float], inside: str) -> set[
     return {
         code
         for code, score in scores.items()
-        if inside and 0 < score and code.startswith(inside) and pack.areas[code].level == "kelurahan"
+        if inside and score > 0 and code.startswith(inside) and pack.areas[code].level == "kelurahan"
     }
 
 

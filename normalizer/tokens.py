@@ -1,7 +1,9 @@
 """Words as the lexicon knows them: lower case, slang spelled out, endings and doublings folded."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
+from functools import lru_cache
 
 from normalizer.wordlists import SLANG
 
@@ -33,6 +35,7 @@ def words_of(text: str) -> Words:
     return Words(text, tokens, starts, ends)
 
 
+@lru_cache(maxsize=20_000)
 def plain(token: str) -> str:
     """Fold one word's spelling: stretched letters, "lampu2", slang."""
     if token in SLANG:
@@ -42,6 +45,24 @@ def plain(token: str) -> str:
         return SLANG.get(short, short)
     doubled = _DOUBLED.match(token)
     return SLANG.get(doubled.group(1), doubled.group(1)) if doubled else token
+
+
+_HASHTAG = re.compile(r"#([a-zA-Z]{6,40})\b")
+
+
+def split_hashtags(text: str, known: Container[str]) -> str:
+    """Part a hashtag into the two words of the lexicon that it is made of: "#jalanrusak" -> "jalan rusak"."""
+    if "#" not in text:
+        return text
+    return _HASHTAG.sub(lambda match: _parts(match[1], known), text)
+
+
+def _parts(tag: str, known: Container[str]) -> str:
+    small = tag.lower()
+    for place in range(3, len(small) - 2):
+        if small[:place] in known and small[place:] in known:
+            return f"{tag[:place]} {tag[place:]}"
+    return tag
 
 
 def stems(token: str) -> list[str]:
