@@ -104,31 +104,39 @@ def _metres(lat: float, long: float, other_lat: float, other_long: float) -> flo
     return math.hypot(other_lat - lat, east) * METRES_PER_DEGREE
 
 
+@lru_cache(maxsize=4)
+def _by_kelurahan(pack: Pack) -> dict[str, list[int]]:
+    """Each kelurahan's cells; a border cell goes to its first candidate."""
+    table = load_cells(pack)
+    cells: dict[str, list[int]] = {}
+    for cell, value in zip(table.cells, table.values, strict=True):
+        cells.setdefault(table.groups[value][0], []).append(cell)
+    return cells
+
+
+def _cells_in(pack: Pack, code: str) -> list[int]:
+    return [
+        cell
+        for kelurahan, cells in _by_kelurahan(pack).items()
+        if kelurahan == code or kelurahan.startswith(f"{code}.")
+        for cell in cells
+    ]
+
+
 def cells_of(pack: Pack, code: str) -> list[tuple[tuple[float, float], ...]]:
     """Give the boundaries, as (lat, long) in degrees, of the cells that make up an area, for drawing it.
 
     `code` may name a kelurahan, a kecamatan or a city; a border cell is drawn with its first candidate.
     """
-    table = load_cells(pack)
-    wanted = {number for number, group in enumerate(table.groups) if _within(group[0], code)}
-    return [
-        h3.cell_to_boundary(cell) for cell, value in zip(table.cells, table.values, strict=True) if value in wanted
-    ]
+    return [h3.cell_to_boundary(cell) for cell in _cells_in(pack, code)]
 
 
 def outline_of(pack: Pack, code: str, resolution: int = 9) -> list[list[tuple[float, float]]]:
     """Give an area's outer rings, as (lat, long) in degrees: cells of `resolution` melted together.
 
-    Coarser than the table (9: cells of some 200 m), so that a whole city is a small drawing.
+    Coarser than the table (9: cells of some 200 m), so that a whole city is a small drawing; neighbours overlap.
     """
-    table = load_cells(pack)
-    wanted = {number for number, group in enumerate(table.groups) if _within(group[0], code)}
-    cells = {
-        near
-        for cell, value in zip(table.cells, table.values, strict=True)
-        if value in wanted
-        for near in _at(cell, resolution)
-    }
+    cells = {near for cell in _cells_in(pack, code) for near in _at(cell, resolution)}
     return [list(part.outer) for part in _parts(h3.cells_to_h3shape(list(cells)))] if cells else []
 
 
@@ -140,7 +148,3 @@ def _at(cell: int, resolution: int) -> list[int]:
     if h3.get_resolution(cell) >= resolution:
         return [h3.cell_to_parent(cell, resolution)]
     return list(h3.cell_to_children(cell, resolution))
-
-
-def _within(area_code: str, code: str) -> bool:
-    return area_code == code or area_code.startswith(f"{code}.")

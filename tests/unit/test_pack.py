@@ -1,0 +1,115 @@
+"""The city pack: read whole, checked, quick."""
+
+import shutil
+import tomllib
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from config.pack import PackError, load_pack
+
+ROOT = Path(__file__).resolve().parents[2]
+JAKARTA = ROOT / "config" / "jakarta"
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A copy of Jakarta's pack that a test may spoil."""
+    return Path(shutil.copytree(JAKARTA, tmp_path / "city"))
+
+
+def test_jakarta_has_its_agencies_services_and_areas() -> None:
+    pack = load_pack(JAKARTA)
+    assert (len(pack.agencies), len(pack.services), len(pack.areas)) == (46, 48, 317)
+    assert pack.agencies["dbm"].name == "Dinas Bina Marga"
+    assert pack.services["jalan_rusak"].agency_id == "dbm"
+    assert pack.services["bukan_aduan"].agency_id is None
+    assert pack.areas["31.74.01.1007"].name == "Manggarai"
+    assert pack.settings["emergency_number"] == "112"
+
+
+def test_every_service_that_is_a_report_has_words_and_two_names() -> None:
+    for service in load_pack(JAKARTA).services.values():
+        assert service.name
+        assert service.name_en
+        assert service.group
+        if service.code not in {"lainnya", "bukan_aduan"}:
+            assert len(service.words) > 10, service.code
+
+
+def test_every_area_lies_in_its_parents_and_in_the_city() -> None:
+    pack = load_pack(JAKARTA)
+    box = pack.settings["bounds"]
+    for area in pack.areas.values():
+        assert box["south"] <= area.lat <= box["north"], area
+        assert box["west"] <= area.long <= box["east"], area
+        if area.level == "kelurahan":
+            assert area.kecamatan == pack.areas[area.code[:8]].name
+            assert area.kota == pack.areas[area.code[:5]].name
+
+
+def test_landmarks_and_streets_lie_in_known_kelurahan() -> None:
+    pack = load_pack(JAKARTA)
+    assert len(pack.landmarks) > 3000
+    assert {landmark.area_code for landmark in pack.landmarks} <= pack.areas.keys()
+    assert {code for street in pack.streets for code in street.area_codes} <= pack.areas.keys()
+
+
+def test_a_second_load_gives_the_same_object() -> None:
+    assert load_pack(JAKARTA) is load_pack(JAKARTA)
+
+
+def test_the_pack_loads_within_150_milliseconds(copied: Path) -> None:
+    seconds = []
+    for number in range(3):  # the machine may be busy: the best of three counts
+        folder = copied.rename(copied.with_name(f"city{number}"))
+        start = perf_counter()
+        load_pack(folder)
+        seconds.append(perf_counter() - start)
+        copied = folder
+    assert min(seconds) < 0.15
+
+
+def test_a_broken_file_is_named(copied: Path) -> None:
+    (copied / "services.toml").write_text("[jalan_rusak\n", encoding="utf-8")
+    with pytest.raises(PackError, match=r"services\.toml"):
+        load_pack(copied)
+
+
+def test_an_unknown_agency_is_named(copied: Path) -> None:
+    services = (copied / "services.toml").read_text(encoding="utf-8")
+    (copied / "services.toml").write_text(services.replace('agency = "dbm"', 'agency = "nobody"', 1), "utf-8")
+    with pytest.raises(PackError, match="nobody"):
+        load_pack(copied)
+
+
+def test_an_unknown_area_of_a_neighbourhood_is_named(copied: Path) -> None:
+    (copied / "neighbourhoods.toml").write_text('"Atlantis" = "99.99"\n', encoding="utf-8")
+    with pytest.raises(PackError, match="Atlantis"):
+        load_pack(copied)
+
+
+def test_a_text_that_one_language_lacks_is_named(copied: Path) -> None:
+    (copied / "texts" / "id.toml").write_text('only_here = "ya"\n', encoding="utf-8")
+    (copied / "texts" / "en.toml").write_text("", encoding="utf-8")
+    with pytest.raises(PackError, match="only_here"):
+        load_pack(copied)
+
+
+def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(PackError, match=r"city\.toml"):
+        load_pack(tmp_path / "nowhere")
+
+
+def test_the_share_alike_files_carry_licence_and_credit() -> None:
+    odbl = JAKARTA / "odbl"
+    licence = (odbl / "LICENSE").read_text(encoding="utf-8")
+    assert "Open Database License (ODbL)" in licence
+    assert "10.4 Choice of law" in licence
+    assert "© OpenStreetMap contributors" in (odbl / "README.md").read_text(encoding="utf-8")
+
+
+def test_all_toml_of_the_pack_is_valid() -> None:
+    for path in JAKARTA.rglob("*.toml"):
+        assert isinstance(tomllib.loads(path.read_text(encoding="utf-8")), dict)
