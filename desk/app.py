@@ -49,7 +49,7 @@ def _desk(house: House) -> list[BaseRoute]:
         _post("/desk/logout", doors.posted(house, doors.log_out, with_any_password=True)),
         _get("/desk/password", partial(doors.password_page, house)),
         _post("/desk/password", doors.posted(house, doors.change_password, with_any_password=True)),
-        _get("/desk/photos/{id:int}", doors.inside(house, report.photo)),
+        _get("/desk/photos/{id}", doors.inside(house, report.photo)),
         _get("/desk/r/{code}", doors.inside(house, report.report_page)),
         _post("/desk/r/{code}", doors.posted(house, report.move)),
         _get("/desk/r/{code}/thread", doors.inside(house, report.thread_part)),
@@ -64,6 +64,7 @@ def _open311(house: House) -> list[BaseRoute]:
         "/services/{service_code}.{format}": open311.service,
         "/requests.{format}": open311.requests,
         "/requests/{code}.{format}": open311.request,
+        "/photos/{id}": open311.photo,
         "/servicerequestupdates.{format}": open311_updates.updates,
     }
     return [

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,6 +24,7 @@ log = logging.getLogger("lapor.desk")
 
 COOKIE = "lapor_desk"
 FORM_COOKIE = "lapor_form"  # before there is a log-in, this one and the form's token must fit each other
+LOG_INS_AT_ONCE, LOG_INS_WAITING = 2, 50  # argon2 takes 64 MiB and a core for each
 _AFTER_LOG_IN = re.compile(r"/desk(/r/[A-Z0-9]{1,16})?")
 
 Fields = Mapping[str, str]
@@ -77,13 +80,15 @@ def posted(
     return _form(house, checked)
 
 
-def _form(house: House, work: Callable[[Request, Fields], Response]) -> Callable[[Request], Awaitable[Response]]:
+def _form(
+    house: House, work: Callable[[Request, Fields], Response], limiter: CapacityLimiter | None = None
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             fields = await read_fields(request)
         except BadBody as error:
             return await run_in_threadpool(render, house, request, "bad_form.html", status=error.status)
-        return await run_in_threadpool(work, request, fields)
+        return await run_sync(work, request, fields, limiter=limiter)
 
     return endpoint
 
@@ -111,7 +116,16 @@ def _next(said: Mapping[str, str]) -> str:
 
 
 def log_in(house: House) -> Callable[[Request], Awaitable[Response]]:
-    return _form(house, lambda request, fields: _log_in(house, request, fields))
+    """POST /desk/login. Few at once, waiting outside of the threads that everything else needs too."""
+    limiter = CapacityLimiter(LOG_INS_AT_ONCE)
+    check = _form(house, lambda request, fields: _log_in(house, request, fields), limiter)
+
+    async def endpoint(request: Request) -> Response:
+        if limiter.statistics().tasks_waiting >= LOG_INS_WAITING:
+            return Response(status_code=503, headers={"Retry-After": "5"})
+        return await check(request)
+
+    return endpoint
 
 
 def _log_in(house: House, request: Request, fields: Fields) -> Response:

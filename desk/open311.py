@@ -10,6 +10,7 @@ from starlette.responses import Response
 from config.pack import Service
 from desk.open311_words import Item, Refused, answer, answer_one, date, error, read_date, statuses_of
 from desk.public import area_name, public_notes
+from desk.report import is_picture, photo_file
 from desk.rights import Official, may_see, official_of, official_of_key
 from desk.wire import seen, typed_code
 from router.house import House
@@ -35,7 +36,7 @@ def reader(house: House, work: Work) -> Callable[[Request], Response]:
     """A GET endpoint: what is refused is answered in the format that was asked for."""
 
     def endpoint(request: Request) -> Response:
-        format_ = request.path_params["format"]
+        format_ = request.path_params.get("format", "json")
         if format_ not in {"json", "xml"}:
             return error("json", 404, "the formats are json and xml")
         try:
@@ -126,7 +127,7 @@ def requests(house: House, request: Request) -> Response:
 def request(house: House, request: Request) -> Response:
     official = caller(house, request)
     with house.store.read() as session:
-        report = queries.report_with_history(session, typed_code(request.path_params["code"]))
+        report = queries.public_report(session, typed_code(request.path_params["code"]))
     if report is None:
         raise Refused(404, "there is no request with this service_request_id")
     items = [request_item(house, report, official)]
@@ -217,9 +218,24 @@ def request_item(house: House, report: Report, official: Official | None) -> Ite
         "zipcode": None,
         "lat": _degrees(report.lat, knows_all),
         "long": _degrees(report.long, knows_all),
-        "media_url": None,
+        "media_url": _media_url(house, report) if knows_all else None,
         **({"urgent": report.urgent, "channel": report.channel} if knows_all else {}),
     }
+
+
+def _media_url(house: House, report: Report) -> str | None:
+    """Where a key gets the first photo."""
+    pictures = [photo.id for photo in report.photos if is_picture(photo)]
+    return f"{house.settings.base_url}/open311/v2/photos/{pictures[0]}" if pictures else None
+
+
+def photo(house: House, request: Request) -> Response:
+    """GET photos/ID, with a key whose agency may see the report."""
+    official = caller(house, request)
+    if official is None:
+        return error("json", 403, "an api_key is needed: `Authorization: Bearer …`")
+    found = photo_file(house, official, request.path_params["id"])
+    return found or error("json", 404, "there is no photo with this number")
 
 
 def _degrees(value: float | None, exact: bool) -> float | None:

@@ -78,12 +78,12 @@ def read_date(name: str, text: str, zone: ZoneInfo, *, ends: bool = False) -> da
     text = re.sub(r" (\d\d:?\d\d)$", r"+\1", text.strip())
     try:
         at = datetime.fromisoformat(text)
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return datetime.combine(at.date(), time.max if ends else time.min, zone)
-        if at.tzinfo is not None and 1970 <= at.year <= 9000:
-            return at
     except ValueError:
-        pass
+        at = datetime.min  # noqa: DTZ901  (what has no zone is refused below)
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        at = datetime.combine(at.date(), time.max if ends else time.min, zone)
+    if at.tzinfo is not None and 1970 <= at.year <= 9000:  # further out, UTC would not hold it
+        return at
     raise Refused(400, f"{name} must be a date and time with its zone, such as 2026-11-05T08:00:00+07:00")
 
 

@@ -61,7 +61,7 @@ def find(house: House, request: Request) -> Response:
 def report_page(house: House, request: Request) -> Response:
     """GET /r/CODE: nothing of the reporter, no exact place, no photo."""
     with house.store.read() as session:
-        report = queries.report_with_history(session, typed_code(request.path_params["code"]))
+        report = queries.public_report(session, typed_code(request.path_params["code"]))
     if report is None:
         return render(house, request, "public_not_found.html", status=404)
     return render(

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from desk import doors
 from desk.pages import render
 from desk.rights import Official, official_of, sees_all
+from desk.wire import typed_code
 from router.house import House
 from store import queries
 from store.models import DeskSession, Report
@@ -73,14 +74,13 @@ def front(house: House, request: Request) -> Response:
 
 def queue_page(house: House, request: Request, login: DeskSession) -> Response:
     official = official_of(login.officer)
-    passed_on = request.query_params.get("passed", "")[:16]
     return render(
         house,
         request,
         "queue.html",
         nav=login,
         agencies=house.pack.agencies if sees_all(official) else {},
-        passed_on=passed_on,
+        passed_on=typed_code(request.query_params.get("passed", "")),
         **_rows(house, request, official),
     )
 

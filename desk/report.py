@@ -174,17 +174,22 @@ def is_picture(photo: Photo) -> bool:
 
 def photo(house: House, request: Request, login: DeskSession) -> Response:
     """A photo's bytes, or the unreadable file as a download; only to those who may see its report."""
+    found = photo_file(house, official_of(login.officer), request.path_params["id"])
+    return found or render(house, request, "not_found.html", status=404, nav=login)
+
+
+def photo_file(house: House, official: Official, asked: str) -> Response | None:
+    """The photo with this number, when it is kept and its report may be seen."""
+    is_number = asked.isascii() and asked.isdigit() and len(asked) < 19  # what fits into a bigint
     with house.store.read() as session:
-        kept = queries.photo_with_report(session, request.path_params["id"])
-    report = kept.report if kept else None
-    if kept is None or report is None or not may_see(official_of(login.officer), report):
-        return render(house, request, "not_found.html", status=404, nav=login)
+        kept = queries.photo_with_report(session, int(asked)) if is_number else None
+    if kept is None or kept.report is None or not may_see(official, kept.report):
+        return None
     key = (kept.copy_key if is_picture(kept) else None) or kept.media_key
     try:
-        content = house.store.media.get(key or "")
+        return Response(house.store.media.get(key or ""), headers=_photo_headers(kept))
     except KeyError:
-        return render(house, request, "not_found.html", status=404, nav=login)
-    return Response(content, headers=_photo_headers(kept))
+        return None
 
 
 def _photo_headers(kept: Photo) -> dict[str, str]:

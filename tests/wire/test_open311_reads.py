@@ -16,7 +16,7 @@ from router.house import House
 from router.status import MOVES
 from store import accounts
 from store.models import Officer
-from tests.wire.desk_rooms import START, add_officer, add_report, move, open_rooms, serving
+from tests.wire.desk_rooms import START, add_officer, add_photo, add_report, move, open_rooms, serving
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 
@@ -162,6 +162,21 @@ def test_officers_key_works_until_the_next_one(house: House, api: httpx.Client, 
         second = accounts.make_api_key(session, officer)
     assert api.get("/requests.json", headers=key(first)).status_code == 403
     assert api.get("/requests.json", headers=key(second)).status_code == 200
+
+
+def test_photo_is_given_to_keys_that_may_see_the_report(tmp_path: Path) -> None:
+    house = open_rooms(tmp_path)
+    code = add_report(house)
+    add_photo(house, code, b"not a photo", state="unreadable")
+    photo = add_photo(house, code, b"\xff\xd8\xff")
+    with serving(house) as address, httpx.Client(base_url=f"{address}/open311/v2") as api:
+        url = api.get(f"/requests/{code}.json", headers=key("key-of-dbm")).json()[0]["media_url"]
+        assert url == f"{house.settings.base_url}/open311/v2/photos/{photo}"
+        assert api.get(f"/requests/{code}.json").json()[0]["media_url"] is None
+        answers = [api.get(f"/photos/{photo}", headers=key(value)) for value in ("key-of-dbm", "key-of-dlh", "x")]
+        assert [answer.status_code for answer in answers] == [200, 404, 403]
+        assert answers[0].headers["content-type"] == "image/jpeg"
+        assert api.get(f"/photos/{photo}").status_code == 403
 
 
 def test_wrong_key_is_refused_on_reads_too(api: httpx.Client) -> None:

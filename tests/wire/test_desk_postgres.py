@@ -1,0 +1,99 @@
+"""The desk and the API on a real PostgreSQL, where copies of one update really run at the same time."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psycopg
+import pytest
+
+from router.house import House
+from tests.wire.desk_rooms import (
+    add_officer,
+    add_report,
+    answers_to,
+    browser,
+    hidden,
+    log_in,
+    open_rooms,
+    press,
+    serving,
+    status_of,
+)
+
+pytestmark = pytest.mark.servers
+PATH = "/open311/v2/servicerequestupdates.json"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[House]:
+    plain = postgres_url.replace("+psycopg", "")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("create database desk_rooms")
+    house = open_rooms(
+        tmp_path_factory.mktemp("rooms"),
+        database_url=postgres_url.rsplit("/", 1)[0] + "/desk_rooms",
+        secret_key="s" * 32,
+        contact_key="c" * 32,
+    )
+    add_officer(house, "dbm-officer", "officer", "dbm")
+    yield house
+    house.store.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def api(house: House) -> Iterator[httpx.Client]:
+    with serving(house) as address, browser(address) as client:
+        yield client
+
+
+def at_once(api: httpx.Client, codes: list[str], update_id: str) -> list[httpx.Response]:
+    def send(code: str) -> httpx.Response:
+        fields = {"service_request_id": code, "status": "accepted", "update_id": update_id}
+        return api.post(PATH, data={"api_key": "key-of-dbm", **fields})
+
+    with ThreadPoolExecutor(len(codes)) as pool:
+        return list(pool.map(send, codes))
+
+
+def test_twenty_copies_at_once_are_one_update(house: House, api: httpx.Client) -> None:
+    code = add_report(house)
+    answers = at_once(api, [code] * 20, "burst")
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    assert len(answers_to(house, code)) == 2
+
+
+def test_one_update_id_for_two_reports_at_once_moves_one_of_them(house: House, api: httpx.Client) -> None:
+    codes = [add_report(house) for _ in range(8)]
+    answers = at_once(api, codes, "crossed")
+    assert len({answer.text for answer in answers}) == 1
+    assert sorted(status_of(house, code) for code in codes) == ["accepted"] + ["assigned"] * 7
+
+
+def test_two_buttons_at_once_are_one_move(house: House, api: httpx.Client) -> None:
+    code = add_report(house)
+    log_in(api, "dbm-officer")
+    page = api.get(f"/desk/r/{code}")
+    fields = {"csrf": hidden(page, "csrf"), "seen": hidden(page, "seen"), "note": "Sudah."}
+    with ThreadPoolExecutor(4) as pool:
+        wanted = ["accepted", "in_progress", "resolved", "rejected"]
+        answers = list(pool.map(lambda to: api.post(f"/desk/r/{code}", data={**fields, "status": to}), wanted))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    assert len(answers_to(house, code)) == 2
+
+
+def test_pages_filters_and_hostile_addresses_work_as_on_sqlite(house: House, api: httpx.Client) -> None:
+    code = add_report(house, urgent=True)
+    lost = add_report(house, agency_id=None)
+    log_in(api, "dbm-officer")
+    assert code in api.get("/desk").text
+    assert lost not in api.get("/desk?agency=none").text
+    assert press(api, code, "in_progress", "a\x00b\ud7ff").status_code == 200
+    hostile = ["/r/%00", "/desk/r/%00", "/open311/v2/requests/%00.json", "/desk/static/%00"]
+    for path in (*hostile, "/desk/photos/99999999999999999999", "/desk/photos/" + "9" * 5000, "/desk/photos/-1"):
+        assert api.get(path).status_code == 404, path
+    found = api.get("/open311/v2/requests.json?service_code=jalan_rusak%00&status=open&start_date=2026-11-02")
+    assert {code, lost} <= {item["service_request_id"] for item in found.json()}
+    assert api.get("/open311/v2/requests.json?page=1000000&page_size=1000").json() == []
+    assert api.get("/").status_code == 200
