@@ -320,8 +320,10 @@ def _start_log(settings: Settings) -> None:
         else "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
     logging.basicConfig(level=settings.log_level.upper(), format=shape)
-    for noisy in ("httpx", "httpcore", "telegram", "twilio", "tweepy", "aiosmtpd", "mail", "urllib3", "rq"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    for quiet in ("alembic", "uvicorn.error"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+    for telltale in ("httpx", "httpcore", "telegram", "twilio", "tweepy", "aiosmtpd", "mail", "urllib3", "rq"):
+        logging.getLogger(telltale).setLevel(logging.ERROR)  # they log addresses, numbers and tokens
 
 
 if __name__ == "__main__":
