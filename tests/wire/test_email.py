@@ -2,20 +2,23 @@
 
 import asyncio
 import contextlib
+import copy
 import json
 import smtplib
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes
+from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from aiosmtpd.controller import Controller
-from town import free_port
-from hypothesis import given, settings as hypothesis_settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from town import free_port
 
 from channels import email
 from channels.mime import read_mail
@@ -106,6 +109,20 @@ async def test_the_same_mail_over_another_relay_is_the_same() -> None:
         await asyncio.to_thread(send, port, MAIL.replace(b"Manggarai", b"Tebet"))
 
     assert len(kept.entries) == 2
+
+
+def test_a_client_that_makes_its_boundaries_anew_sends_the_same_mail() -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Message-ID"] = "siti@example.org", OURS, "<1@example.org>"
+    mail.set_content("Lampu mati")
+    mail.add_alternative("<p>Lampu mati</p>", subtype="html")
+    mail.add_attachment(b"jpeg", maintype="image", subtype="jpeg")
+    first, second = (copy.deepcopy(mail).as_bytes() for _ in range(2))
+    mail.add_attachment(b"other", maintype="image", subtype="jpeg")
+
+    assert first != second
+    assert email.mail_id(first, [OURS]) == email.mail_id(second, [OURS])
+    assert email.mail_id(first, [OURS]) != email.mail_id(mail.as_bytes(), [OURS])
 
 
 @pytest.mark.parametrize(
