@@ -27,7 +27,7 @@ from normalizer.schema import (
 )
 
 API = "https://api.telegram.org"
-CALL_SECONDS = 20.0
+CALL_SECONDS = 10.0
 TEXT_UNITS = 4096  # UTF-16 units: https://core.telegram.org/bots/api#sendmessage
 LOCATION_BUTTON = "📍 Kirim lokasi / Send location"
 
