@@ -30,6 +30,9 @@ def clean(text: str) -> str:
 
 _RULE = r"[-_=*\u2013\u2014 ]{2,}"
 _REPLY_HEAD = re.compile(r"^[\s>*]*(?:\S.{0,260})?\b(?:wrote|menulis|schrieb|a écrit)\s*:?\s*$", re.IGNORECASE)
+# Whatever the language: a date and a mail address before a colon, or a title between dashes above a mail head.
+_ANY_REPLY_HEAD = re.compile(r"^(?=.*\d).{6,260}[\w.+-]{1,64}@[\w.-]{3,80}.{0,40}:\s*$")
+_ANY_ORIGINAL = re.compile(r"^\s*-{4,} ?\w.{3,40}\w ?-{4,}\s*$")
 _ORIGINAL = re.compile(
     rf"^\s*(?:{_RULE}(?:original message|pesan asli|pesan sebelumnya|original appointment){_RULE}|_{{10,}})\s*$",
     re.IGNORECASE,
@@ -75,9 +78,18 @@ def _reply_head(lines: Sequence[str], number: int) -> int:
     """How many lines a "Pada …, … menulis:" beginning here takes: mail programs break it into up to three."""
     start = lines[number].lstrip(" >*").lower()
     if not start.startswith(("on ", "pada ")):
-        return 1 if _REPLY_HEAD.match(lines[number]) and "@" in lines[number] else 0
+        return _reply_head_of_any_language(lines, number)
     for length in (1, 2, 3):
         if _REPLY_HEAD.match(" ".join(lines[number : number + length])):
+            return length
+    return 0
+
+
+def _reply_head_of_any_language(lines: Sequence[str], number: int) -> int:
+    if not lines[number].strip():
+        return 0
+    for length in (1, 2):
+        if _ANY_REPLY_HEAD.match(" ".join(lines[number : number + length])):
             return length
     return 0
 
@@ -92,6 +104,8 @@ def _ends_here(lines: Sequence[str], number: int) -> bool:
     line = lines[number]
     if line.rstrip() in {"--", "\u2014"} or _ORIGINAL.match(line):
         return True
+    if _ANY_ORIGINAL.match(line) and not _FORWARDED.match(line):
+        return any("@" in near for near in lines[number + 1 : number + 4])
     if not _MAIL_HEAD.match(line) or any(_FORWARDED.match(near) for near in lines[max(0, number - 2) : number]):
         return False
     return sum(1 for near in lines[number : number + 5] if _MAIL_HEAD.match(near)) >= 3
