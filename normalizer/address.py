@@ -103,12 +103,13 @@ def _street_end(
     place = marker + 1
     if not _may_begin(words, folded, marker, names, known, shouting=shouting):
         return place
-    for last, key in keys_from(folded, place):
-        if key in names.streets and not _broken(words, place, last):
-            return _with_number(words, last)
     is_end = _ender(words, folded, place, names, known, shouting=shouting)
-    last = place + 1
+    last = _known_end(words, folded, place, names)
+    is_known = last > place
+    last = max(last, place + 1)
     while last < min(place + 5, len(words.tokens)) and not is_end(last):
+        if is_known and (shouting or not (_is_name(words, last) or _belongs(words.tokens[last]))):
+            break
         last += 1
         if _is_number(words.tokens[last - 1]):
             break
@@ -140,7 +141,7 @@ def _ender(
         token = words.tokens[place]
         if token in _STOP or token in _STREET_WORDS or _gap(words, place, strict=True):
             return True
-        if token in _ENDINGS or _is_number(token):
+        if _belongs(token):
             return False
         if place > first and any(key in names.areas for _, key in keys_from(folded, place)):
             return True
@@ -159,14 +160,16 @@ def _gap(words: Words, place: int, *, strict: bool) -> bool:
     )
 
 
-def _broken(words: Words, first: int, last: int) -> bool:
-    return any(_gap(words, place, strict=True) for place in range(first + 1, last))
+def _known_end(words: Words, folded: Sequence[str], place: int, names: Gazetteer) -> int:
+    """The place after the longest known street's name that begins here, else the place itself."""
+    for last, key in keys_from(folded, place):
+        if key in names.streets and not any(_gap(words, spot, strict=True) for spot in range(place + 1, last)):
+            return last
+    return place
 
 
-def _with_number(words: Words, last: int) -> int:
-    if last < len(words.tokens) and _is_number(words.tokens[last]) and not _gap(words, last, strict=True):
-        return last + 1
-    return last
+def _belongs(token: str) -> bool:
+    return token in _ENDINGS or _is_number(token)
 
 
 def _is_number(token: str) -> bool:

@@ -10,11 +10,11 @@ _MAYBE = re.compile(r"\d\.\d{3}|\d\s*[°º]")
 _NUMBER = r"(-?\d{1,3}\.\d{3,})"
 _PAIR = re.compile(rf"(?<![\d.]){_NUMBER}\s*[,;/ ]\s*{_NUMBER}(?![\d.])")
 _LETTERS = re.compile(
-    r"(?<![\d.])(\d{1,3}\.\d{3,})\s*°?\s*([NSUL])[\s,;]+(\d{1,3}\.\d{3,})\s*°?\s*([EWTB])\b", re.IGNORECASE
+    r"(?<![\d.])(\d{1,3}\.\d{3,})\s*°?\s*(L?[NSU])[\s,;]+(\d{1,3}\.\d{3,})\s*°?\s*(B?[EWTB])\b", re.IGNORECASE
 )
 _DEGREES = re.compile(
-    r"(\d{1,3})\s*[°º]\s*(\d{1,2})\s*['′’]\s*(\d{1,2}(?:[.,]\d+)?)\s*(?:[\"″”]|'')?\s*([NSUL])[\s,;]+"
-    r"(\d{1,3})\s*[°º]\s*(\d{1,2})\s*['′’]\s*(\d{1,2}(?:[.,]\d+)?)\s*(?:[\"″”]|'')?\s*([EWTB])\b",
+    r"(\d{1,3})\s*[°º]\s*(\d{1,2})\s*['′’]\s*(\d{1,2}(?:[.,]\d+)?)\s*(?:[\"″”]|'')?\s*(L?[NSU])[\s,;]+"
+    r"(\d{1,3})\s*[°º]\s*(\d{1,2})\s*['′’]\s*(\d{1,2}(?:[.,]\d+)?)\s*(?:[\"″”]|'')?\s*(B?[EWTB])\b",
     re.IGNORECASE,
 )
 # Google marks the place itself with !3d…!4d…; @… is only where the map's middle was.
@@ -44,8 +44,7 @@ def point_in(text: str, pack: Pack) -> Position | None:
         if found := _in_city(lat, _decimal(match[5], match[6], match[7], match[8]), pack):
             return found
     for match in _LETTERS.finditer(text):
-        lat = -float(match[1]) if match[2] in "Ss" else float(match[1])
-        if found := _in_city(lat, float(match[3]), pack):
+        if found := _in_city(_signed(float(match[1]), match[2]), _signed(float(match[3]), match[4]), pack):
             return found
     for match in _PAIR.finditer(text):
         if found := _in_city(float(match[1]), float(match[2]), pack):
@@ -55,7 +54,12 @@ def point_in(text: str, pack: Pack) -> Position | None:
 
 def _decimal(degrees: str, minutes: str, seconds: str, side: str) -> float:
     value = int(degrees) + int(minutes) / 60 + float(seconds.replace(",", ".")) / 3600
-    return -value if side in "SsWwBb" else value
+    return _signed(value, side)
+
+
+def _signed(value: float, side: str) -> float:
+    """South and west are negative; Indonesian LS and BB (selatan, barat) too."""
+    return -value if side[-1] in "SsWwBb" else value
 
 
 def _in_city(lat: float, long: float, pack: Pack) -> Position | None:

@@ -26,7 +26,7 @@ def test_jakarta_has_its_agencies_services_and_areas() -> None:
     assert pack.services["jalan_rusak"].agency_id == "dbm"
     assert pack.services["bukan_aduan"].agency_id is None
     assert pack.areas["31.74.01.1007"].name == "Manggarai"
-    assert pack.settings["emergency_number"] == "112"
+    assert pack.settings["emergency"] == "112"
 
 
 def test_every_service_that_is_a_report_has_words_and_two_names() -> None:

@@ -1,0 +1,276 @@
+"""Places in the words of a message, and how they meet a pin and a photo."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.pack import load_pack
+from normalizer.address import rt_rw_in
+from normalizer.coordinates import point_in
+from normalizer.place import place_of, told_by
+from normalizer.schema import Place, Position
+from normalizer.tokens import words_of
+
+PACK = load_pack(Path(__file__).resolve().parents[2] / "config" / "jakarta")
+MONAS = Position(lat=-6.1754, long=106.8272)
+
+
+def place(text: str, *, pin: Position | None = None, photo: Position | None = None) -> Place | None:
+    return place_of(told_by(words_of(text), PACK), PACK, pin=pin, photo=photo)
+
+
+def area(text: str) -> tuple[str | None, str | None]:
+    found = place(text)
+    return (found.kelurahan, found.kecamatan) if found else (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan", "kecamatan"),
+    [
+        ("banjir di kelurahan Manggarai", "Manggarai", "Tebet"),
+        ("got mampet manggarai, tebet", "Manggarai", "Tebet"),
+        ("sampah di rawabadak utara", "Rawa Badak Utara", "Koja"),
+        ("sampah di Rawa Badak Utr.", "Rawa Badak Utara", "Koja"),
+        ("lampu mati di kp melayu", "Kampung Melayu", "Jatinegara"),
+        ("jalan rusak di tj barat", "Tanjung Barat", "Jagakarsa"),
+        ("lubang buaya banjir lagi", "Lubang Buaya", "Cipayung"),
+        ("jl h naman pondok kelapa bolong", "Pondok Kelapa", "Duren Sawit"),
+        ("Jl. Kemang Utara, kel. Bangka", "Bangka", "Mampang Prapatan"),
+        ("got di setu, cipayung mampet", "Setu", "Cipayung"),
+        ("kel menteng kec menteng", "Menteng", "Menteng"),
+        ("benhil gelap", "Bendungan Hilir", "Tanah Abang"),
+        ("jatinegara cakung banjir", "Jatinegara", "Cakung"),
+    ],
+)
+def test_a_kelurahan_is_found_in_any_spelling(text: str, kelurahan: str, kecamatan: str) -> None:
+    assert area(text) == (kelurahan, kecamatan)
+
+
+@pytest.mark.parametrize(
+    "text", ["jalan rusak di Menteng", "banjir di Tebet", "macet di Pasar Minggu", "sampah jatinegara"]
+)
+def test_a_name_shared_with_a_kecamatan_means_the_kecamatan(text: str) -> None:
+    kelurahan, kecamatan = area(text)
+    assert kelurahan is None
+    assert kecamatan
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ada jalan baru yang rusak",
+        "pohon karet tumbang",
+        "buah rambutan busuk dibuang",
+        "di tengah jalan ada lubang",
+        "setu kotor banyak sampah",
+        "jembatan besi berkarat",
+        "gunung sampah",
+        "jual beras 5 kg",
+    ],
+)
+def test_an_ordinary_word_is_no_sure_place(text: str) -> None:
+    found = place(text)
+    assert found is None or found.confidence < PACK.settings["place_threshold"]
+
+
+@pytest.mark.parametrize("text", ["banjir di mangarai", "sampah di kemangisan", "lampu mati rawamanggun"])
+def test_one_wrong_letter_in_a_long_name_is_forgiven(text: str) -> None:
+    kelurahan, _ = area(text)
+    assert kelurahan in {"Manggarai", "Kemanggisan", "Rawamangun"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kota"),
+    [
+        ("jaksel banjir", "Kota Administrasi Jakarta Selatan"),
+        ("di jakbar gelap", "Kota Administrasi Jakarta Barat"),
+        ("West Jakarta, dark", "Kota Administrasi Jakarta Barat"),
+    ],
+)
+def test_a_city_alone_is_known_and_not_enough(text: str, kota: str) -> None:
+    found = place(text)
+    assert found
+    assert found.kota == kota
+    assert found.confidence < PACK.settings["place_threshold"]
+
+
+def test_a_neighbouring_city_is_not_ours() -> None:
+    assert area("banjir di pekayon bekasi") == (None, None)
+    assert area("macet di cawang arah bekasi")[0] == "Cawang"
+
+
+@pytest.mark.parametrize(
+    ("text", "rt", "rw"),
+    [
+        ("RT 003/RW 09", 3, 9),
+        ("rt.3 rw.9", 3, 9),
+        ("RT/RW 03/09", 3, 9),
+        ("rt 01/11", 1, 11),
+        ("RT03RW09", 3, 9),
+        ("rw 5 rt 2", 2, 5),
+        ("RT 4, RW IV", 4, 4),
+        ("rt 012 / rw 012", 12, 12),
+        ("RW 07", None, 7),
+        ("rt 16", 16, None),
+        ("tidak ada", None, None),
+        ("smart rwanda", None, None),
+    ],
+)
+def test_rt_and_rw_are_read_in_any_spelling(text: str, rt: int | None, rw: int | None) -> None:
+    found = rt_rw_in(text)
+    assert (found.rt, found.rw) == (rt, rw)
+
+
+@pytest.mark.parametrize(
+    ("text", "street"),
+    [
+        ("got mampet di Jl. Anggrek Neli Murni No. 12, Kemanggisan", "Jl. Anggrek Neli Murni No. 12"),
+        ("jl sukajaya 2 jelambar baru", "jl sukajaya 2"),
+        ("Jalan Haji Dogol Pondok Bambu ketimbun", "Jalan Haji Dogol"),
+        ("gang E1 RT 03/09", "gang E1"),
+        ("lampu di jl anggrek mati", "jl anggrek"),
+    ],
+)
+def test_a_street_goes_as_far_as_its_name(text: str, street: str) -> None:
+    assert told_by(words_of(text), PACK).street == street
+
+
+@pytest.mark.parametrize(
+    "text", ["jalan rusak parah", "jalan cuma 3 meter", "orang jalan kaki", "masih jalan terus"]
+)
+def test_jalan_alone_is_no_street(text: str) -> None:
+    assert told_by(words_of(text), PACK).street == ""
+
+
+def test_the_address_is_one_line_as_people_write_it() -> None:
+    found = place("banjir di Jl. Warakas IV No. 5 RT 03/09 Warakas")
+    assert found
+    assert found.address_string == "Jl. Warakas IV No. 5, RT 3/RW 9, Warakas, Tanjung Priok, Jakarta Utara"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-6.1754, 106.8272",
+        "posisi -6.1754 106.8272 ya",
+        "106.8272, -6.1754",
+        "6.1754 S, 106.8272 E",
+        "6.1754° LS 106.8272° BT",
+        "6°10'31.4\"S 106°49'37.9\"E",
+        "https://maps.google.com/?q=-6.1754,106.8272",
+        "https://www.google.com/maps/place/Monas/@-6.2,106.9,15z/data=!3m1!4b1!4m5!3d-6.1754!4d106.8272",
+        "https://www.google.com/maps/@-6.1754,106.8272,17z",
+        "https://maps.apple.com/?ll=-6.1754,106.8272&q=Monas",
+        "https://www.openstreetmap.org/?mlat=-6.1754&mlon=106.8272#map=15/-6.2/106.9",
+        "https://www.openstreetmap.org/#map=17/-6.1754/106.8272",
+        "https://www.google.com/maps/search/?api=1&query=-6.1754%2C106.8272",
+        "geo:-6.1754,106.8272",
+    ],
+)
+def test_a_point_is_read_out_of_text_and_links(text: str) -> None:
+    point = point_in(text, PACK)
+    assert point
+    assert (round(point.lat, 3), round(point.long, 3)) == (-6.175, 106.827)
+    found = place(text)
+    assert found
+    assert (found.source, found.kelurahan) == ("pin", "Gambir")
+    assert found.confidence > 0.9
+
+
+@pytest.mark.parametrize(
+    "text", ["https://maps.app.goo.gl/AbC123", "51.507, -0.127", "harga 1.500,000", "0.000, 0.000"]
+)
+def test_a_point_elsewhere_is_none(text: str) -> None:
+    assert point_in(text, PACK) is None
+
+
+def test_a_pin_goes_before_photo_and_words() -> None:
+    photo = Position(lat=-6.1577, long=106.9087)
+    found = place("banjir di Manggarai", pin=MONAS, photo=photo)
+    assert found
+    assert (found.source, found.kelurahan, found.lat, found.long) == ("pin", "Gambir", MONAS.lat, MONAS.long)
+    assert "31.74.01.1007" in found.alternatives
+
+
+def test_a_photo_goes_before_words() -> None:
+    found = place("banjir di Manggarai", photo=MONAS)
+    assert found
+    assert (found.source, found.kelurahan) == ("photo", "Gambir")
+
+
+def test_words_refine_a_pin() -> None:
+    found = place("di Jl. Merdeka Utara RT 01/02", pin=MONAS)
+    assert found
+    assert found.address_string
+    assert found.address_string.startswith("Jl. Merdeka Utara, RT 1/RW 2, Gambir")
+
+
+def test_words_choose_among_the_candidates_of_a_border() -> None:
+    border = Position(lat=-6.2443, long=106.7981)
+    names = {area(f"kelurahan {name}")[0] for name in ("Melawai", "Kramat Pela")}
+    for step in range(-30, 31):
+        point = Position(lat=border.lat, long=border.long + step / 20_000)
+        found = place("di kelurahan Melawai", pin=point)
+        other = place("di kelurahan Kramat Pela", pin=point)
+        assert found
+        assert other
+        if found.kelurahan != other.kelurahan:
+            assert {found.kelurahan, other.kelurahan} == names
+            return
+    pytest.fail("no border cell between Melawai and Kramat Pela was met")
+
+
+def test_a_pin_outside_keeps_its_point_and_has_no_area() -> None:
+    found = place("banjir", pin=Position(lat=-6.365, long=106.827))
+    assert found
+    assert (found.area_code, found.lat) == (None, -6.365)
+    assert found.confidence < PACK.settings["place_threshold"]
+
+
+def test_a_pin_outside_leaves_the_word_to_the_text() -> None:
+    found = place("banjir di kelurahan Manggarai", pin=Position(lat=-6.365, long=106.827))
+    assert found
+    assert (found.source, found.kelurahan) == ("text", "Manggarai")
+
+
+@pytest.mark.parametrize("pin", [Position(lat=0, long=0), Position(lat=float("nan"), long=1), None])
+def test_a_pin_that_is_none_is_no_place(pin: Position | None) -> None:
+    found = place("banjir", pin=pin)
+    assert found is None or found.area_code is None
+
+
+def test_a_photo_from_the_wrong_hemisphere_is_no_place() -> None:
+    assert place("banjir", photo=Position(lat=6.1754, long=106.8272)) is None
+
+
+def test_a_landmark_of_one_place_is_enough_with_its_kecamatan() -> None:
+    landmark = next(mark for mark in PACK.landmarks if mark.name == "SMA Negeri 45 Jakarta")
+    found = place("got depan SMA Negeri 45 Jakarta mampet")
+    assert found
+    assert (found.area_code, found.lat) == (landmark.area_code, landmark.lat)
+    assert found.confidence >= PACK.settings["place_threshold"]
+
+
+def test_a_street_with_its_kecamatan_is_enough_and_a_street_alone_is_not() -> None:
+    both, alone = place("jl xyzzy plugh, tebet"), place("jl xyzzy plugh")
+    assert both
+    assert alone
+    assert both.confidence >= PACK.settings["place_threshold"] > alone.confidence
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_a_place_or_none(text: str) -> None:
+    found = place(text)
+    assert found is None or found.area_code is None or found.area_code in PACK.areas
+
+
+WORDS = st.sampled_from(["jl", "jalan", "gang", "rt", "rw", "03", "/", "kel.", "kec", "tebet", "menteng", "lubang",
+                         "buaya", "baru", "kg", "no", "5", "-6.2", "106.8", ",", "\n"])  # fmt: skip
+
+
+@given(st.lists(WORDS, max_size=30))
+def test_any_heap_of_place_words_has_a_place_or_none(heap: list[str]) -> None:
+    found = place(" ".join(heap))
+    assert found is None or 0 <= found.confidence <= 1
