@@ -115,7 +115,7 @@ async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
                 failures += 1
                 log.warning("mentions: %s, try %d", error, failures)
                 named = error.retry_after if isinstance(error, TemporaryFailure) else None
-                wait = min(named or 2.0 ** min(failures, 6) / 2, 900.0)
+                wait = min(named or 0.25 * 2 ** min(failures, 11), 900.0)
             await asyncio.sleep(wait)
 
 

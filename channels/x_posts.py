@@ -19,7 +19,7 @@ Json: TypeAlias = dict[str, Any]
 
 MAX_WEIGHT = 280
 URL_WEIGHT = 23
-LINK = re.compile(r"(?:https?://)?(?:[\w-]+\.)+[a-z]{2,}(?:/\S*)?", re.IGNORECASE)
+LINK = re.compile(r"(?<![\w-])(?:https?://)?(?:[\w-]{1,63}\.){1,9}[a-z]{2,63}(?::\d+)?(?:/\S*)?", re.IGNORECASE)
 # https://docs.x.com/fundamentals/counting-characters
 LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 LEADING_MENTIONS = re.compile(r"^(?:\s*[@＠]\w{1,15}\b)+\s*")
@@ -212,6 +212,7 @@ def fit(text: str, limit: int = MAX_WEIGHT) -> str:
 
 
 def _cut(head: str, tail: str, limit: int) -> str:
+    head = head[:limit]
     while head and weight(head + tail) > limit:
         head = head[:-1]
     return head + tail
