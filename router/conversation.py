@@ -137,12 +137,15 @@ def _completes(report: Report, draft: Draft, message: InboundMessage) -> bool:
     A message that says a problem and a place of its own is a report of its own; so is one that names another
     problem than the report has. Everything else belongs to what is unfinished.
     """
-    says_service, says_place = draft.service is not None, draft.place is not None
-    if says_service and says_place:
-        return report.service_code in {None, draft.service.service_code} and _lacks_place(report)  # type: ignore[union-attr]
-    if says_service and report.service_code is not None:
-        return draft.service.service_code == report.service_code  # type: ignore[union-attr]
-    return True
+    said = said_service(draft)
+    if said is not None and draft.place is not None:
+        return report.service_code in {None, said} and _lacks_place(report)
+    return said is None or report.service_code in {None, said}
+
+
+def said_service(draft: Draft) -> str | None:
+    """The problem that a message names, if it is a report at all."""
+    return draft.service.service_code if draft.is_report and draft.service is not None else None
 
 
 def _lacks_place(report: Report) -> bool:
@@ -151,7 +154,7 @@ def _lacks_place(report: Report) -> bool:
 
 def _is_addition(message: InboundMessage, draft: Draft) -> bool:
     """A photo or a pin without a problem of its own."""
-    return draft.service is None and (bool(message.attachments) or message.position is not None)
+    return said_service(draft) is None and (bool(message.attachments) or message.position is not None)
 
 
 def _last_report(session: Session, address: Address, since: datetime) -> Report | None:

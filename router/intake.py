@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from normalizer.normalize import normalize
-from normalizer.photo import make_copy, read_photo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from normalizer.normalize import normalize
+from normalizer.photo import make_copy, read_photo
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
 from router.conversation import Decision, decide, says_yes
 from router.house import House

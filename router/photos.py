@@ -4,9 +4,8 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from normalizer.photo import read_photo
-
 from channels.protocol import Connection
+from normalizer.photo import read_photo
 from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
 from router.house import House
 from router.intake import keep_photo

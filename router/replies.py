@@ -1,5 +1,6 @@
 """What is said to citizens, per status, language and channel, and how it becomes something owed."""
 
+import re
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -11,7 +12,7 @@ from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
 from store.models import Address, Delivery, Message, Report
 
 REPLIES = "replies"
-SHRINKABLE = ("notes", "place", "service", "agency")  # what an SMS gives up first, in this order
+SHRINKABLE = ("place", "notes", "service", "agency")  # what an SMS gives up first, in this order
 
 
 def say(pack: Pack, language: str, key: str, channel: str, **fields: str) -> str:
@@ -26,11 +27,13 @@ def say(pack: Pack, language: str, key: str, channel: str, **fields: str) -> str
 def _fit(template: str, fields: dict[str, str]) -> str:
     """Shorten the fields one after the other until the text fits; links and codes are never cut."""
     text = _filled(template, fields)
+    for name, brief in BRIEFER:
+        if gsm7_length(text) > SEGMENT and fields.get(name):
+            fields = {**fields, name: brief(fields[name])}
+            text = _filled(template, fields)
     for name in SHRINKABLE:
         over = gsm7_length(text) - SEGMENT
-        if over <= 0:
-            break
-        if value := fields.get(name):
+        if over > 0 and (value := fields.get(name)):
             fields = {**fields, name: cut(value, max(len(value) - over, 12))}
             text = _filled(template, fields)
     if gsm7_length(text) > SEGMENT and fields.get("link"):
@@ -38,6 +41,19 @@ def _fit(template: str, fields: dict[str, str]) -> str:
     while gsm7_length(text) > SEGMENT:
         text = cut(text, len(text) - 1)
     return text
+
+
+def _brief_service(name: str) -> str:
+    """`Sampah menumpuk, TPS` and `Lampu jalan (PJU) mati`: their first words say it."""
+    return re.split(r" / |, ", re.sub(r" \([^)]*\)", "", name))[0]
+
+
+def _brief_place(name: str) -> str:
+    """`Jl. Kemang Raya, Bangka, Mampang Prapatan, Jakarta Selatan`: street and kelurahan say it."""
+    return ", ".join(name.split(", ")[:2])
+
+
+BRIEFER = (("place", _brief_place), ("service", _brief_service))
 
 
 def _filled(template: str, fields: dict[str, str]) -> str:
@@ -56,7 +72,7 @@ def fields_of(report: Report, house: House, language: str, notes: str | None = N
         "agency": agency.name if agency else texts["no_agency"],
         "link": house.link(report.code),
         "notes": _sentence(notes),
-        "emergency": str(pack.settings["emergency_number"]),
+        "emergency": str(pack.settings["emergency"]),
     }
 
 
@@ -92,6 +108,8 @@ def acknowledgement(report: Report, house: House, channel: str) -> str:
     """The first answer: the code, what was understood, who has it, and the one question still open."""
     language, fields = report.language, fields_of(report, house, report.language)
     key = "ack" if report.agency_id else "ack_triage"
+    if report.urgent and channel == "sms" and report.asked_for is None:
+        return say(house.pack, language, "ack_urgent", channel, **fields)
     parts = [say(house.pack, language, key, channel, **fields)]
     if report.urgent:
         parts.insert(0, say(house.pack, language, "urgent", channel, **fields))

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from normalizer.normalize import normalize
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from normalizer.normalize import normalize
 from normalizer.schema import Draft, Guess, PhotoFacts, Place
 from router.agencies import agency_for
 from router.codes import new_code
@@ -92,10 +92,12 @@ def missing(report: Report) -> str | None:
 
 def take_service(report: Report, draft: Draft) -> None:
     """Fill the service where the report has none; what an official set is never touched."""
-    if report.service_code is None and draft.service is not None:
+    if report.service_code is not None or not draft.is_report:
+        return
+    if draft.service is not None:
         report.service_code = draft.service.service_code
         report.sources = {**report.sources, "service": _service_source(draft.service, draft.alternatives)}
-    elif report.service_code is None and draft.alternatives:
+    elif draft.alternatives:
         report.sources = {**report.sources, "service": _service_source(None, draft.alternatives)}
 
 

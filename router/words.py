@@ -1,5 +1,7 @@
 """How our words fit a channel: SMS segments (GSM 03.38) and cuts at word ends."""
 
+import unicodedata
+
 GSM7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -23,8 +25,6 @@ def gsm7(text: str) -> str:
 
 
 def _without_marks(letter: str) -> str:
-    import unicodedata
-
     base = unicodedata.normalize("NFKD", letter)
     kept = "".join(c for c in base if c in GSM7 and not unicodedata.combining(c))
     return kept or ("?" if letter.isprintable() else "")
@@ -44,8 +44,10 @@ def cut(text: str, length: int) -> str:
 
 
 def tidy(text: str) -> str:
-    """No double spaces where a template's field was empty, no space before a full stop or at a line's end."""
-    lines = (" ".join(line.split()) for line in text.split("\n"))
-    return "\n".join(
-        line.replace(" .", ".").replace("..", ".") if "..." not in line else line for line in lines
-    ).strip()
+    """No double spaces where a template's field was empty, one full stop where two met; `...` stays."""
+    return "\n".join(_tidy_line(line) for line in text.split("\n")).strip()
+
+
+def _tidy_line(line: str) -> str:
+    line = " ".join(line.split()).replace(" .", ".")
+    return re.sub(r"\.{4,}", "...", re.sub(r"(?<!\.)\.\.(?!\.)", ".", line))
