@@ -1,5 +1,8 @@
 """How our words fit a channel: SMS segments (GSM 03.38) and cuts at word ends."""
 
+import re
+import unicodedata
+
 import unicodedata
 
 GSM7 = frozenset(
