@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -47,10 +47,9 @@ def open_rooms(folder: Path, **settings: object) -> House:
     """A house on a fresh database in `folder`, with the keys of API_KEYS and no agency's officers yet."""
     said = {"data_dir": folder, "open311_api_keys": API_KEYS, "_env_file": None, **settings}
     read = read_settings(**said)
-    pack = load_pack(ROOT / "config" / "jakarta")
     house = House(
         settings=read,
-        pack=replace(pack, settings={"emergency": "112", **pack.settings}),
+        pack=load_pack(ROOT / "config" / "jakarta"),
         store=open_store(read, read_keys(read)),
         now=Clock(),
     )
