@@ -1,0 +1,206 @@
+"""A setting that is wrong or missing names itself in one line; the sandbox never opens to the world."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import ApiKey, Listen, Settings, SettingsError, is_loopback, read_settings
+
+POSTGRES = "postgresql+psycopg://lapor@127.0.0.1/lapor"
+X = {"x_api_key": "a", "x_api_secret": "b", "x_access_token": "c", "x_access_secret": "d"}
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def read(**given: object) -> Settings:
+    return read_settings(_env_file=None, **given)
+
+
+def test_without_any_setting_everything_runs_on_this_machine() -> None:
+    settings = read()
+    assert settings.sandbox_in_effect
+    assert settings.is_loopback
+    assert settings.is_sqlite
+    assert settings.migrates_itself
+    assert settings.base_url == "http://127.0.0.1:8080"
+    assert settings.media == str(Path("data/media"))
+    assert settings.api_keys == ()
+
+
+LACKING = {
+    "TWILIO_AUTH_TOKEN": {"twilio_account_sid": "AC1", "twilio_number": "+62"},
+    "TWILIO_ACCOUNT_SID": {"twilio_auth_token": "t", "twilio_number": "+62"},
+    "TWILIO_NUMBER": {"twilio_account_sid": "AC1", "twilio_auth_token": "t"},
+    "SMTP_TLS_KEY": {"smtp_tls_cert": "cert.pem"},
+    "SMTP_TLS_CERT": {"smtp_tls_key": "key.pem"},
+    "SECRET_KEY": {"database_url": POSTGRES, "contact_key": "c" * 20},
+    "CONTACT_KEY": {"database_url": POSTGRES, "secret_key": "s" * 20},
+    **{name.upper(): {other: X[other] for other in X if other != name} for name in X},
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_a_missing_companion_names_itself_in_one_line(name: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(**LACKING[name])
+
+    assert str(refused.value).startswith(f"{name} is missing")
+    assert "\n" not in str(refused.value)
+
+
+def test_several_missing_companions_are_all_named() -> None:
+    with pytest.raises(SettingsError, match="X_API_SECRET, X_ACCESS_TOKEN, X_ACCESS_SECRET is missing"):
+        read(x_api_key="a")
+
+
+WRONG = {
+    "HTTP_LISTEN": "8080",
+    "SMTP_LISTEN": "127.0.0.1:99999",
+    "OPS_LISTEN": "127.0.0.1:http",
+    "SMTP_MODE": "uucp",
+    "SANDBOX": "perhaps",
+    "AUTO_MIGRATE": "maybe",
+    "QUIET_SECONDS": "-1",
+    "JOIN_SECONDS": "soon",
+    "X_POLL_SECONDS": "0",
+    "LOG_FORMAT": "xml",
+    "LOG_LEVEL": "loud",
+    "PUBLIC_URL": "lapor.jakarta.go.id",
+    "EMAIL_ADDRESS": "lapor",
+    "OPEN311_API_KEYS": "crm",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_is_refused_by_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, WRONG[name])
+    with pytest.raises(SettingsError) as refused:
+        read()
+
+    assert str(refused.value).startswith(name)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_refusal_never_repeats_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("crm:", ":rahasia12345", "rahasia12345"):
+        monkeypatch.setenv("OPEN311_API_KEYS", wrong)
+        with pytest.raises(SettingsError) as refused:
+            read()
+        assert "rahasia12345" not in str(refused.value)
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TELEGRAM_TOKEN", "SMTP_RELAY", "TWILIO_AUTH_TOKEN", "HTTP_LISTEN", "QUIET_SECONDS"):
+        monkeypatch.setenv(name, "")
+
+    assert read() == Settings(_env_file=None)
+
+
+def test_the_env_file_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("EMAIL_ADDRESS=lapor@file.example\nQUIET_SECONDS=3\nUNKNOWN=1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QUIET_SECONDS", "5")
+    settings = read_settings()
+
+    assert (settings.email_address, settings.quiet_seconds) == ("lapor@file.example", 5)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read().sandbox = "off"  # type: ignore[misc]
+
+
+# --- sandbox ------------------------------------------------------------------------------------------------
+
+REAL = {
+    "twilio": {"twilio_account_sid": "AC1", "twilio_auth_token": "t", "twilio_number": "+62"},
+    "telegram": {"telegram_token": "1:a"},
+    "x": X,
+    "a relay": {"smtp_relay": "smtp://relay.example:25"},
+    "an address that others reach": {"http_listen": "0.0.0.0:8080"},
+    "a public address": {"public_url": "https://lapor.jakarta.go.id"},
+}
+
+
+@pytest.mark.parametrize("real", REAL)
+def test_with_anything_real_there_are_no_stand_ins_unless_asked_for(real: str) -> None:
+    assert not read(**REAL[real]).sandbox_in_effect
+
+
+@pytest.mark.parametrize("real", ["twilio", "telegram", "x", "a relay"])
+def test_stand_ins_beside_real_accounts_only_where_nobody_else_comes(real: str) -> None:
+    assert read(sandbox="on", **REAL[real]).sandbox_in_effect
+    assert not read(sandbox="off").sandbox_in_effect
+
+
+@pytest.mark.parametrize("reach", ["an address that others reach", "a public address"])
+def test_the_sandbox_is_refused_where_others_could_come(reach: str) -> None:
+    with pytest.raises(SettingsError, match=r"^SANDBOX=on is refused"):
+        read(sandbox="on", **REAL[reach])
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False),
+        ("::", False), ("10.0.0.1", False), ("localhost.example.org", False), ("127.0.0.1.example.org", False),
+        ("", False), (None, False),
+    ],
+)  # fmt: skip
+def test_only_this_machine_is_loopback(host: str | None, is_ours: bool) -> None:
+    assert is_loopback(host) is is_ours
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1@evil.example/", "http://localhost.evil.example", "https://[::]/"]
+)
+def test_a_public_url_cannot_pretend_to_be_local(url: str) -> None:
+    assert not read(public_url=url).sandbox_in_effect
+
+
+# --- values -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "listen"),
+    [
+        ("127.0.0.1:8080", Listen("127.0.0.1", 8080)),
+        ("[::1]:25", Listen("::1", 25)),
+        ("localhost:0", Listen("localhost", 0)),
+    ],
+)
+def test_a_listen_address_is_host_and_port(said: str, listen: Listen) -> None:
+    assert read(http_listen=said).http_listen == listen
+    assert str(listen) == said
+
+
+@given(st.text(max_size=30))
+def test_no_text_breaks_the_listen_address(said: str) -> None:
+    try:
+        read(smtp_listen=said)
+    except SettingsError as refused:
+        assert str(refused).startswith("SMTP_LISTEN: ")
+
+
+def test_api_keys_have_a_name_and_perhaps_an_agency() -> None:
+    assert read(open311_api_keys=" crm:k1 ,dbm:k2:dbm,, ").api_keys == (
+        ApiKey(name="crm", key="k1", agency_id=None),
+        ApiKey(name="dbm", key="k2", agency_id="dbm"),
+    )
+
+
+def test_addresses_are_made_without_a_double_slash() -> None:
+    assert read(public_url="https://lapor.example/").base_url == "https://lapor.example"
+
+
+def test_postgresql_is_not_migrated_unless_asked_for() -> None:
+    keys = {"database_url": POSTGRES, "secret_key": "s" * 20, "contact_key": "c" * 20}
+    assert not read(**keys).migrates_itself
+    assert read(**keys, auto_migrate="ON").migrates_itself
+    assert not read(auto_migrate="off").migrates_itself
