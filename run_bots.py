@@ -120,6 +120,7 @@ def _waker(*bells: asyncio.Event) -> Callable[[], None]:
 
 def _prepare_database(house: "House") -> str | None:
     """Bring the schema up and make the first admin; their one-time password, if one was made."""
+    from normalizer.normalize import warm_up
     from store.accounts import first_admin
     from store.migrate import is_current, migrate
 
@@ -127,6 +128,7 @@ def _prepare_database(house: "House") -> str | None:
         migrate(house.store.engine)
     elif not is_current(house.store.engine):
         raise SettingsError("the database schema is not this version's: run `run_bots.py migrate` first")
+    warm_up(house.pack)
     with house.store.write() as session:
         return first_admin(session, house.now())
 

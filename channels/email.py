@@ -261,7 +261,9 @@ def _failure(error: Exception) -> TemporaryFailure | PermanentFailure:
         return (PermanentFailure if permanent else TemporaryFailure)(f"the relay answered {error.code}")
     if isinstance(error, ValueError):
         return PermanentFailure("the address cannot be written in a mail")
-    return TemporaryFailure(f"the relay cannot be reached: {type(error).__name__}")
+    # a connection that was never made sent nothing; anything else may have broken behind the last byte
+    uncertain = not isinstance(error, aiosmtplib.SMTPConnectError | aiosmtplib.SMTPConnectTimeoutError)
+    return TemporaryFailure(f"the relay cannot be reached: {type(error).__name__}", uncertain=uncertain)
 
 
 def compose(message: OutboundMessage, settings: Settings) -> EmailMessage:

@@ -234,7 +234,7 @@ def _failures() -> Iterator[None]:
         _raise_for(int(error.status), error.code)
     except Exception as error:
         # a timeout is no "no": the message may have gone out, `find` tells
-        raise TemporaryFailure(f"Twilio: {type(error).__name__}") from None
+        raise TemporaryFailure(f"Twilio: {type(error).__name__}", uncertain=True) from None
 
 
 def _raise_for(status: int, code: int | None) -> None:
@@ -242,5 +242,5 @@ def _raise_for(status: int, code: int | None) -> None:
     if code in ACCOUNT_CODES or status == 401:
         raise TemporaryFailure(f"{said}: is TWILIO_AUTH_TOKEN right?", retry_after=300) from None
     if status == 429 or status >= 500 or status == 408 or code in TEMPORARY_CODES:
-        raise TemporaryFailure(said) from None
+        raise TemporaryFailure(said, uncertain=status >= 500 or status == 408) from None
     raise PermanentFailure(said) from None

@@ -148,7 +148,7 @@ def _failures() -> Iterator[None]:
             raise TemporaryFailure("Telegram said 400: temporarily unavailable") from None
         raise PermanentFailure(f"Telegram said 400{_reason(error)}") from None
     except Exception as error:
-        raise TemporaryFailure(f"Telegram: {type(error).__name__}") from None
+        raise TemporaryFailure(f"Telegram: {type(error).__name__}", uncertain=True) from None
 
 
 def _reason(error: Exception) -> str:

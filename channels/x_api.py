@@ -78,7 +78,7 @@ def _failures() -> Iterator[None]:
     except tweepy.HTTPException as error:
         _raise_for(error.response)
     except Exception as error:
-        raise TemporaryFailure(f"X: {type(error).__name__}") from None
+        raise TemporaryFailure(f"X: {type(error).__name__}", uncertain=True) from None
 
 
 def _raise_for(response: Any) -> None:
@@ -89,7 +89,7 @@ def _raise_for(response: Any) -> None:
     if status in {401, 402}:
         raise TemporaryFailure(f"X said {status}: are the X_ keys and the plan right?", retry_after=300) from None
     if status >= 500 or status in {408, 409}:
-        raise TemporaryFailure(f"X said {status}") from None
+        raise TemporaryFailure(f"X said {status}", uncertain=True) from None
     raise PermanentFailure(f"X said {status}") from None
 
 

@@ -68,6 +68,10 @@ def thread_part(house: House, request: Request, login: DeskSession) -> Response:
     return render(house, request, "thread_part.html", thread=thread_of(report))
 
 
+# `assigned` has its own choice of agencies; `duplicate` needs a choice of the report it joins, which is to come
+NOT_BUTTONS = ("assigned", "duplicate")
+
+
 def _visible(house: House, official: Official, code: str) -> Report | None:
     with house.store.read() as session:
         report = queries.whole_report(session, typed_code(code))
@@ -92,7 +96,7 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         area=house.pack.areas.get(report.area_code or ""),
         thread=thread_of(report),
         may_change=may_change(official, report),
-        moves=[move for move in moves if move != "assigned"],
+        moves=[move for move in moves if move not in NOT_BUTTONS],
         agencies=_others(house, report) if "assigned" in moves else {},
         likely=LIKELY.get(report.status),
         seen_line=report.history[-1].seq if report.history else 0,

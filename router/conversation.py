@@ -149,7 +149,7 @@ def said_service(draft: Draft) -> str | None:
 
 
 def _lacks_place(report: Report) -> bool:
-    return report.lat is None and report.area_code is None
+    return not report.sources.get("place", {}).get("enough", False)
 
 
 def _is_addition(message: InboundMessage, draft: Draft) -> bool:

@@ -218,7 +218,7 @@ def _follow_up(session: Session, report: Report, heard: Heard, address: Address,
     if report.reporter_id == address.reporter_id and (report.asked_for or report.acknowledged_at is None):
         add(session, report, heard.draft, house)
         return
-    take_place(report, heard.draft.place)
+    take_place(report, heard.draft.place, house.pack)
     report.updated_at = house.now()
     words = heard.draft.description.strip()
     if report.reporter_id == address.reporter_id and report.status == "resolved":

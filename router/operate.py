@@ -88,7 +88,7 @@ def first_edited_row(house: House) -> str | None:
     """The first line of a history that was edited, cut out or put in; None when all are unbroken."""
     key = house.keys.derive("history")
     with house.store.read() as session:
-        reports = session.execute(select(Report.id, Report.code).order_by(Report.id)).tuples()
+        reports = session.execute(select(Report.id, Report.code).order_by(Report.id))
         for report_id, code in reports.yield_per(1000):
             query = select(StatusUpdate).where(StatusUpdate.report_id == report_id).order_by(StatusUpdate.seq)
             broken = first_break(key, list(session.scalars(query)))

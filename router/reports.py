@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from normalizer.normalize import normalize
+from config.pack import Pack
+from normalizer.normalize import is_enough, normalize
 from normalizer.schema import Draft, Guess, PhotoFacts, Place
 from router.agencies import agency_for
 from router.codes import new_code
@@ -14,6 +15,8 @@ from router.house import House
 from router.replies import acknowledgement, fields_of, may_answer, owe, say
 from router.status import CITIZEN, ROUTER, Actor, add_line, change_status, lock
 from store.models import Address, Photo, Report
+
+RANK = {"none": 0, "text": 1, "photo": 2, "pin": 3}  # of the places' sources
 
 BY_CITIZEN, BY_ROUTER = Actor(name=CITIZEN), Actor(name=ROUTER)
 
@@ -37,7 +40,7 @@ def open_report(
         updated_at=now,
     )
     take_service(report, draft)
-    take_place(report, draft.place)
+    take_place(report, draft.place, house.pack)
     _insert_with_code(session, report)
     add_line(session, report, "received", by=BY_CITIZEN, house=house, now=now)
     return report
@@ -84,7 +87,7 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
 def missing(report: Report) -> str | None:
     """What the citizen must still be asked for: `service`, `place`, `both` or nothing."""
     no_service = report.service_code is None
-    no_place = report.lat is None and report.area_code is None
+    no_place = not report.sources.get("place", {}).get("enough", False)
     if no_service and no_place:
         return "both"
     return "service" if no_service else "place" if no_place else None
@@ -109,22 +112,26 @@ def _service_source(guess: Guess | None, alternatives: Sequence[Guess]) -> dict[
     }
 
 
-def take_place(report: Report, place: Place | None) -> None:
-    """Fill or better the place: a pin beats a photo, a photo beats words; the address in words stays."""
+def take_place(report: Report, place: Place | None, pack: Pack) -> None:
+    """Fill or better the place: enough beats vague, then a pin beats a photo, a photo beats words.
+
+    The address in words stays beside a pin; it gives way to a better one only.
+    """
     if place is None:
         return
-    rank = ("none", "text", "photo", "pin")
-    had = report.sources.get("place", {}).get("source", "none")
-    report.address_string = report.address_string or (place.address_string or "")[:500] or None
-    if rank.index(place.source) <= rank.index(had):
+    had, found = report.sources.get("place", {}), is_enough(place, pack)
+    if report.address_string is None or (found and not had.get("enough")):
+        report.address_string = (place.address_string or report.address_string or "")[:500] or None
+    if had and (found, RANK[place.source]) <= (had["enough"], RANK[had["source"]]):
         return
     report.lat, report.long = place.lat, place.long
-    report.area_code = place.area_code or report.area_code
+    report.area_code = place.area_code
     report.sources = {
         **report.sources,
         "place": {
             "source": place.source,
             "confidence": place.confidence,
+            "enough": found,
             "alternatives": list(place.alternatives),
         },
     }
@@ -137,11 +144,11 @@ def add(session: Session, report: Report, draft: Draft, house: House) -> None:
         report.description = f"{report.description}\n{draft.description}".strip()
         report.public_description = f"{report.public_description}\n{draft.public_description}".strip()
     whole = normalize(report.description, language=report.language, pack=house.pack)
-    take_place(report, draft.place)
+    take_place(report, draft.place, house.pack)
     if missing(report):
         take_service(report, draft)
         take_service(report, whole)
-        take_place(report, whole.place)
+        take_place(report, whole.place, house.pack)
     report.urgent = report.urgent or draft.urgent
     report.updated_at = house.now()
     session.flush()
@@ -178,6 +185,6 @@ def take_photo_facts(session: Session, photo: Photo, facts: PhotoFacts, house: H
         return
     lock(session, report)
     place = normalize("", photos=[facts], language=report.language, pack=house.pack).place
-    take_place(report, place)
+    take_place(report, place, house.pack)
     session.flush()
     go_on(session, report, house)
