@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
@@ -167,11 +167,3 @@ def add_line(
     session.add(line)
     session.flush()
     return line
-
-
-def count_by_status(session: Session, agency_id: str | None) -> dict[str, int]:
-    """How many reports stand in each status, for one agency or (None) for all."""
-    query = select(Report.status, func.count()).group_by(Report.status)
-    if agency_id is not None:
-        query = query.where(Report.agency_id == agency_id)
-    return dict(session.execute(query).tuples().all())
