@@ -12,8 +12,8 @@ setup: .venv/.ready
 # The lock file says what is in .venv; uv puts it there (the machine's own, or one that pip puts into .venv).
 .venv/.ready: pyproject.toml uv.lock
 	@echo "Setting up .venv from uv.lock ..."
-	@command -v uv >/dev/null || test -x .venv/bin/uv || (python3 -m venv .venv && .venv/bin/pip install --quiet uv)
-	@VIRTUAL_ENV= uv sync --locked --quiet --inexact
+	@command -v uv >/dev/null || test -x .venv/bin/uv || (python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check uv)
+	@VIRTUAL_ENV= UV_SYSTEM_CERTS=1 uv sync --locked --quiet --inexact
 	@touch $@
 
 test: setup
