@@ -1,0 +1,503 @@
+"""What is owed is sent: claimed by one, in order, never blindly twice, and given up where everybody sees it."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import select, update
+from town import jpeg
+
+from channels.protocol import Connection
+from normalizer.schema import (
+    Attachment,
+    CannotTell,
+    OutboundMessage,
+    PermanentFailure,
+    Receipt,
+    TemporaryFailure,
+)
+from router.codes import code_of_thread
+from router.journal import take_receipt
+from router.outbox import Desk, deliver_due, open_connections
+from router.photos import TRIES, fetch_owed
+from store.models import Delivery, Photo
+from store.work import GIVE_UP_AFTER, LEASE, claim_deliveries, wait_after
+from tests.unit.houses import WHOLE, Town, new_town
+
+
+@dataclass
+class Provider:
+    """A provider at the end of the wire: takes what it is sent, or does what it was told to do next."""
+
+    answers: list[Exception | str | None] = field(default_factory=list)
+    found: list[Exception | str | CannotTell | None] = field(default_factory=list)
+    photos: list[Exception | bytes] = field(default_factory=list)
+    sent: list[OutboundMessage] = field(default_factory=list)
+    looked_up: list[int] = field(default_factory=list)
+    on_send: Callable[[], Awaitable[object]] | None = None
+
+    async def send(self, message: OutboundMessage) -> str:
+        if self.on_send:
+            await self.on_send()
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        self.sent.append(message)
+        return answer or f"id{len(self.sent)}"
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        answer = self.photos.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def find(self, message: OutboundMessage) -> str | CannotTell | None:
+        self.looked_up.append(message.delivery_id)
+        answer = self.found.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def connections(self) -> dict[str, Connection]:
+        return {"desk": Desk(), **dict.fromkeys(("sms", "whatsapp", "email", "telegram", "x"), self)}
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return new_town(tmp_path)
+
+
+def to_citizen(town: Town) -> list[Delivery]:
+    return [row for row in town.rows(Delivery) if row.address_id is not None]
+
+
+async def deliver(town: Town, provider: Provider) -> int:
+    return await deliver_due(town.house, provider.connections)
+
+
+async def test_an_answer_goes_out_once_and_is_written_down(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE, channel="email", sender="Siti@Example.org", reply_ref="<1@example.org>")
+    assert await deliver(town, provider) == 2  # the answer and the hand-over
+    assert await deliver(town, provider) == 0
+
+    (message,) = provider.sent
+    assert (message.to, message.account, message.in_reply_to) == ("Siti@Example.org", "+6290", "<1@example.org>")
+    assert code_of_thread(town.house.keys.derive("thread"), str(message.thread)) == town.report().code
+    states = {row.channel: (row.state, row.provider_id, row.attempts) for row in town.rows(Delivery)}
+    assert states["email"] == ("sent", "id1", 1)
+    assert states["desk"][0] == "delivered"
+
+
+async def test_what_is_said_to_a_stranger_carries_no_thread(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    town.tell(town.report().code, channel="email", sender="orang@example.org")
+    await deliver(town, provider)
+
+    assert [message.thread for message in provider.sent if message.channel == "email"] == [None]
+
+
+async def test_messages_of_one_report_go_out_in_their_order(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    town.move("in_progress", notes="Tim berangkat")
+    town.move("resolved", notes="Lampu diganti")
+    provider.answers = [TemporaryFailure("busy", retry_after=30)]
+    await deliver(town, provider)
+    assert provider.sent == []
+    town.clock.on(seconds=10)
+    assert await deliver(town, provider) == 0
+    town.clock.on(seconds=21)
+    while await deliver(town, provider):
+        pass
+
+    assert [message.delivery_id for message in provider.sent] == [row.id for row in to_citizen(town)]
+    assert "Lampu diganti" in provider.sent[-1].text
+
+
+async def test_a_report_that_waits_holds_up_no_other(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE, sender="+621")
+    town.tell(WHOLE, sender="+622")
+    provider.answers = [TemporaryFailure("busy", retry_after=3600)]
+    await deliver(town, provider)
+
+    assert len(provider.sent) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 7.0, 3600.0])
+async def test_the_providers_own_time_is_kept_to(town: Town, provider: Provider, seconds: float) -> None:
+    town.tell(WHOLE)
+    provider.answers = [TemporaryFailure("429", retry_after=seconds)]
+    await deliver(town, provider)
+    (row,) = to_citizen(town)
+
+    wait = max(timedelta(seconds=seconds), timedelta(milliseconds=200))
+    assert (row.state, row.last_error, row.next_attempt_at) == ("waiting", "429", town.clock.at + wait)
+    town.clock.on(seconds=wait.total_seconds() - 0.1)
+    assert await deliver(town, provider) == 0
+    town.clock.on(seconds=0.1)
+    assert await deliver(town, provider) == 1
+    assert town.rows(Delivery, state="sent")[0].last_error is None
+
+
+def test_without_the_providers_word_the_wait_doubles_up_to_a_quarter_of_an_hour() -> None:
+    for attempts, seconds in ((1, 1), (2, 2), (5, 16), (11, 900), (50, 900), (10_000, 900)):
+        waits = [wait_after(attempts).total_seconds() for _ in range(50)]
+        assert 0.75 * seconds <= min(waits) <= max(waits) <= 1.25 * seconds
+        assert len(set(waits)) > 1
+    assert wait_after(1, 1e9) == timedelta(days=1)
+    assert wait_after(1, -5) == timedelta(0)
+
+
+async def test_after_three_days_it_is_given_up_and_shown(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    tries = 0
+    while to_citizen(town)[0].state != "failed":
+        provider.answers = [TemporaryFailure("the relay answered 421")]
+        tries += await deliver(town, provider)
+        town.clock.on(minutes=20)
+        assert town.clock.at < to_citizen(town)[0].created_at + GIVE_UP_AFTER + timedelta(hours=1)
+    (row,) = to_citizen(town)
+
+    assert row.last_error == "the relay answered 421"
+    assert row.updated_at - row.created_at > GIVE_UP_AFTER
+    assert tries > 200
+    town.clock.on(days=9)
+    assert await deliver(town, provider) == 0
+
+
+async def test_a_permanent_failure_is_shown_and_the_next_message_goes_out(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    town.move("in_progress", notes="Tim berangkat")
+    provider.answers = [PermanentFailure("no such number")]
+    await deliver(town, provider)
+    await deliver(town, provider)
+    failed, then = to_citizen(town)
+
+    assert (failed.state, failed.last_error, failed.attempts) == ("failed", "no such number", 1)
+    assert then.state == "sent"
+
+
+async def test_a_channel_that_is_gone_is_a_permanent_failure(town: Town) -> None:
+    town.tell(WHOLE)
+    await deliver_due(town.house, {"desk": Desk()})
+
+    assert [(row.state, row.last_error) for row in to_citizen(town)] == [("failed", "there is no channel sms")]
+
+
+# --- what may have arrived ----------------------------------------------------------------------------------
+
+UNSURE = TemporaryFailure("no answer", uncertain=True)
+
+
+async def test_what_the_provider_has_is_not_sent_again(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    provider.answers, provider.found = [UNSURE], ["id-of-the-first"]
+    await deliver(town, provider)
+    assert to_citizen(town)[0].state == "unknown"
+    town.clock.on(minutes=1)
+    await deliver(town, provider)
+    (row,) = to_citizen(town)
+
+    assert (row.state, row.provider_id, provider.sent) == ("sent", "id-of-the-first", [])
+    assert provider.looked_up == [row.id]
+
+
+@pytest.mark.parametrize("answer", [None, CannotTell.CANNOT_TELL])
+async def test_what_the_provider_has_not_is_sent_once_more(
+    town: Town, provider: Provider, answer: CannotTell | None
+) -> None:
+    town.tell(WHOLE)
+    provider.answers, provider.found = [UNSURE], [answer]
+    await deliver(town, provider)
+    town.clock.on(minutes=1)
+    await deliver(town, provider)
+
+    assert (len(provider.looked_up), len(provider.sent)) == (1, 1)
+    assert provider.sent[0].first_tried_at == town.clock.at - timedelta(minutes=1)
+
+
+async def test_a_sure_failure_is_sent_again_without_looking(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    provider.answers = [TemporaryFailure("busy")]
+    await deliver(town, provider)
+    town.clock.on(minutes=1)
+    await deliver(town, provider)
+
+    assert (provider.looked_up, len(provider.sent)) == ([], 1)
+
+
+async def test_a_worker_that_died_leaves_its_delivery_to_be_looked_up(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    with town.house.store.write() as session:
+        assert len(claim_deliveries(session, town.clock.at, 10)) == 2
+    assert await deliver(town, provider) == 0
+    town.clock.on(seconds=LEASE.total_seconds() + 1)
+    provider.found = ["arrived"]
+    assert await deliver(town, provider) == 2
+
+    assert [(row.state, row.provider_id, row.attempts) for row in to_citizen(town)] == [("sent", "arrived", 2)]
+    assert provider.sent == []
+
+
+async def test_a_worker_cancelled_in_mid_send_leaves_it_leased(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    reached = asyncio.Event()
+
+    async def hang() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    provider.on_send = hang
+    sending = asyncio.create_task(deliver(town, provider))
+    await reached.wait()
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert to_citizen(town)[0].state == "sending"
+
+    provider.on_send, provider.found = None, [None]
+    town.clock.on(seconds=LEASE.total_seconds() + 1)
+    await deliver(town, provider)
+    assert (len(provider.looked_up), len(provider.sent)) == (1, 1)
+
+
+async def test_a_mistake_of_ours_stops_no_other_delivery(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE, sender="+621")
+    town.tell(WHOLE, sender="+622")
+    provider.answers = [RuntimeError("a mistake")]
+    await deliver(town, provider)
+
+    assert sorted(row.state for row in to_citizen(town))[0] == "sent"
+    assert len(provider.sent) == 1
+    town.clock.on(minutes=1)
+    provider.found = [None]
+    await deliver(town, provider)
+    assert {row.state for row in to_citizen(town)} == {"sent"}
+
+
+# --- who claims ---------------------------------------------------------------------------------------------
+
+
+def test_with_ids_only_those_are_claimed(town: Town) -> None:
+    for number in range(3):
+        town.tell(WHOLE, sender=f"+62{number}")
+    wanted = [row.id for row in to_citizen(town)][1:]
+    with town.house.store.write() as session:
+        assert [row.id for row in claim_deliveries(session, town.clock.at, 10, wanted)] == wanted
+        assert claim_deliveries(session, town.clock.at, 10, []) == []
+        assert claim_deliveries(session, town.clock.at, 10, wanted) == []
+
+
+def claim_side_by_side(town: Town, workers: int) -> list[int]:
+    """Let workers claim in small bites until nothing is left; all ids that anybody got."""
+    got: list[int] = []
+    start = threading.Barrier(workers)
+
+    def claim() -> None:
+        start.wait()
+        while True:
+            with town.house.store.write() as session:
+                ids = [row.id for row in claim_deliveries(session, town.clock.at, 3)]
+            got.extend(ids)
+            if not ids:
+                return
+
+    threads = [threading.Thread(target=claim) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got
+
+
+def test_two_claimers_never_get_the_same_row(town: Town) -> None:
+    for number in range(20):
+        town.tell(WHOLE, sender=f"+62{number}")
+    got = claim_side_by_side(town, 4)
+
+    assert sorted(got) == [row.id for row in town.rows(Delivery)]
+    assert {row.attempts for row in town.rows(Delivery)} == {1}
+
+
+@pytest.fixture
+def city(postgres_url: str, tmp_path: Path) -> Iterator[Town]:
+    """The same house on PostgreSQL."""
+    base, name = postgres_url.rsplit("/", 1)[0], f"outbox_{tmp_path.name[-30:].lower()}"
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    town = new_town(tmp_path, database_url=f"{base}/{name}", secret_key="s" * 20, contact_key="c" * 20)
+    yield town
+    town.house.store.engine.dispose()
+
+
+@pytest.mark.servers
+def test_on_postgresql_two_claimers_never_get_the_same_row(city: Town) -> None:
+    for number in range(20):
+        city.tell(WHOLE, sender=f"+62{number}")
+    got = claim_side_by_side(city, 6)
+    left = [row for row in city.rows(Delivery) if row.state == "waiting"]
+    got += claim_side_by_side(city, 1) if left else []
+
+    assert sorted(got) == [row.id for row in city.rows(Delivery)]
+    assert {row.attempts for row in city.rows(Delivery)} == {1}
+
+
+@pytest.mark.servers
+def test_on_postgresql_a_claim_under_way_is_passed_by_not_waited_for(city: Town) -> None:
+    for number in range(2):
+        city.tell(WHOLE, sender=f"+62{number}")
+    first = city.rows(Delivery)[0].id
+    with city.house.store.write() as holder:
+        assert [row.id for row in claim_deliveries(holder, city.clock.at, 1)] == [first]
+        with city.house.store.write() as other:
+            others = [row.id for row in claim_deliveries(other, city.clock.at, 10)]
+    assert others == [row.id for row in city.rows(Delivery)][1:]
+
+
+@pytest.mark.servers
+async def test_on_postgresql_the_order_of_a_report_is_kept_by_two_workers(city: Town) -> None:
+    provider = Provider()
+    city.tell(WHOLE)
+    for status in ("in_progress", "scheduled", "resolved"):
+        city.move(status, notes=status)
+    ids = [row.id for row in to_citizen(city)]
+    while True:
+        done = await asyncio.gather(*(deliver(city, provider) for _ in range(3)))
+        if not sum(done):
+            break
+
+    assert [message.delivery_id for message in provider.sent] == ids
+
+
+# --- receipts -----------------------------------------------------------------------------------------------
+
+
+def receipt(state: str, provider_id: str = "id1", channel: str = "sms") -> Receipt:
+    return Receipt(
+        channel=channel, account="", external_id="r", provider_id=provider_id, state=state, reason="30003"
+    )
+
+
+@pytest.mark.parametrize(
+    ("come", "stays"),
+    [
+        (["sent"], "sent"),
+        (["sent", "delivered"], "delivered"),
+        (["delivered", "sent"], "delivered"),
+        (["delivered", "failed"], "delivered"),
+        (["failed", "sent"], "failed"),
+        (["failed", "delivered"], "delivered"),
+        (["bounced"], "failed"),
+        (["delivered", "delivered"], "delivered"),
+    ],
+)
+async def test_receipts_only_move_a_delivery_forward(
+    town: Town, provider: Provider, come: list[str], stays: str
+) -> None:
+    town.tell(WHOLE)
+    await deliver(town, provider)
+    for state in come:
+        take_receipt(town.house, receipt(state))
+    (row,) = to_citizen(town)
+
+    assert row.state == stays
+    assert row.last_error == ("30003" if stays != "sent" else None)
+
+
+async def test_a_receipt_for_nothing_of_ours_changes_nothing(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    await deliver(town, provider)
+    take_receipt(town.house, receipt("failed", "id99"))
+    take_receipt(town.house, receipt("failed", channel="whatsapp"))
+
+    assert to_citizen(town)[0].state == "sent"
+
+
+# --- photos -------------------------------------------------------------------------------------------------
+
+
+async def test_an_owed_photo_is_fetched_kept_and_shown(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE, attachments=(Attachment(ref="p1", content_type="image/jpeg"),))
+    provider.photos = [TemporaryFailure("not yet", retry_after=5), jpeg()]
+    assert await fetch_owed(town.house, provider.connections) == 1
+    assert await fetch_owed(town.house, provider.connections) == 0
+    town.clock.on(seconds=6)
+    assert await fetch_owed(town.house, provider.connections) == 1
+    (photo,) = town.rows(Photo)
+
+    assert (photo.state, photo.report_id, photo.attempts, photo.lease_until) == ("kept", 1, 2, None)
+    assert town.house.store.media.get(photo.media_key) == jpeg()
+    assert photo.copy_key is not None
+
+
+async def test_a_photo_that_cannot_be_had_is_shown_as_lost(town: Town, provider: Provider) -> None:
+    for ref in ("gone", "late"):
+        town.tell(WHOLE, attachments=(Attachment(ref=ref),))
+    provider.photos = [PermanentFailure("404"), TemporaryFailure("late", retry_after=1)]
+    await fetch_owed(town.house, provider.connections)
+    for _ in range(TRIES):
+        provider.photos = [TemporaryFailure("late", retry_after=1)]
+        town.clock.on(seconds=2)
+        await fetch_owed(town.house, provider.connections)
+
+    assert [(photo.state, photo.note) for photo in town.rows(Photo)] == [("lost", "404"), ("lost", "late")]
+
+
+async def test_the_acknowledgement_does_not_wait_for_a_photo(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE, attachments=(Attachment(ref="p1"),))
+    await deliver(town, provider)
+
+    assert len(provider.sent) == 1
+
+
+# --- logs, connections --------------------------------------------------------------------------------------
+
+
+async def test_no_log_line_repeats_what_was_sent_or_to_whom(
+    town: Town, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="lapor")
+    for number in range(3):
+        town.tell(f"{WHOLE} rahasia", channel="email", sender=f"rahasia{number}@example.org")
+    provider.answers = [TemporaryFailure("rahasia"), PermanentFailure("rahasia"), UNSURE]
+    await deliver(town, provider)
+    code = town.reports()[0].code
+
+    assert "failed for good" in caplog.text
+    assert not [word for word in ("rahasia", "Manggarai", "example.org", code) if word in caplog.text]
+
+
+async def test_every_channel_has_a_connection(town: Town) -> None:
+    async with open_connections(town.house.settings) as connections:
+        assert set(connections) == {"desk", "sms", "whatsapp", "email", "telegram", "x"}
+
+
+async def test_delivering_wakes_whoever_waits_for_the_next_one(town: Town, provider: Provider) -> None:
+    woken: list[int] = []
+    town.tell(WHOLE)
+    await deliver_due(replace(town.house, wake=lambda: woken.append(1)), provider.connections)
+
+    assert len(woken) == 2
+
+
+async def test_a_delivery_that_another_worker_finished_is_left_alone(town: Town, provider: Provider) -> None:
+    """An id may lie in two batches: the claim decides."""
+    town.tell(WHOLE)
+    ids = [row.id for row in town.rows(Delivery)]
+    assert await deliver_due(town.house, provider.connections, ids) == 2
+    assert await deliver_due(town.house, provider.connections, ids) == 0
+    with town.house.store.write() as session:
+        session.execute(update(Delivery).values(next_attempt_at=town.clock.at - timedelta(days=1)))
+        assert len(session.scalars(select(Delivery)).all()) == 2
+    assert await deliver_due(town.house, provider.connections, ids) == 0
+    assert len(provider.sent) == 1
