@@ -22,31 +22,32 @@ class Store:
     media: Media
     sealer: Sealer
     keys: Keys
+    reading: sessionmaker[Session]
+    writing: sessionmaker[Session]
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on any exception."""
-        with _sessions(self.engine.execution_options(immediate=True)).begin() as session:
+        with self.writing.begin() as session:
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that only reads."""
-        with _sessions(self.engine)() as session:
+        with self.reading() as session:
             yield session
-
-
-def _sessions(engine: Engine) -> sessionmaker[Session]:
-    return sessionmaker(engine, expire_on_commit=False)
 
 
 def open_store(settings: Settings, keys: Keys) -> Store:
     """Open (not migrate) the database and the media that the settings name."""
+    engine = open_engine(settings)
     return Store(
-        engine=open_engine(settings),
+        engine=engine,
         media=open_media(settings),
         sealer=Sealer(keys.contact),
         keys=keys,
+        reading=sessionmaker(engine, expire_on_commit=False),
+        writing=sessionmaker(engine.execution_options(immediate=True), expire_on_commit=False),
     )
 
 
