@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from sqlalchemy import or_, select
@@ -33,8 +33,18 @@ class Decision:
     report: Report | None = None
 
 
-def decide(session: Session, message: InboundMessage, draft: Draft, address: Address, house: House) -> Decision:
-    """Find what this message is and which report it belongs to; changes nothing."""
+def decide(
+    session: Session,
+    message: InboundMessage,
+    draft: Draft,
+    address: Address,
+    recent: Sequence[Report],
+    house: House,
+) -> Decision:
+    """Find what this message is and which report it belongs to; changes nothing.
+
+    `recent` are this address's open reports of the last 30 days, the oldest first.
+    """
     if message.auto is not None:
         return Decision(kind="auto")
     if report := _named_by_thread(session, message, address, house):
@@ -43,13 +53,14 @@ def decide(session: Session, message: InboundMessage, draft: Draft, address: Add
         return decision
     if is_empty(message):
         return Decision(kind="how_to")
-    waiting = _waiting_for_more(session, address, house.now())
+    open_ones = [report for report in reversed(recent) if report.status in OPEN]
+    waiting = next((each for each in open_ones if each.quiet_until or each.asked_for), None)
     if waiting is not None and _completes(waiting, draft, message):
         return Decision(kind="join" if waiting.asked_for is None else "answer", report=waiting)
-    if _is_addition(message, draft):
-        recent = _last_report(session, address, house.now() - timedelta(seconds=house.settings.join_seconds))
-        if recent is not None:
-            return Decision(kind="join", report=recent)
+    since = house.now() - timedelta(seconds=house.settings.join_seconds)
+    last = next((each for each in open_ones if each.updated_at >= since), None)
+    if last is not None and _is_addition(message, draft):
+        return Decision(kind="join", report=last)
     if not draft.is_report and not message.attachments and message.position is None:
         return Decision(kind="how_to")
     return Decision(kind="report")
@@ -115,22 +126,6 @@ def _named_by_code(session: Session, message: InboundMessage, address: Address) 
     return None
 
 
-def _waiting_for_more(session: Session, address: Address, now: datetime) -> Report | None:
-    """Their newest report that lacks service or place: not acknowledged yet, or with a question open."""
-    query = (
-        select(Report)
-        .where(
-            Report.address_id == address.id,
-            Report.status.in_(OPEN),
-            or_(Report.quiet_until.is_not(None), Report.asked_for.is_not(None)),
-            Report.requested_at > now - timedelta(days=30),
-        )
-        .order_by(Report.id.desc())
-        .limit(1)
-    )
-    return session.scalars(query).first()
-
-
 def _completes(report: Report, draft: Draft, message: InboundMessage) -> bool:
     """Whether this message goes on with that report rather than beginning another one.
 
@@ -155,13 +150,3 @@ def _lacks_place(report: Report) -> bool:
 def _is_addition(message: InboundMessage, draft: Draft) -> bool:
     """A photo or a pin without a problem of its own."""
     return said_service(draft) is None and (bool(message.attachments) or message.position is not None)
-
-
-def _last_report(session: Session, address: Address, since: datetime) -> Report | None:
-    query = (
-        select(Report)
-        .where(Report.address_id == address.id, Report.status.in_(OPEN), Report.updated_at >= since)
-        .order_by(Report.id.desc())
-        .limit(1)
-    )
-    return session.scalars(query).first()

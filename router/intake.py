@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from normalizer.normalize import normalize
@@ -14,10 +15,10 @@ from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
 from router.conversation import Decision, decide, says_yes
 from router.house import House
 from router.replies import fields_of, may_answer, owe_to, say, status_name
-from router.reports import BY_CITIZEN, add, open_report, settle, take_place
+from router.reports import BY_CITIZEN, add, free_codes, open_report, settle, take_place
+from router.senders import Sender, key_of, language_of, senders_of
 from router.status import change_status
-from store.models import Address, Message, Photo, Report, Reporter
-from store.work import insert_once
+from store.models import Address, Message, Photo, Report
 
 log = logging.getLogger("lapor.intake")
 
@@ -46,7 +47,12 @@ class Heard:
 
 
 def take_message(house: House, message: InboundMessage, raw_key: str, received_at: datetime) -> None:
-    """Give a message its effect, once: a second run meets its key and does nothing."""
+    """Give one message its effect, once: a second run meets its key and does nothing."""
+    take_messages(house, [understand(house, message, raw_key, received_at)])
+
+
+def understand(house: House, message: InboundMessage, raw_key: str, received_at: datetime) -> Heard:
+    """Everything that needs no transaction: photos into media, words into a draft."""
     photos = [keep_photo(house, attachment) for attachment in message.attachments]
     draft = normalize(
         message.text,
@@ -56,17 +62,52 @@ def take_message(house: House, message: InboundMessage, raw_key: str, received_a
         language=message.language,
         pack=house.pack,
     )
-    heard = Heard(message=message, draft=draft, photos=photos, raw_key=raw_key, received_at=received_at)
-    with house.store.write() as session:
-        address = _address(session, heard, house)
-        row = _message_row(session, heard, address)
-        if row is None:
-            return
-        session.scalars(select(Reporter).where(Reporter.id == address.reporter_id).with_for_update()).one()
-        decision = decide(session, message, draft, address, house)
-        row.kind = decision.kind
-        _carry_out(session, decision, heard, row, address, house)
+    return Heard(message=message, draft=draft, photos=photos, raw_key=raw_key, received_at=received_at)
+
+
+def take_messages(house: House, heard: Sequence[Heard]) -> None:
+    """Give messages their effects in their order, in one transaction; repeats have none.
+
+    When another server writes one of them, or one of their senders, at the same moment, the unique key says so:
+    everything is told again, now one by one.
+    """
+    try:
+        with house.store.write() as session:
+            _take(session, heard, house)
+    except IntegrityError:
+        if len(heard) == 1:
+            with house.store.write() as session:
+                _take(session, heard, house)
+        else:
+            for each in heard:
+                take_messages(house, [each])
     house.wake()
+
+
+def _take(session: Session, heard: Sequence[Heard], house: House) -> None:
+    seen = _seen(session, heard)
+    new = []
+    for each in heard:
+        if (key := _key(each.message)) not in seen:
+            seen.add(key)
+            new.append(each)
+    codes = free_codes(session, len(new))  # before anything is new: a query would write it, row by row
+    senders = senders_of(session, [(each.message, each.draft) for each in new], house)
+    for each in new:
+        sender = senders[key_of(each.message)]
+        decision = decide(session, each.message, each.draft, sender.address, sender.recent, house)
+        _carry_out(session, decision, each, sender, codes, house)
+
+
+def _key(message: InboundMessage) -> tuple[str, str, str]:
+    return message.channel, message.account, message.external_id
+
+
+def _seen(session: Session, heard: Sequence[Heard]) -> set[tuple[str, str, str]]:
+    """The keys of those messages that had their effect already."""
+    ids = [each.message.external_id for each in heard]
+    query = select(Message.channel, Message.account, Message.external_id).where(Message.external_id.in_(ids))
+    return {(channel, account, external_id) for channel, account, external_id in session.execute(query)}
 
 
 def keep_photo(house: House, attachment: Attachment) -> KeptPhoto:
@@ -94,60 +135,22 @@ def _copy(house: House, content: bytes, facts: PhotoFacts) -> str | None:
 # --- rows -------------------------------------------------------------------------------------------------
 
 
-def _address(session: Session, heard: Heard, house: House) -> Address:
-    """The sender's address, found or made; two servers that make it at once meet in one row."""
-    message, sealer = heard.message, house.store.sealer
-    lookups = sealer.lookups(message.channel, message.sender)
-    query = select(Address).where(Address.channel == message.channel, Address.lookup.in_(lookups))
-    address = session.scalars(query).first()
-    if address is None:
-        reporter = Reporter(language=_language(heard, house), created_at=house.now())
-        session.add(reporter)
-        session.flush()
-        made = insert_once(
-            session,
-            Address,
-            reporter_id=reporter.id,
-            channel=message.channel,
-            lookup=lookups[0],
-            sealed=sealer.seal(message.sender),
-            account=message.account,
-            created_at=house.now(),
-        )
-        if made is None:
-            session.delete(reporter)
-        address = session.scalars(query).one()
-    address.account = message.account
-    return address
-
-
-def _language(heard: Heard, house: House) -> str:
-    for language in (heard.draft.language, heard.message.language):
-        if language in house.pack.languages:
-            return str(language)
-    return house.pack.languages[0]
-
-
-def _message_row(session: Session, heard: Heard, address: Address) -> Message | None:
-    """The message's row, or None when it stands there already."""
+def _message_row(heard: Heard, address: Address, kind: str) -> Message:
     message = heard.message
-    made = insert_once(
-        session,
-        Message,
+    return Message(
         channel=message.channel,
         account=message.account,
         external_id=message.external_id,
-        kind="new",
-        address_id=address.id,
+        kind=kind,
+        address=address,
         text=message.text,
         subject=message.subject,
-        note=(message.unreadable or None) and str(message.unreadable)[:300],
+        note=(message.unreadable or "")[:300] or None,
         reply_ref=message.reply_ref,
         raw_key=heard.raw_key,
         sent_at=message.sent_at,
         received_at=heard.received_at,
     )
-    return None if made is None else session.get_one(Message, made)
 
 
 def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> None:
@@ -159,8 +162,8 @@ def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> N
             state = "lost"
         session.add(
             Photo(
-                message_id=row.id,
-                report_id=row.report_id,
+                message=row,
+                report=row.report,
                 channel=heard.message.channel,
                 ref=attachment.ref,
                 name=attachment.name[:200],
@@ -184,21 +187,15 @@ def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> N
 
 
 def _carry_out(
-    session: Session, decision: Decision, heard: Heard, row: Message, address: Address, house: House
+    session: Session, decision: Decision, heard: Heard, sender: Sender, codes: list[str], house: House
 ) -> None:
-    report = decision.report
+    address, report = sender.address, decision.report
+    row = _message_row(heard, address, decision.kind)
+    session.add(row)
     if decision.kind == "report":
-        report = open_report(
-            session,
-            heard.draft,
-            address,
-            house,
-            language=_language(heard, house),
-            requested_at=heard.received_at,
-        )
+        report = _open(session, heard, sender, codes.pop(), house)
     if report is not None and decision.kind != "status":
-        row.report_id = report.id
-    session.flush()
+        row.report = report
     _photo_rows(session, heard, row, house)
     if decision.kind == "report" and report is not None:
         settle(session, report, house)
@@ -209,19 +206,34 @@ def _carry_out(
     elif decision.kind == "status" and report is not None:
         _answer(session, address, heard, state_of(report, house, address.channel), house)
     elif decision.kind == "how_to":
-        language = session.get_one(Reporter, address.reporter_id).language
+        language = address.reporter.language
         _answer(session, address, heard, say(house.pack, language, "how_to", address.channel), house)
+
+
+def _open(session: Session, heard: Heard, sender: Sender, code: str, house: House) -> Report:
+    language = language_of(heard.message, heard.draft, house)
+    report = open_report(
+        session,
+        heard.draft,
+        sender.address,
+        house,
+        code=code,
+        language=language,
+        requested_at=heard.received_at,
+    )
+    sender.recent.append(report)
+    return report
 
 
 def _follow_up(session: Session, report: Report, heard: Heard, address: Address, house: House) -> None:
     """More about a report that has its agency: shown to the officials, never a second report."""
-    if report.reporter_id == address.reporter_id and (report.asked_for or report.acknowledged_at is None):
+    if report.reporter is address.reporter and (report.asked_for or report.acknowledged_at is None):
         add(session, report, heard.draft, house)
         return
     take_place(report, heard.draft.place, house.pack)
     report.updated_at = house.now()
     words = heard.draft.description.strip()
-    if report.reporter_id == address.reporter_id and report.status == "resolved":
+    if report.reporter is address.reporter and report.status == "resolved":
         status = "closed" if says_yes(words) else "reopened"
         change_status(session, report, status, by=BY_CITIZEN, house=house, notes=words or None)
         return
@@ -254,17 +266,17 @@ def _answer(
     if not may_answer(session, address, house, now):
         log.info("no answer to address %s: the hour's limit is reached", address.id)
         return
-    language = session.get_one(Reporter, address.reporter_id).language
+    language = address.reporter.language
     subject = say(house.pack, language, "mail_subject_how_to", "email")
     if report is not None:
         subject = say(house.pack, language, "mail_subject", "email", **fields_of(report, house, language))
     owe_to(
         session,
-        address.id,
+        address,
         address.channel,
         text,
         now,
-        report_id=report.id if report else None,
+        report=report,
         subject=subject,
         in_reply_to=heard.message.reply_ref,
     )

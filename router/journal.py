@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,15 +11,17 @@ from sqlalchemy.exc import DBAPIError
 
 from channels import CHANNELS
 from channels.protocol import Accept, Cursor
-from normalizer.schema import InboundMessage, Press, Receipt, TemporaryFailure
+from normalizer.schema import InboundMessage, Press, Receipt
 from router.house import House
-from router.intake import take_message
+from router.intake import Heard, take_messages, understand
 from store.journal import Entry, Journal
 from store.models import Delivery
 from store.work import wait_after
 
 log = logging.getLogger("lapor.journal")
 
+BATCH = 100  # entries in one transaction
+DOWN = {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow"}
 TRIES = 5  # of an entry that our own code cannot digest, before it is set aside
 ORDER = {"waiting": 0, "sending": 0, "unknown": 0, "sent": 1, "failed": 2, "delivered": 3}
 
@@ -57,15 +59,32 @@ def cursor_for(journal: Journal, channel: str) -> Cursor:
     return JournalCursor(journal, channel)
 
 
-def work_off(house: House, journal: Journal, limit: int = 200) -> int:
+def work_off(house: House, journal: Journal, limit: int = BATCH) -> int:
     """Give waiting entries their effect; the number of those that had it. Raises DatabaseDown.
 
-    An entry that fails is tried again later and holds up its own lane only; after five tries it is set aside.
+    All that can be read goes into one transaction. When one of them breaks it, they are taken one by one: an
+    entry that fails is tried again later and holds up its own lane only; after five tries it is set aside.
     """
+    entries = journal.waiting(limit)
+    try:
+        process(house, entries)
+        journal.done([entry.key for entry in entries])
+        return len(entries)
+    except DBAPIError as error:
+        if _is_down(error):
+            raise DatabaseDown(type(error.orig).__name__) from error
+    except OSError as error:  # the disk of the photos: ours to wait for, not the messages' fault
+        raise DatabaseDown(type(error).__name__) from error
+    except Exception as error:
+        log.info("%d entries are taken one by one: %s", len(entries), type(error).__name__)
+    return _one_by_one(house, journal, entries)
+
+
+def _one_by_one(house: House, journal: Journal, entries: Sequence[Entry]) -> int:
     finished: list[str] = []
     stuck: set[tuple[str, str]] = set()
     try:
-        for entry in journal.waiting(limit):
+        for entry in entries:
             if (entry.channel, entry.lane) in stuck:
                 continue
             if _try(house, journal, entry):
@@ -79,15 +98,12 @@ def work_off(house: House, journal: Journal, limit: int = 200) -> int:
 
 def _try(house: House, journal: Journal, entry: Entry) -> bool:
     try:
-        process(house, entry)
+        process(house, [entry])
     except DBAPIError as error:
-        if error.connection_invalidated or _is_down(error):
+        if _is_down(error):
             raise DatabaseDown(type(error.orig).__name__) from error
         return _set_back(house, journal, entry, error)
-    except (
-        OSError,
-        TemporaryFailure,
-    ) as error:  # the disk of the photos: ours to wait for, not the message's fault
+    except OSError as error:
         raise DatabaseDown(type(error).__name__) from error
     except Exception as error:
         return _set_back(house, journal, entry, error)
@@ -95,7 +111,7 @@ def _try(house: House, journal: Journal, entry: Entry) -> bool:
 
 
 def _is_down(error: DBAPIError) -> bool:
-    return type(error.orig).__name__ in {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow"}
+    return error.connection_invalidated or type(error.orig).__name__ in DOWN
 
 
 def _set_back(house: House, journal: Journal, entry: Entry, error: Exception) -> bool:
@@ -117,20 +133,31 @@ def _harmless(error: Exception) -> str:
     return f"{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
 
 
-def process(house: House, entry: Entry) -> None:
-    """Parse, understand and carry out one kept message; doing it twice is doing it once."""
+def process(house: House, entries: Sequence[Entry]) -> None:
+    """Parse, understand and carry out kept messages, in their order; doing it twice is doing it once."""
+    heard: list[Heard] = []
+    receipts: list[Receipt] = []
+    raw_keys = house.store.media.put_many([entry.raw for entry in entries])
+    for entry, raw_key in zip(entries, raw_keys, strict=True):
+        for each in _parsed(entry):
+            if isinstance(each, Receipt):
+                receipts.append(each)
+            else:
+                heard.append(understand(house, each, raw_key, entry.received_at))
+    if heard:
+        take_messages(house, heard)
+    for receipt in receipts:
+        take_receipt(house, receipt)
+
+
+def _parsed(entry: Entry) -> Iterator[InboundMessage | Receipt]:
+    """What an entry holds; a message without an id of its own has the entry's."""
     meta = {**entry.meta, "external_id": entry.external_id}
-    raw_key = house.store.media.put(entry.raw)
-    for number, heard in enumerate(CHANNELS[entry.channel].parse(entry.raw, meta)):
-        if isinstance(heard, Receipt):
-            take_receipt(house, heard)
-            continue
-        message = _as_message(heard) if isinstance(heard, Press) else heard
-        if not message.external_id:
-            message = replace(
-                message, external_id=f"{entry.external_id}:{number}" if number else entry.external_id
-            )
-        take_message(house, message, raw_key, entry.received_at)
+    for number, each in enumerate(CHANNELS[entry.channel].parse(entry.raw, meta)):
+        said = _as_message(each) if isinstance(each, Press) else each
+        if isinstance(said, InboundMessage) and not said.external_id:
+            said = replace(said, external_id=f"{entry.external_id}:{number}" if number else entry.external_id)
+        yield said
 
 
 def _as_message(press: Press) -> InboundMessage:

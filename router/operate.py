@@ -91,7 +91,7 @@ def first_edited_row(house: House) -> str | None:
         reports = session.execute(select(Report.id, Report.code).order_by(Report.id))
         for report_id, code in reports.yield_per(1000):
             query = select(StatusUpdate).where(StatusUpdate.report_id == report_id).order_by(StatusUpdate.seq)
-            broken = first_break(key, list(session.scalars(query)))
+            broken = first_break(key, code, list(session.scalars(query)))
             if broken is not None:
                 return f"status_updates row {broken.id} (report {code}, line {broken.seq})"
     return None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
@@ -22,11 +22,19 @@ BY_CITIZEN, BY_ROUTER = Actor(name=CITIZEN), Actor(name=ROUTER)
 
 
 def open_report(
-    session: Session, draft: Draft, address: Address, house: House, *, language: str, requested_at: datetime
+    session: Session,
+    draft: Draft,
+    address: Address,
+    house: House,
+    *,
+    code: str,
+    language: str,
+    requested_at: datetime,
 ) -> Report:
     """A new report with its first line of history."""
     now = house.now()
     report = Report(
+        code=code,
         status="received",
         description=draft.description,
         public_description=draft.public_description,
@@ -34,29 +42,24 @@ def open_report(
         urgent=draft.urgent,
         language=language,
         channel=address.channel,
-        reporter_id=address.reporter_id,
-        address_id=address.id,
         requested_at=requested_at,
         updated_at=now,
     )
+    report.reporter, report.address = address.reporter, address
     take_service(report, draft)
     take_place(report, draft.place, house.pack)
-    _insert_with_code(session, report)
+    session.add(report)
     add_line(session, report, "received", by=BY_CITIZEN, house=house, now=now)
     return report
 
 
-def _insert_with_code(session: Session, report: Report) -> None:
-    for _ in range(20):
-        report.code = new_code()
-        try:
-            with session.begin_nested():
-                session.add(report)
-                session.flush()
-        except IntegrityError:
-            continue
-        return
-    raise RuntimeError("no free report code in 20 tries")
+def free_codes(session: Session, count: int) -> list[str]:
+    """Report codes that no report has; another server's choice of the same one is met by the unique key."""
+    codes: list[str] = []
+    while len(codes) < count:
+        fresh = {new_code() for _ in range(count - len(codes))} - set(codes)
+        codes += fresh - set(session.scalars(select(Report.code).where(Report.code.in_(fresh))))
+    return codes
 
 
 def settle(session: Session, report: Report, house: House) -> None:
@@ -78,8 +81,7 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
         change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
     elif report.asked_for is not None:
         change_status(session, report, "needs_info", by=BY_ROUTER, house=house, silent=True)
-    address = session.get_one(Address, report.address_id)
-    if may_answer(session, address, house, now):
+    if may_answer(session, report.address, house, now):
         asks_place = report.asked_for in {"place", "both"}
         owe(session, report, acknowledgement(report, house, report.channel), house, now, ask_position=asks_place)
 

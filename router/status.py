@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from router.house import House
 from router.replies import owe_handover, owe_status_reply
 from store.chain import FIRST, hash_text, mac_of, new_salt
-from store.models import Report, StatusUpdate
+from store.models import Base, Report, StatusUpdate
 
 BEFORE = "the status before"  # needs_info and duplicate return to where they came from
 
@@ -115,9 +115,15 @@ def change_status(
 
 
 def lock(session: Session, report: Report) -> None:
-    """Hold the report's row until the transaction's end, with its newest values."""
-    session.flush()
-    session.refresh(report, with_for_update=True)
+    """Hold the report's row until the transaction's end, with its newest values; a new one is ours already."""
+    if not is_new(report):
+        session.flush()
+        session.refresh(report, with_for_update=True)
+
+
+def is_new(row: Base) -> bool:
+    """Whether a row was made in this transaction and is not in the database yet: nothing to ask there."""
+    return not inspect(row).persistent
 
 
 def _check(
@@ -147,13 +153,9 @@ def add_line(
     notes: str | None = None,
 ) -> StatusUpdate:
     """Write one line of the history, chained to the line before."""
-    session.flush()
-    previous = session.scalars(
-        select(StatusUpdate).where(StatusUpdate.report_id == report.id).order_by(StatusUpdate.seq.desc()).limit(1)
-    ).first()
+    previous = _last_line(session, report)
     salt = new_salt()
     line = StatusUpdate(
-        report_id=report.id,
         seq=previous.seq + 1 if previous else 1,
         status=status,
         notes=notes,
@@ -163,7 +165,14 @@ def add_line(
         salt=salt,
         text_hash=hash_text(salt, notes),
     )
-    line.mac = mac_of(house.keys.derive("history"), previous.mac if previous else FIRST, line)
+    line.mac = mac_of(house.keys.derive("history"), report.code, previous.mac if previous else FIRST, line)
+    line.report = report
     session.add(line)
-    session.flush()
     return line
+
+
+def _last_line(session: Session, report: Report) -> StatusUpdate | None:
+    if is_new(report):
+        return report.history[-1] if report.history else None
+    query = select(StatusUpdate).where(StatusUpdate.report_id == report.id)
+    return session.scalars(query.order_by(StatusUpdate.seq.desc()).limit(1)).first()

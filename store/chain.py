@@ -19,11 +19,11 @@ def hash_text(salt: bytes, text: str | None) -> bytes:
     return hashlib.sha256(salt + (text or "").encode()).digest()
 
 
-def mac_of(key: bytes, previous: bytes, line: StatusUpdate) -> bytes:
-    """HMAC-SHA256 over the line before and this line's fields (length-prefixed, in a fixed order)."""
+def mac_of(key: bytes, code: str, previous: bytes, line: StatusUpdate) -> bytes:
+    """HMAC-SHA256 over the line before, the report's code and this line's fields, each with its length."""
     fields = (
         previous,
-        str(line.report_id).encode(),
+        code.encode(),
         str(line.seq).encode(),
         line.status.encode(),
         (line.agency_id or "").encode(),
@@ -35,12 +35,12 @@ def mac_of(key: bytes, previous: bytes, line: StatusUpdate) -> bytes:
     return hmac.digest(key, joined, "sha256")
 
 
-def first_break(key: bytes, lines: list[StatusUpdate]) -> StatusUpdate | None:
+def first_break(key: bytes, code: str, lines: list[StatusUpdate]) -> StatusUpdate | None:
     """Return the first line of one report's history that does not fit, or None."""
     previous = FIRST
     for seq, line in enumerate(lines, start=1):
         has_text = line.salt is not None
-        fits = line.seq == seq and hmac.compare_digest(line.mac, mac_of(key, previous, line))
+        fits = line.seq == seq and hmac.compare_digest(line.mac, mac_of(key, code, previous, line))
         if not fits or (has_text and line.text_hash != hash_text(line.salt or b"", line.notes)):
             return line
         previous = line.mac

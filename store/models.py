@@ -159,6 +159,7 @@ class Message(Base):
     received_at: Mapped[datetime]
 
     report: Mapped[Report | None] = relationship(back_populates="messages")
+    address: Mapped[Address | None] = relationship()
 
 
 class StatusUpdate(Base):
@@ -210,6 +211,7 @@ class Photo(Base):
     created_at: Mapped[datetime]
 
     report: Mapped[Report | None] = relationship(back_populates="photos")
+    message: Mapped[Message | None] = relationship()
 
 
 class Delivery(Base):

@@ -3,28 +3,17 @@
 import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Select, and_, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
-from store.models import Base, Delivery, Photo
+from store.models import Delivery, Photo
 
 UNFINISHED = ("waiting", "sending", "unknown")
 LEASE = timedelta(minutes=5)
 CARRIED = timedelta(seconds=20)  # how long an id may lie in Redis before it is enqueued again
 FIRST_WAIT, LONGEST_WAIT = 1.0, 900.0  # seconds
 GIVE_UP_AFTER = timedelta(days=3)
-
-
-def insert_once(session: Session, model: type[Base], **values: Any) -> int | None:
-    """Insert a row unless its unique key is there already: the new id, or None."""
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(model).values(**values).on_conflict_do_nothing().returning(model.id)  # type: ignore[attr-defined]
-    made: int | None = session.scalar(statement)
-    return made
 
 
 def due_deliveries(now: datetime) -> Select[Delivery]:

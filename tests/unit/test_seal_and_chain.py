@@ -203,8 +203,9 @@ def test_a_history_is_whole_again_after_a_restart_and_grows_on(town: Town) -> No
 def test_another_key_breaks_every_chain(town: Town) -> None:
     with town.house.store.read() as session:
         lines = list(session.scalars(select(StatusUpdate).where(StatusUpdate.report_id == 1)))
-    assert first_break(town.house.keys.derive("history"), lines) is None
-    assert first_break(town.house.keys.derive("thread"), lines) is lines[0]
+        code = lines[0].report.code
+    assert first_break(town.house.keys.derive("history"), code, lines) is None
+    assert first_break(town.house.keys.derive("thread"), code, lines) is lines[0]
 
 
 # --- keys ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,89 @@
+"""Who speaks in a batch of messages: their addresses and open reports, read at once or made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from normalizer.schema import Draft, InboundMessage
+from router.house import House
+from router.status import OPEN
+from store.models import Address, Report, Reporter
+from store.seal import normal
+
+RECENT = timedelta(days=30)
+
+
+@dataclass(kw_only=True, slots=True)
+class Sender:
+    """One address of a batch, and its open reports of the last 30 days, the oldest first."""
+
+    address: Address
+    recent: list[Report] = field(default_factory=list)
+
+
+def key_of(message: InboundMessage) -> tuple[str, str]:
+    return message.channel, normal(message.channel, message.sender)
+
+
+def senders_of(
+    session: Session, said: Sequence[tuple[InboundMessage, Draft]], house: House
+) -> dict[tuple[str, str], Sender]:
+    """Find the senders, make those who are new, and hold their rows until the transaction's end.
+
+    Two servers that make the same one at once meet at the unique key: IntegrityError, and the batch is told again.
+    """
+    lookups = {key_of(message): house.store.sealer.lookups(*key_of(message)) for message, _ in said}
+    kept = _kept(session, [each for known in lookups.values() for each in known])
+    senders: dict[tuple[str, str], Sender] = {}
+    for message, draft in said:
+        key = key_of(message)
+        if key not in senders:
+            found = next((kept[each] for each in lookups[key] if each in kept), None)
+            senders[key] = Sender(address=found or _made(session, message, draft, lookups[key][0], house))
+        senders[key].address.account = message.account
+    _read_recent(session, {each.address.id: each for each in senders.values() if each.address.id}, house)
+    return senders
+
+
+def _kept(session: Session, lookups: list[str]) -> dict[str, Address]:
+    query = select(Address).where(Address.lookup.in_(lookups)).options(joinedload(Address.reporter))
+    found = {address.lookup: address for address in session.scalars(query)}
+    if found:  # in one order everywhere, so that two servers never wait for each other
+        ids = sorted({address.reporter_id for address in found.values()})
+        session.execute(select(Reporter.id).where(Reporter.id.in_(ids)).order_by(Reporter.id).with_for_update())
+    return found
+
+
+def _made(session: Session, message: InboundMessage, draft: Draft, lookup: str, house: House) -> Address:
+    now = house.now()
+    address = Address(
+        channel=message.channel,
+        lookup=lookup,
+        sealed=house.store.sealer.seal(message.sender),
+        account=message.account,
+        created_at=now,
+        reporter=Reporter(language=language_of(message, draft, house), opted_out=False, created_at=now),
+    )
+    session.add(address)
+    return address
+
+
+def language_of(message: InboundMessage, draft: Draft, house: House) -> str:
+    """The language to answer in: the message's own, else the channel's hint, else the city's first."""
+    for language in (draft.language, message.language):
+        if language in house.pack.languages:
+            return str(language)
+    return house.pack.languages[0]
+
+
+def _read_recent(session: Session, by_id: dict[int, Sender], house: House) -> None:
+    if not by_id:
+        return
+    query = select(Report).where(
+        Report.address_id.in_(by_id), Report.status.in_(OPEN), Report.requested_at > house.now() - RECENT
+    )
+    for report in session.scalars(query.order_by(Report.id)):
+        by_id[report.address_id].recent.append(report)
