@@ -48,8 +48,8 @@ def main() -> int:
 
 def _plan(folder: Path, *, quick: bool) -> Plan:
     if quick:
-        return Plan(folder=folder, rounds=2, seconds=0.6, paces={1: 3, 20: 2}, say=_progress)
-    return Plan(folder=folder, rounds=5, seconds=2.0, paces={1: 20, 20: 10, 100: 5}, say=_progress)
+        return Plan(folder=folder, rounds=2, seconds=0.6, paces={1: 2, 20: 1}, say=_progress)
+    return Plan(folder=folder, rounds=5, seconds=2.0, paces={1: 4, 20: 4, 100: 2}, say=_progress)
 
 
 async def _measure(plan: Plan, parts: list[str]) -> list[Row]:

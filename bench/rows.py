@@ -29,7 +29,7 @@ class Plan:
     folder: Path
     rounds: int
     seconds: float
-    paces: dict[int, int]  # SMS a second -> for how many seconds
+    paces: dict[int, int]  # SMS a second -> for how many seconds a round
     say: Callable[[str], None]
     used: int = 0
     busiest: float = (
@@ -152,7 +152,7 @@ async def answers(plan: Plan) -> list[Row]:
     """One server with its work: acknowledgements at a pace, then bursts worked off, and its memory."""
     async with stand_in() as twilio, ours(plan.room("answers"), twilio.url) as server:
         memory = [server.memory()]
-        rows = [await _paced(plan, server, twilio, rate, seconds) for rate, seconds in plan.paces.items()]
+        rows = await _paces(plan, server, twilio)
         rows += await _bursts(plan, server, twilio)
         memory.append(server.memory())
         worked = server.reports()
@@ -160,19 +160,27 @@ async def answers(plan: Plan) -> list[Row]:
     return rows + [Row(what=what, unit="MiB", figures=[pss]) for what, pss in zip(titles, memory, strict=True)]
 
 
-async def _paced(plan: Plan, server: Server, twilio: StandIn, rate: int, seconds: int) -> Row:
-    plan.say(f"SMS answered, {rate}/s")
-    count = rate * seconds
-    seen = await load("paced", server.port, rate=rate, **plan.numbers(count))
+async def _paces(plan: Plan, server: Server, twilio: StandIn) -> list[Row]:
+    waits: dict[int, list[dict[str, float]]] = {rate: [] for rate in plan.paces}
+    for number in range(plan.rounds):
+        for rate in plan.paces:
+            plan.say(f"SMS answered, {rate}/s, round {number + 1}")
+            waits[rate].append(await _paced(plan, server, twilio, rate))
+    return [
+        Row(
+            what=f"from the 200 to the acknowledgement at Twilio, {rate} SMS/s for {plan.paces[rate]} s",
+            p50=[one["p50"] for one in rounds],
+            p99=[one["p99"] for one in rounds],
+        )
+        for rate, rounds in waits.items()
+    ]
+
+
+async def _paced(plan: Plan, server: Server, twilio: StandIn, rate: int) -> dict[str, float]:
+    seen = await load("paced", server.port, rate=rate, **plan.numbers(rate * plan.paces[rate]))
     answered: dict[str, float] = seen["answered"]
     await _until(lambda: answered.keys() <= twilio.arrived.keys(), "acknowledgements did not arrive")
-    waits = [twilio.arrived[number] - at for number, at in answered.items()]
-    latency = percentiles(waits)
-    return Row(
-        what=f"from the 200 to the acknowledgement at Twilio, {count} SMS at {rate}/s",
-        p50=[latency["p50"]],
-        p99=[latency["p99"]],
-    )
+    return percentiles([twilio.arrived[number] - at for number, at in answered.items()])
 
 
 async def _bursts(plan: Plan, server: Server, twilio: StandIn) -> list[Row]:
