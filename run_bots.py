@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from config.pack import PackError
@@ -83,8 +84,8 @@ async def serve_until_stopped(given: Settings) -> None:
 
     settings = with_stand_ins(given)
     _start_log(settings)
-    bells = {name: asyncio.Event() for name in ("journal", "outbox", "photos")}
-    house = replace(open_house(settings), wake=_waker(bells["outbox"], bells["photos"]))
+    kept, owed = Bell(), Bell()
+    house = replace(open_house(settings), wake=owed.ring)
     first_password = await asyncio.to_thread(_prepare_database, house)
     async with contextlib.AsyncExitStack() as stack:
         journal = Journal(settings.data_dir / "journal")
@@ -97,8 +98,8 @@ async def serve_until_stopped(given: Settings) -> None:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        parts = _parts(house, journal, connections, bells)
-        servers = await _http_servers(house, journal, _waker(bells["journal"]))
+        parts = _parts(house, journal, connections, kept, owed)
+        servers = await _http_servers(house, journal, kept.ring)
         stack.push_async_callback(_stop_servers, servers)
         tasks = [asyncio.create_task(_keep_running(name, part), name=name) for name, part in parts.items()]
         stack.push_async_callback(_cancel, tasks)
@@ -107,15 +108,20 @@ async def serve_until_stopped(given: Settings) -> None:
         log.info("stopping")
 
 
-def _waker(*bells: asyncio.Event) -> Callable[[], None]:
-    """Rings from any thread."""
-    loop = asyncio.get_running_loop()
+class Bell:
+    """Wakes everybody who listens; may be rung from any thread."""
 
-    def wake() -> None:
-        for bell in bells:
-            loop.call_soon_threadsafe(bell.set)
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listeners: list[asyncio.Event] = []
 
-    return wake
+    def listen(self) -> asyncio.Event:
+        self._listeners.append(asyncio.Event())
+        return self._listeners[-1]
+
+    def ring(self) -> None:
+        for listener in self._listeners:
+            self._loop.call_soon_threadsafe(listener.set)
 
 
 def _prepare_database(house: "House") -> str | None:
@@ -134,7 +140,7 @@ def _prepare_database(house: "House") -> str | None:
 
 
 def _parts(
-    house: "House", journal: "Journal", connections: Any, bells: dict[str, asyncio.Event]
+    house: "House", journal: "Journal", connections: Mapping[str, Any], kept: Bell, owed: Bell
 ) -> dict[str, Callable[[], Awaitable[object]]]:
     """Everything that runs side by side; each is started again when it falls."""
     from channels import CHANNELS
@@ -143,22 +149,20 @@ def _parts(
     from router.outbox import deliver_due
     from router.photos import fetch_owed
 
-    async def deliver() -> int:
-        return await deliver_due(house, connections)
-
-    async def fetch() -> int:
-        return await fetch_owed(house, connections)
-
-    wake = _waker(bells["journal"])
     parts: dict[str, Callable[[], Awaitable[object]]] = {
-        "journal": lambda: _work(lambda: asyncio.to_thread(work_off, house, journal), bells["journal"]),
-        "photos": lambda: _work(fetch, bells["photos"]),
-        "clock": lambda: _work(lambda: asyncio.to_thread(tick, house), asyncio.Event()),
-        "outbox": lambda: _work(_carrier(house) or deliver, bells["outbox"]),
+        "journal": _working(kept, lambda: asyncio.to_thread(work_off, house, journal)),
+        "photos": _working(owed, lambda: fetch_owed(house, connections)),
+        "clock": _working(Bell(), lambda: asyncio.to_thread(tick, house)),
     }
+    if carrier := _carrier(house):
+        parts["outbox"] = _working(owed, carrier)
+    else:  # one for each channel: a provider that hangs holds up its own answers only
+        for name in connections:
+            deliver = partial(deliver_due, house, connections, channel=name)
+            parts[f"outbox {name}"] = _working(owed, deliver)
     for name, channel in {id(module): (name, module) for name, module in reversed(CHANNELS.items())}.values():
-        accept, cursor = accept_for(journal, name, wake), cursor_for(journal, name)
-        parts[name] = lambda c=channel, a=accept, k=cursor: c.receive(house.settings, a, k)  # type: ignore[misc]
+        accept, cursor = accept_for(journal, name, kept.ring), cursor_for(journal, name)
+        parts[name] = partial(channel.receive, house.settings, accept, cursor)
     return parts
 
 
@@ -174,14 +178,20 @@ def _carrier(house: "House") -> Callable[[], Awaitable[int]] | None:
     return lambda: asyncio.to_thread(carry, house, redis)
 
 
-async def _work(once: Callable[[], Awaitable[int]], bell: asyncio.Event) -> None:
+def _working(bell: Bell, once: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[None]]:
     """Work for ever: at once while there is work, else when the bell rings or twice a second."""
-    while True:
-        bell.clear()
-        if await once():
-            continue
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(bell.wait(), IDLE_SECONDS)
+
+    rung = bell.listen()
+
+    async def work() -> None:
+        while True:
+            rung.clear()
+            if await once():
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(rung.wait(), IDLE_SECONDS)
+
+    return work
 
 
 async def _keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+
+from sqlalchemy import select
 
 from channels import CHANNELS
 from channels.protocol import Connection
@@ -69,16 +71,24 @@ async def deliver_due(
     connections: Mapping[str, Connection],
     ids: Iterable[int] | None = None,
     limit: int = AT_ONCE,
+    channel: str | None = None,
 ) -> int:
-    """Send what is due (with `ids`: of these), side by side; the number of deliveries that were tried."""
-    claimed = await asyncio.to_thread(_claim, house, limit, ids)
-    await asyncio.gather(*(_deliver(house, connections, owed) for owed in claimed))
+    """Send what is due (of these `ids`, on this `channel`), side by side; the number that was tried.
+
+    What ends in the same moment is written down in one transaction.
+    """
+    claimed = await asyncio.to_thread(_claim, house, limit, ids, channel)
+    sending = {asyncio.create_task(_try(connections, owed)) for owed in claimed}
+    while sending:
+        ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.to_thread(_write_down, house, [task.result() for task in ended])
+        house.wake()
     return len(claimed)
 
 
-def _claim(house: House, limit: int, ids: Iterable[int] | None) -> list[Owed]:
+def _claim(house: House, limit: int, ids: Iterable[int] | None, channel: str | None) -> list[Owed]:
     with house.store.write() as session:
-        rows = claim_deliveries(session, house.now(), limit, ids)
+        rows = claim_deliveries(session, house.now(), limit, ids, channel)
         return [Owed(row=row, message=_message(house, row)) for row in rows]
 
 
@@ -99,22 +109,26 @@ def _message(house: House, row: Delivery) -> OutboundMessage:
     )
 
 
-async def _deliver(house: House, connections: Mapping[str, Connection], owed: Owed) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a try ended: the provider's id, or what went wrong."""
+
+    owed: Owed
+    provider_id: str = ""
+    failure: TemporaryFailure | PermanentFailure | None = None
+
+
+async def _try(connections: Mapping[str, Connection], owed: Owed) -> Outcome:
     try:
         async with asyncio.timeout(SEND_SECONDS):
-            provider_id = await _send(connections, owed)
+            return Outcome(owed=owed, provider_id=await _send(connections, owed))
     except TimeoutError:
-        await asyncio.to_thread(_later, house, owed, TemporaryFailure("no answer in time", uncertain=True))
-    except TemporaryFailure as failure:
-        await asyncio.to_thread(_later, house, owed, failure)
-    except PermanentFailure as failure:
-        await asyncio.to_thread(_failed, house, owed, str(failure))
+        return Outcome(owed=owed, failure=TemporaryFailure("no answer in time", uncertain=True))
+    except (TemporaryFailure, PermanentFailure) as failure:
+        return Outcome(owed=owed, failure=failure)
     except Exception as error:
         log.exception("delivery %s broke", owed.row.id)
-        await asyncio.to_thread(_later, house, owed, TemporaryFailure(f"our mistake: {type(error).__name__}"))
-    else:
-        await asyncio.to_thread(_sent, house, owed, provider_id)
-    house.wake()
+        return Outcome(owed=owed, failure=TemporaryFailure(f"our mistake: {type(error).__name__}"))
 
 
 async def _send(connections: Mapping[str, Connection], owed: Owed) -> str:
@@ -128,29 +142,34 @@ async def _send(connections: Mapping[str, Connection], owed: Owed) -> str:
     return await connection.send(owed.message)
 
 
-def _sent(house: House, owed: Owed, provider_id: str) -> None:
+def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
     with house.store.write() as session:
-        row = session.get_one(Delivery, owed.row.id, with_for_update=True)
-        row.state = "delivered" if row.channel == "desk" else "sent"
-        row.provider_id, row.last_error, row.lease_until = provider_id[:300], None, None
-        row.updated_at = house.now()
+        ids = sorted(outcome.owed.row.id for outcome in outcomes)
+        query = select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.id).with_for_update()
+        rows = {row.id: row for row in session.scalars(query)}
+        for outcome in outcomes:
+            row, failure = rows[outcome.owed.row.id], outcome.failure
+            row.lease_until, row.updated_at = None, house.now()
+            if failure is None:
+                _sent(row, outcome.provider_id)
+            elif isinstance(failure, TemporaryFailure) and house.now() - row.created_at <= GIVE_UP_AFTER:
+                _later(row, failure, house)
+            else:
+                _failed(row, str(failure))
 
 
-def _later(house: House, owed: Owed, failure: TemporaryFailure) -> None:
-    now = house.now()
-    if now - owed.row.created_at > GIVE_UP_AFTER:
-        _failed(house, owed, str(failure))
-        return
-    with house.store.write() as session:
-        row = session.get_one(Delivery, owed.row.id, with_for_update=True)
-        row.state = "unknown" if failure.uncertain else "waiting"
-        row.last_error, row.lease_until, row.updated_at = str(failure)[:300], None, now
-        row.next_attempt_at = now + max(wait_after(row.attempts, failure.retry_after), timedelta(milliseconds=200))
+def _sent(row: Delivery, provider_id: str) -> None:
+    row.state = "delivered" if row.channel == "desk" else "sent"
+    row.provider_id, row.last_error = provider_id[:300], None
 
 
-def _failed(house: House, owed: Owed, reason: str) -> None:
-    log.warning("delivery %s failed for good", owed.row.id)
-    with house.store.write() as session:
-        row = session.get_one(Delivery, owed.row.id, with_for_update=True)
-        row.state, row.last_error, row.lease_until = "failed", reason[:300], None
-        row.updated_at = house.now()
+def _later(row: Delivery, failure: TemporaryFailure, house: House) -> None:
+    row.state = "unknown" if failure.uncertain else "waiting"
+    row.last_error = str(failure)[:300]
+    wait = max(wait_after(row.attempts, failure.retry_after), timedelta(milliseconds=200))
+    row.next_attempt_at = house.now() + wait
+
+
+def _failed(row: Delivery, reason: str) -> None:
+    log.warning("delivery %s failed for good", row.id)
+    row.state, row.last_error = "failed", reason[:300]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, and_, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, selectinload
 
 from store.models import Delivery, Photo
 
@@ -36,15 +36,23 @@ def due_deliveries(now: datetime) -> Select[Delivery]:
 
 
 def claim_deliveries(
-    session: Session, now: datetime, limit: int, ids: Iterable[int] | None = None
+    session: Session,
+    now: datetime,
+    limit: int,
+    ids: Iterable[int] | None = None,
+    channel: str | None = None,
 ) -> list[Delivery]:
-    """Take deliveries for this worker: leased, so that a dead worker's come back. With `ids` only those.
+    """Take deliveries for this worker: leased, so that a dead worker's come back.
 
-    A row that was `unknown` or left behind may have been sent: its `last_error` says `uncertain`.
+    With `ids` only those, with `channel` only its own. A row that was `unknown` or left behind may have been
+    sent: its `last_error` says `uncertain`.
     """
     query = due_deliveries(now).limit(limit).with_for_update(skip_locked=True, of=Delivery)
     if ids is not None:
         query = query.where(Delivery.id.in_(list(ids)))
+    if channel is not None:
+        query = query.where(Delivery.channel == channel)
+    query = query.options(selectinload(Delivery.address), selectinload(Delivery.report))
     rows = list(session.scalars(query))
     for row in rows:
         if row.state != "waiting":

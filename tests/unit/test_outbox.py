@@ -487,7 +487,7 @@ async def test_delivering_wakes_whoever_waits_for_the_next_one(town: Town, provi
     town.tell(WHOLE)
     await deliver_due(replace(town.house, wake=lambda: woken.append(1)), provider.connections)
 
-    assert len(woken) == 2
+    assert woken
 
 
 async def test_a_delivery_that_another_worker_finished_is_left_alone(town: Town, provider: Provider) -> None:
