@@ -23,7 +23,7 @@ from sqlalchemy import create_engine, func, select
 from town import eventually
 
 from normalizer.schema import TemporaryFailure
-from router.journal import TRIES, DatabaseDown, accept_for, cursor_for, replay, work_off
+from router.journal import TRIES, DatabaseDown, accept_for, cursor_for, process, replay, work_off
 from store.database import sqlite_module
 from store.journal import IN_ROW_LIMIT, Journal
 from store.models import Message, Report
@@ -470,7 +470,7 @@ def mail(journal: Journal, number: int, sender: str = "", words: str = WHOLE) ->
     """Keep a mail as the SMTP door does."""
     sender = sender or f"warga{number}@example.org"
     written = EmailMessage()
-    written["From"], written["Subject"], written["Message-ID"] = sender, "Lapor", f"<{number}@example.org>"
+    written["From"], written["Subject"], written["Message-ID"] = sender, "Halo", f"<{number}@example.org>"
     written.set_content(words)
     journal.put(
         channel="email",
@@ -729,3 +729,93 @@ def test_two_servers_that_work_off_the_same_message_make_one_report(
         thread.join()
 
     assert reports() == len(town.answers()) == len(town.rows(Message)) == 1
+
+
+# --- batches ------------------------------------------------------------------------------------------------
+
+
+def test_a_conversation_kept_at_once_is_understood_as_one_told_slowly(town: Town, journal: Journal) -> None:
+    mail(journal, 1, "siti@example.org", "lampu jalan mati sudah seminggu")
+    mail(journal, 2, "budi@example.org", "halo")
+    mail(journal, 3, "siti@example.org", "di Jl Kemang Raya, Kelurahan Bangka")
+    mail(journal, 4, "siti@example.org", "pohon tumbang di Jl. Manggarai Utara 2, Kelurahan Manggarai")
+    assert work_off(town.house, journal) == 4
+
+    assert [row.kind for row in town.rows(Message)] == ["report", "how_to", "join", "report"]
+    assert [(report.service_code, report.status) for report in town.reports()] == [
+        ("lampu_jalan", "assigned"),
+        ("pohon", "assigned"),
+    ]
+    assert len({report.reporter_id for report in town.reports()}) == 1
+    assert len(town.answers()) == 3
+
+
+def test_a_code_asked_for_in_the_batch_that_opens_another_report_is_answered(town: Town, journal: Journal) -> None:
+    mail(journal, 1)
+    work_off(town.house, journal)
+    code = town.report().code
+    mail(journal, 2, "budi@example.org", f"pohon tumbang, {WHOLE}")
+    mail(journal, 3, "siti@example.org", code)
+    mail(journal, 4, "siti@example.org", code)
+    work_off(town.house, journal)
+
+    assert [row.kind for row in town.rows(Message)] == ["report", "report", "status", "status"]
+    assert sum(code in text for text in town.answers()) == 3
+
+
+def test_poison_in_the_middle_of_a_batch_holds_nobody_else(town: Town, journal: Journal, clock: Clock) -> None:
+    refuse(town, "racun")
+    for number, (sender, words) in enumerate(
+        [("a", WHOLE), ("b", f"racun {WHOLE}"), ("b", WHOLE), ("a", "halo"), ("c", WHOLE)]
+    ):
+        mail(journal, number, f"{sender}@example.org", words)
+    assert work_off(town.house, journal) == 3
+    assert [row.external_id for row in town.rows(Message)] == ["mail0", "mail3", "mail4"]
+
+    allow(town)
+    clock.on(minutes=1)
+    assert work_off(town.house, journal) == 2
+    assert [row.external_id for row in town.rows(Message)][3:] == ["mail1", "mail2"]
+    assert len(town.answers()) == 5
+    assert journal.counts() == {"done": 5}
+
+
+def test_more_than_a_batch_is_worked_off_in_its_order(town: Town, journal: Journal) -> None:
+    for number in range(250):
+        mail(journal, number, f"warga{number % 7}@example.org", "halo")
+    while work_off(town.house, journal):
+        pass
+
+    kept = [int(row.external_id.removeprefix("mail")) for row in town.rows(Message)]
+    for lane in range(7):
+        mine = [number for number in kept if number % 7 == lane]
+        assert mine == sorted(mine)
+    assert len(kept) == 250
+
+
+@pytest.mark.servers
+def test_two_servers_that_work_off_the_same_batch_make_each_report_once(
+    cabled: tuple[Town, Cable, Callable[[], int]], journal: Journal
+) -> None:
+    """As after a restart of one while the other replays: the unique keys decide, not the timing."""
+    town, _, reports = cabled
+    for number in range(40):
+        mail(journal, number)
+    entries = journal.waiting(100)
+    start, failed = threading.Barrier(3), []
+
+    def server(order: int) -> None:
+        start.wait()
+        try:
+            process(town.house, entries[::order])
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=server, args=(order,)) for order in (1, -1, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failed == []
+    assert reports() == len(town.answers()) == len(town.rows(Message)) == 40
