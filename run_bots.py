@@ -146,6 +146,7 @@ def _parts(
     from channels import CHANNELS
     from router.clock import tick
     from router.journal import accept_for, cursor_for, work_off
+    from router.limits import Limits
     from router.outbox import deliver_due
     from router.photos import fetch_owed
 
@@ -157,8 +158,9 @@ def _parts(
     if carrier := _carrier(house):
         parts["outbox"] = _working(owed, carrier)
     else:  # one for each channel: a provider that hangs holds up its own answers only
+        limits = Limits()
         for name in connections:
-            deliver = partial(deliver_due, house, connections, channel=name)
+            deliver = partial(deliver_due, house, connections, channel=name, limits=limits)
             parts[f"outbox {name}"] = _working(owed, deliver)
     for name, channel in {id(module): (name, module) for name, module in reversed(CHANNELS.items())}.values():
         accept, cursor = accept_for(journal, name, kept.ring), cursor_for(journal, name)

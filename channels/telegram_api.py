@@ -148,7 +148,8 @@ def _failures() -> Iterator[None]:
             raise TemporaryFailure("Telegram said 400: temporarily unavailable") from None
         raise PermanentFailure(f"Telegram said 400{_reason(error)}") from None
     except Exception as error:
-        raise TemporaryFailure(f"Telegram: {type(error).__name__}", uncertain=True) from None
+        never_left = isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        raise TemporaryFailure(f"Telegram: {type(error).__name__}", uncertain=not never_left) from None
 
 
 def _reason(error: Exception) -> str:

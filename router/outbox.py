@@ -22,6 +22,7 @@ from normalizer.schema import (
 )
 from router.codes import thread_of
 from router.house import House
+from router.limits import LONGEST_WAIT, Limits
 from store.models import Delivery
 from store.work import GIVE_UP_AFTER, claim_deliveries, wait_after
 
@@ -72,13 +73,14 @@ async def deliver_due(
     ids: Iterable[int] | None = None,
     limit: int = AT_ONCE,
     channel: str | None = None,
+    limits: Limits | None = None,
 ) -> int:
     """Send what is due (of these `ids`, on this `channel`), side by side; the number that was tried.
 
     What ends in the same moment is written down in one transaction.
     """
     claimed = await asyncio.to_thread(_claim, house, limit, ids, channel)
-    sending = {asyncio.create_task(_try(connections, owed)) for owed in claimed}
+    sending = {asyncio.create_task(_try(connections, owed, limits or Limits())) for owed in claimed}
     while sending:
         ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.to_thread(_write_down, house, [task.result() for task in ended])
@@ -118,13 +120,19 @@ class Outcome:
     failure: TemporaryFailure | PermanentFailure | None = None
 
 
-async def _try(connections: Mapping[str, Connection], owed: Owed) -> Outcome:
+async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits) -> Outcome:
+    channel, to = owed.message.channel, owed.message.to
+    if (wait := limits.take(channel, to)) > LONGEST_WAIT:
+        return Outcome(owed=owed, failure=TemporaryFailure("our own limit for this channel", retry_after=wait))
+    await asyncio.sleep(wait)
     try:
         async with asyncio.timeout(SEND_SECONDS):
             return Outcome(owed=owed, provider_id=await _send(connections, owed))
     except TimeoutError:
         return Outcome(owed=owed, failure=TemporaryFailure("no answer in time", uncertain=True))
     except (TemporaryFailure, PermanentFailure) as failure:
+        if isinstance(failure, TemporaryFailure) and failure.retry_after is not None:
+            limits.pause(channel, failure.retry_after)
         return Outcome(owed=owed, failure=failure)
     except Exception as error:
         log.exception("delivery %s broke", owed.row.id)
@@ -136,10 +144,25 @@ async def _send(connections: Mapping[str, Connection], owed: Owed) -> str:
     if connection is None:
         raise PermanentFailure(f"there is no channel {owed.message.channel}")
     if owed.may_have_arrived:
-        found = await connection.find(owed.message)
+        found = await _find(connection, owed)
         if isinstance(found, str):
             return found
     return await connection.send(owed.message)
+
+
+async def _find(connection: Connection, owed: Owed) -> str | CannotTell | None:
+    """Look a message up whose sending ended without an answer.
+
+    Where the provider cannot tell it is sent once more; a second try without an answer is the last one: better
+    one message too few, seen by the officials, than the same one again and again.
+    """
+    try:
+        found = await connection.find(owed.message)
+    except TemporaryFailure as failure:
+        raise TemporaryFailure(str(failure), retry_after=failure.retry_after, uncertain=True) from None
+    if found is CannotTell.CANNOT_TELL and owed.row.uncertain > 1:
+        raise PermanentFailure("twice without an answer: it may have arrived")
+    return found
 
 
 def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
@@ -165,6 +188,7 @@ def _sent(row: Delivery, provider_id: str) -> None:
 
 def _later(row: Delivery, failure: TemporaryFailure, house: House) -> None:
     row.state = "unknown" if failure.uncertain else "waiting"
+    row.uncertain += failure.uncertain
     row.last_error = str(failure)[:300]
     wait = max(wait_after(row.attempts, failure.retry_after), timedelta(milliseconds=200))
     row.next_attempt_at = house.now() + wait

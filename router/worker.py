@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
@@ -14,6 +14,7 @@ from channels.protocol import Connection
 from config.pack import Pack
 from config.settings import Settings
 from router.house import House
+from router.limits import Limits
 from router.outbox import deliver_due, open_connections
 from router.replies import REPLIES
 from store.work import carry_deliveries, drop_carried
@@ -64,6 +65,7 @@ class Running:
     house: House
     connections: Mapping[str, Connection]
     loop: asyncio.AbstractEventLoop
+    limits: Limits = field(default_factory=Limits)
 
 
 _running: list[Running] = []  # rq calls deliver() by name: what it needs must be found here
@@ -72,7 +74,8 @@ _running: list[Running] = []  # rq calls deliver() by name: what it needs must b
 def deliver(ids: list[int]) -> int:
     """The rq job: claim and send these deliveries; the number of those that were tried."""
     running = _running[0]
-    work = deliver_due(running.house, running.connections, [int(each) for each in ids], limit=len(ids))
+    chosen = [int(each) for each in ids]
+    work = deliver_due(running.house, running.connections, chosen, len(chosen), limits=running.limits)
     return asyncio.run_coroutine_threadsafe(work, running.loop).result()
 
 

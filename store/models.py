@@ -218,7 +218,8 @@ class Delivery(Base):
     """Something owed: an answer to a citizen (`address_id`) or a hand-over to an agency (`agency_id`).
 
     `state`: waiting, sending (leased), sent, delivered, unknown (the provider may have it), failed.
-    `queue` is the rq queue that carries it. `provider_id` is what receipts and replies refer to.
+    `queue` is the rq queue that carries it. `provider_id` is what receipts and replies refer to. `uncertain`
+    counts the tries that ended without an answer.
     """
 
     __tablename__ = "deliveries"
@@ -242,6 +243,7 @@ class Delivery(Base):
     ask_position: Mapped[bool] = mapped_column(default=False)
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(default=0)
+    uncertain: Mapped[int] = mapped_column(default=0)
     first_tried_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]

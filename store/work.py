@@ -55,6 +55,7 @@ def claim_deliveries(
     query = query.options(selectinload(Delivery.address), selectinload(Delivery.report))
     rows = list(session.scalars(query))
     for row in rows:
+        row.uncertain += row.state == "sending"  # its worker died: it may have been sent
         if row.state != "waiting":
             row.last_error = "uncertain"
         elif row.last_error == "uncertain":

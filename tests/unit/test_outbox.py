@@ -501,3 +501,25 @@ async def test_a_delivery_that_another_worker_finished_is_left_alone(town: Town,
         assert len(session.scalars(select(Delivery)).all()) == 2
     assert await deliver_due(town.house, provider.connections, ids) == 0
     assert len(provider.sent) == 1
+
+
+async def test_where_the_provider_cannot_tell_a_second_silence_is_the_last_try(town: Town) -> None:
+    class Silent(Desk):
+        tries = 0
+
+        async def send(self, message: OutboundMessage) -> str:
+            Silent.tries += 1
+            raise TemporaryFailure("no answer", uncertain=True)
+
+        async def find(self, message: OutboundMessage) -> CannotTell:
+            return CannotTell.CANNOT_TELL
+
+    town.tell(WHOLE)
+    for _ in range(6):
+        await deliver_due(town.house, {"desk": Desk(), "sms": Silent()})
+        town.clock.on(hours=1)
+
+    (row,) = town.rows(Delivery, channel="sms")
+    assert Silent.tries == 2
+    assert row.state == "failed"
+    assert "may have arrived" in row.last_error

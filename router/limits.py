@@ -1,0 +1,76 @@
+"""How fast we may speak: token buckets per channel and per person, and a pause when a provider asks for one."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+LONGEST_WAIT = 5.0  # seconds: a delivery waits this long here; for longer it goes back to its row
+PEOPLE = 10_000  # buckets of single persons that are kept
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """`each` seconds pass for one message; `burst` of them may go at once."""
+
+    each: float
+    burst: int
+
+
+# What the providers state (see the pages), with room: their own 429 is still honoured.
+CHANNEL_RATES = {
+    "telegram": Rate(each=1 / 30, burst=30),  # core.telegram.org/bots/faq: 30 a second
+    "sms": Rate(each=1 / 50, burst=100),  # Twilio queues behind its API; this keeps below its concurrency limit
+    "whatsapp": Rate(each=1 / 50, burst=80),  # 80 a second for a number
+    "x": Rate(each=900 / 100, burst=100),  # docs.x.com rate limits: 100 posts in 15 minutes
+    "email": Rate(each=1 / 50, burst=100),
+}
+PERSON_RATES = {"telegram": Rate(each=1.0, burst=3)}  # one a second to a chat, short bursts are let through
+
+
+@dataclass(slots=True)
+class Bucket:
+    """The time at which the next message would be on time; a burst may run ahead of it."""
+
+    rate: Rate
+    due: float = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until one more may go; takes nothing."""
+        return max(self.due - (self.rate.burst - 1) * self.rate.each - now, 0.0)
+
+    def take(self, now: float) -> None:
+        self.due = max(self.due, now) + self.rate.each
+
+
+@dataclass(slots=True)
+class Limits:
+    """One process's buckets. `now` counts seconds."""
+
+    now: Callable[[], float] = time.monotonic
+    _channels: dict[str, Bucket] = field(default_factory=dict)
+    _people: dict[tuple[str, str], Bucket] = field(default_factory=dict)
+    _paused: dict[str, float] = field(default_factory=dict)
+
+    def take(self, channel: str, to: str) -> float:
+        """Seconds to wait before sending. Above LONGEST_WAIT nothing was taken: come back later."""
+        now = self.now()
+        buckets = self._buckets(channel, to)
+        wait = max([bucket.wait(now) for bucket in buckets] + [self._paused.get(channel, 0.0) - now, 0.0])
+        if wait <= LONGEST_WAIT:
+            for bucket in buckets:
+                bucket.take(now)
+        return wait
+
+    def pause(self, channel: str, seconds: float) -> None:
+        """Nothing leaves on this channel for so long: its provider said so."""
+        self._paused[channel] = max(self._paused.get(channel, 0.0), self.now() + seconds)
+
+    def _buckets(self, channel: str, to: str) -> list[Bucket]:
+        found = []
+        if rate := CHANNEL_RATES.get(channel):
+            found.append(self._channels.setdefault(channel, Bucket(rate)))
+        if rate := PERSON_RATES.get(channel):
+            if len(self._people) > PEOPLE:
+                self._people.clear()
+            found.append(self._people.setdefault((channel, to), Bucket(rate)))
+        return found
