@@ -19,6 +19,7 @@ from router.reports import BY_CITIZEN, add, free_codes, open_report, settle, tak
 from router.senders import Sender, key_of, language_of, senders_of
 from router.status import change_status
 from store.models import Address, Message, Photo, Report
+from store.steps import reached
 
 log = logging.getLogger("lapor.intake")
 
@@ -71,6 +72,7 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
     When another server writes one of them, or one of their senders, at the same moment, the unique key says so:
     everything is told again, now one by one.
     """
+    reached("work off, parsed")
     try:
         with house.store.write() as session:
             _take(session, heard, house)
@@ -81,6 +83,7 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
         else:
             for each in heard:
                 take_messages(house, [each])
+    reached("work off, committed")
     house.wake()
 
 
@@ -97,6 +100,7 @@ def _take(session: Session, heard: Sequence[Heard], house: House) -> None:
         sender = senders[key_of(each.message)]
         decision = decide(session, each.message, each.draft, sender.address, sender.recent, house)
         _carry_out(session, decision, each, sender, codes, house)
+    reached("work off, before commit")
 
 
 def _key(message: InboundMessage) -> tuple[str, str, str]:
@@ -199,6 +203,7 @@ def _carry_out(
     _photo_rows(session, heard, row, house)
     if decision.kind == "report" and report is not None:
         settle(session, report, house)
+        reached("owe")
     elif decision.kind in {"join", "answer"} and report is not None:
         add(session, report, heard.draft, house)
     elif decision.kind == "follow_up" and report is not None:

@@ -16,6 +16,7 @@ from router.house import House
 from router.intake import Heard, take_messages, understand
 from store.journal import Entry, Journal
 from store.models import Delivery
+from store.steps import reached
 from store.work import wait_after
 
 log = logging.getLogger("lapor.journal")
@@ -34,8 +35,10 @@ def accept_for(journal: Journal, channel: str, wake: Callable[[], None]) -> Acce
     """The accept() that one channel is handed."""
 
     async def accept(*, external_id: str, lane: str, raw: bytes, meta: Mapping[str, str]) -> None:
+        reached("accept, not kept")
         kept = journal.put(channel=channel, external_id=external_id, lane=lane, raw=raw, meta=meta)
         await asyncio.shield(asyncio.wrap_future(kept))
+        reached("accept, kept, not answered")
         wake()
 
     return accept

@@ -24,6 +24,7 @@ from router.codes import thread_of
 from router.house import House
 from router.limits import LONGEST_WAIT, Limits
 from store.models import Delivery
+from store.steps import reached
 from store.work import GIVE_UP_AFTER, claim_deliveries, wait_after
 
 log = logging.getLogger("lapor.outbox")
@@ -83,7 +84,9 @@ async def deliver_due(
     sending = {asyncio.create_task(_try(connections, owed, limits or Limits())) for owed in claimed}
     while sending:
         ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+        reached("send, answered")
         await asyncio.to_thread(_write_down, house, [task.result() for task in ended])
+        reached("write down, committed")
         house.wake()
     return len(claimed)
 
@@ -121,6 +124,7 @@ class Outcome:
 
 
 async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits) -> Outcome:
+    reached("claim, committed")
     channel, to = owed.message.channel, owed.message.to
     if (wait := limits.take(channel, to)) > LONGEST_WAIT:
         return Outcome(owed=owed, failure=TemporaryFailure("our own limit for this channel", retry_after=wait))
@@ -147,6 +151,7 @@ async def _send(connections: Mapping[str, Connection], owed: Owed) -> str:
         found = await _find(connection, owed)
         if isinstance(found, str):
             return found
+    reached("send, before")
     return await connection.send(owed.message)
 
 
@@ -179,6 +184,7 @@ def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
                 _later(row, failure, house)
             else:
                 _failed(row, str(failure))
+        reached("write down, before commit")
 
 
 def _sent(row: Delivery, provider_id: str) -> None:

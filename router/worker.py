@@ -17,6 +17,7 @@ from router.house import House
 from router.limits import Limits
 from router.outbox import deliver_due, open_connections
 from router.replies import REPLIES
+from store.steps import reached
 from store.work import carry_deliveries, drop_carried
 
 log = logging.getLogger("lapor.worker")
@@ -44,7 +45,9 @@ def carry(house: House, redis: Redis) -> int:
             by_queue.setdefault(row.queue, []).append(row.id)
     try:
         for name, ids in by_queue.items():
+            reached("carry, marked")
             _push(Queue(name, connection=redis, serializer="json"), ids)
+            reached("carry, pushed")
     except RedisError:
         with house.store.write() as session:
             drop_carried(session, [row.id for row in rows])

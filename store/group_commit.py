@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from normalizer.schema import TemporaryFailure
 from store.database import sqlite_module
 from store.media import sync_folder
+from store.steps import reached
 
 log = logging.getLogger("lapor.journal")
 
@@ -88,12 +89,14 @@ class GroupCommit:
             connection = self._connection(name)
             connection.execute("BEGIN IMMEDIATE")
             results = [operation(connection) for operation, _ in operations]
+            reached("keep, before commit")
             connection.execute("COMMIT")
         except Exception as error:
             self._drop(name, error)
             for _, future in operations:
                 future.set_exception(TemporaryFailure(f"journal: {type(error).__name__}"))
             return
+        reached("keep, after commit")
         for (_, future), result in zip(operations, results, strict=True):
             future.set_result(result)
         self._checkpoint(name, connection)
