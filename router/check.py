@@ -1,5 +1,6 @@
 """`run_bots.py check`: a line for each thing that must be right, with the remedy where it is not."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield _tried("data", lambda: _disk(settings.data_dir))
     yield _sqlite()
     yield _tried("database", lambda: _database(settings))
+    yield _tried("media", lambda: _media(settings))
     yield _tried("redis", lambda: _redis(settings))
     yield from _channels(settings)
     local = settings.is_loopback
@@ -68,6 +70,18 @@ def _database(settings: Settings) -> str:
     if not is_current(open_engine(settings)) and not settings.migrates_itself:
         raise LookupError(f"{kind} answers, but its schema is not current: run `run_bots.py migrate`")
     return f"{kind} answers"
+
+
+def _media(settings: Settings) -> str:
+    from store.media import open_media
+
+    media = open_media(settings)
+    probe = os.urandom(16)  # new each time: what is there already would not be written
+    key = media.put(probe)
+    if media.get(key) != probe:
+        raise OSError(f"{settings.media} does not give back what it was given")
+    media.delete(key)
+    return f"{settings.media} keeps photos and gives them back"
 
 
 def _redis(settings: Settings) -> str:

@@ -34,36 +34,58 @@ class Folder:
     root: Path
 
     def put(self, content: bytes) -> str:
-        key = hashlib.sha256(content).hexdigest()
+        key = key_of(content)
         path = self._path(key)
         if not path.exists():
             write_synced(path, content)
         return key
 
     def put_many(self, contents: Sequence[bytes]) -> list[str]:
-        together = self.put(b"".join(contents))
-        starts = accumulate((len(content) for content in contents), initial=0)
-        return [f"{together}-{start}-{len(content)}" for start, content in zip(starts, contents, strict=False)]
+        return part_keys(self.put(b"".join(contents)), contents) if contents else []
 
     def get(self, key: str) -> bytes:
-        name, *part = key.split("-")
+        name, part = split_key(key)
         try:
             with self._path(name).open("rb") as file:
-                if not part:
+                if part is None:
                     return file.read()
-                start, length = map(int, part)
-                file.seek(start)
-                return file.read(length)
-        except (FileNotFoundError, ValueError):
+                file.seek(part[0])
+                return file.read(part[1])
+        except FileNotFoundError:
             raise KeyError(key) from None
 
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        if len(key) != 64 or not key.isalnum():
-            raise KeyError(key)
-        return self.root / key[:2] / key[2:4] / key
+        return self.root / place_of(key)
+
+
+def key_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def place_of(key: str) -> str:
+    """Where the bytes of a key lie, under the folder or the bucket's prefix. Raises KeyError."""
+    if len(key) != 64 or not key.isalnum():
+        raise KeyError(key)
+    return f"{key[:2]}/{key[2:4]}/{key}"
+
+
+def part_keys(together: str, contents: Sequence[bytes]) -> list[str]:
+    """A key for each of the things that lie one after the other under the key `together`."""
+    starts = accumulate((len(content) for content in contents), initial=0)
+    return [f"{together}-{start}-{len(content)}" for start, content in zip(starts, contents, strict=False)]
+
+
+def split_key(key: str) -> tuple[str, tuple[int, int] | None]:
+    """The key of what is kept whole, and the start and length of a part of it. Raises KeyError."""
+    name, *part = key.split("-")
+    if not part:
+        return name, None
+    if len(part) != 2 or not all(number.isdecimal() for number in part):
+        raise KeyError(key)
+    return name, (int(part[0]), int(part[1]))
 
 
 def write_synced(path: Path, content: bytes) -> None:
@@ -91,8 +113,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def open_media(settings: Settings) -> Media:
-    """Open what MEDIA_URL names. Raises SettingsError for a kind that is not there."""
-    if "://" in settings.media:
+    """Open what MEDIA_URL names; nothing is asked of S3 yet. Raises SettingsError for a kind that is not there."""
+    if "://" not in settings.media:
+        return Folder(Path(settings.media))
+    if not settings.media.startswith("s3://"):
         kind = settings.media.split(":")[0]
-        raise SettingsError(f"MEDIA_URL: {kind}:// is not supported yet; name a folder that all servers share")
-    return Folder(Path(settings.media))
+        raise SettingsError(f"MEDIA_URL: {kind}:// is not known; name a folder or s3://bucket/prefix")
+    from store.s3 import open_bucket  # boto3 takes a while to load: only those wait who use it
+
+    return open_bucket(settings.media)
