@@ -6,6 +6,7 @@ import os
 import platform
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ def main() -> int:
     place = Path(os.environ.get("DATA_DIR", "data"))
     place.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=place))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind, frozen perhaps
     began, busy = time.perf_counter(), _busy()
     try:
         plan = _plan(folder.resolve(), quick=options.quick)
@@ -35,6 +37,8 @@ def main() -> int:
     except RuntimeError as error:
         print(f"\nbench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _progress("")
