@@ -1,4 +1,4 @@
-"""The operators' commands: understand a text, see what is stuck, work it off again, accounts, history."""
+"""The operators' commands: understand a text, what is stuck, work it off again, accounts, history, backup."""
 
 import argparse
 import json
@@ -42,6 +42,11 @@ def add_commands(commands: Any) -> None:
         "the history's chain: 0 unbroken, 1 with the first edited row named",
     )
     _add_user(commands)
+    for name, command, text in (
+        ("backup", backup, "journal, database, photos and keys into one file, while the server runs"),
+        ("restore", restore, "put a backup into an empty DATA_DIR; the server must be stopped"),
+    ):
+        add(commands, name, command, text).add_argument("file", type=Path, metavar="FILE")
 
 
 def add(
@@ -169,6 +174,37 @@ def verify(options: argparse.Namespace) -> int:
     broken = first_edited_row(open_house(read_settings()))
     _print(f"the history was edited: {broken}" if broken else "the history is unbroken")
     return 1 if broken else 0
+
+
+def backup(options: argparse.Namespace) -> int:
+    from router.backup import write_backup
+
+    lines = write_backup(read_settings(), options.file, _progress)
+    _progress("")
+    for line in lines:
+        _print(line)
+    return 0
+
+
+def restore(options: argparse.Namespace) -> int:
+    from router.restore import restore_backup
+
+    settings = read_settings()
+    edited = restore_backup(settings, options.file, _progress)
+    _progress("")
+    _print(f"restored into {settings.data_dir}")
+    if not settings.is_sqlite:
+        _print("the database is not in a backup: load your pg_dump, then run `run_bots.py verify`")
+    if edited:
+        raise ValueError(f"everything is restored, but its history was edited: {edited}")
+    return 0
+
+
+def _progress(words: str) -> None:
+    """Say on a terminal how far it is; one line that is written over."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{words}")
+        sys.stderr.flush()
 
 
 def user(options: argparse.Namespace) -> int:
