@@ -1,4 +1,4 @@
-.PHONY: run setup test check bench
+.PHONY: run setup test check bench faults
 .DEFAULT_GOAL := test
 
 PY := .venv/bin/python
@@ -28,3 +28,7 @@ check: setup
 
 bench: setup
 	@$(PY) -m bench
+
+# Twenty times at every step, under load; FAULT_ROUNDS=n make faults for another number.
+faults: setup
+	@FAULT_ROUNDS=$${FAULT_ROUNDS:-20} $(PY) -m pytest -q -rP tests/faults/test_kills.py
