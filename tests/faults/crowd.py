@@ -10,15 +10,18 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from urllib.parse import urlencode
 
 import httpx
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, text, update
 from town import ROOT, TEXT, Town, eventually, new_citizen
 from twilio.request_validator import RequestValidator
 
 from store.database import sqlite_module
+from store.models import Delivery
+from store.work import LEASE
 
 AGAIN_SECONDS = 0.1  # a provider's pause before it tries again
 MOUTHS = ("sms", "sms", "sms", "email", "email", "telegram")  # who speaks side by side
@@ -187,10 +190,12 @@ def not_written_down(town: Town) -> set[str]:
         return {code for code in codes if sandbox.scalar(query, {"code": code})}
 
 
-def minutes_pass(town: Town) -> None:
-    """A dead worker's leases are over (they last five minutes; nobody waits for them here)."""
+def minutes_pass(town: Town, before: datetime | None = None) -> None:
+    """Leases (of those claimed before then) are over: they last five minutes, nobody waits for them here."""
+    claimed = (before or datetime.now(UTC)) + LEASE
+    query = update(Delivery).where(Delivery.lease_until < claimed).values(lease_until=Delivery.created_at)
     with looking_into(town) as ours:
-        ours.execute(text("UPDATE deliveries SET lease_until = created_at WHERE lease_until IS NOT NULL"))
+        ours.execute(query)
 
 
 def metrics(town: Town) -> dict[str, int]:
