@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ def work_queues(options: argparse.Namespace) -> int:
 
 log = logging.getLogger("lapor.serve")
 
+THREADS = 32
 BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
 IDLE_SECONDS = 0.5  # how often the loops look for work that nobody woke them for
 
@@ -84,6 +86,8 @@ async def serve_until_stopped(given: Settings) -> None:
 
     settings = with_stand_ins(given)
     _start_log(settings)
+    # Python's default (cores + 4) is soon full of loops that wait for the database
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     kept, owed = Bell(), Bell()
     house = replace(open_house(settings), wake=owed.ring)
     first_password = await asyncio.to_thread(_prepare_database, house)
@@ -336,7 +340,19 @@ def _start_log(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), format=shape)
     for quiet in ("alembic", "uvicorn.error"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
-    for telltale in ("httpx", "httpcore", "telegram", "twilio", "tweepy", "aiosmtpd", "mail", "urllib3", "rq"):
+    for telltale in (
+        "httpx",
+        "httpcore",
+        "telegram",
+        "twilio",
+        "tweepy",
+        "aiosmtpd",
+        "mail",
+        "urllib3",
+        "rq",
+        "oauthlib",
+        "requests_oauthlib",
+    ):
         logging.getLogger(telltale).setLevel(logging.ERROR)  # they log addresses, numbers and tokens
 
 

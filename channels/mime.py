@@ -88,7 +88,7 @@ def header(mail: Message, name: str) -> str:
     """One header, decoded (RFC 2047, raw 8-bit too), unfolded; empty when it is not there."""
     for key, value in mail.raw_items():
         if key.lower() == name.lower():
-            return _decoded(str(value))
+            return clean(_decoded(str(value)))
     return ""
 
 

@@ -46,15 +46,16 @@ def _kept(path: Path) -> dict[str, str]:
     if not path.exists():
         _make(path)
     try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
+        kept = json.loads(path.read_text())
+        return {name: str(kept[name]) for name in ("secret", "contact")}
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise SettingsError(f"{path} cannot be read: without it sealed contacts are lost; restore it") from error
 
 
 def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = {"secret": secrets.token_urlsafe(32), "contact": secrets.token_urlsafe(32)}
-    half = path.with_suffix(f".{os.getpid()}")
+    half = path.with_suffix(f".{secrets.token_hex(8)}")
     with os.fdopen(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         json.dump(made, file)
         file.flush()
@@ -65,3 +66,8 @@ def _make(path: Path) -> None:
         pass
     finally:
         half.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # contacts sealed with a key that a power cut took away are lost
+    finally:
+        os.close(folder)

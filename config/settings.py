@@ -80,35 +80,35 @@ class Settings(BaseSettings):
     smtp_tls_cert: Path | None = None
     smtp_tls_key: Path | None = None
     email_address: str = "lapor@localhost"
-    smtp_relay: str | None = None
+    smtp_relay: str | None = Field(default=None, repr=False)
     trusted_authserv_id: str | None = None
 
-    telegram_token: str | None = None
+    telegram_token: str | None = Field(default=None, repr=False)
     telegram_api_url: str | None = None
-    telegram_webhook_secret: str | None = None
+    telegram_webhook_secret: str | None = Field(default=None, repr=False)
 
     twilio_account_sid: str | None = None
-    twilio_auth_token: str | None = None
+    twilio_auth_token: str | None = Field(default=None, repr=False)
     twilio_number: str | None = None
     twilio_whatsapp_number: str | None = None
     twilio_api_url: str | None = None
     twilio_content_sids: str | None = None
 
-    x_api_key: str | None = None
-    x_api_secret: str | None = None
-    x_access_token: str | None = None
-    x_access_secret: str | None = None
-    x_bearer_token: str | None = None
+    x_api_key: str | None = Field(default=None, repr=False)
+    x_api_secret: str | None = Field(default=None, repr=False)
+    x_access_token: str | None = Field(default=None, repr=False)
+    x_access_secret: str | None = Field(default=None, repr=False)
+    x_bearer_token: str | None = Field(default=None, repr=False)
     x_api_url: str | None = None
     x_poll_seconds: float = Field(default=60, gt=0)
 
-    database_url: str = ""
-    redis_url: str | None = None
+    database_url: str = Field(default="", repr=False)
+    redis_url: str | None = Field(default=None, repr=False)
     media_url: str = ""
     sandbox: Literal["auto", "on", "off"] = "auto"
-    open311_api_keys: str = ""
-    secret_key: str = ""
-    contact_key: str = ""
+    open311_api_keys: str = Field(default="", repr=False)
+    secret_key: str = Field(default="", repr=False)
+    contact_key: str = Field(default="", repr=False)
     quiet_seconds: float = Field(default=8, ge=0)
     join_seconds: float = Field(default=300, ge=0)
     auto_migrate: Literal["on", "off"] | None = None
@@ -188,7 +188,18 @@ def _one_line(location: tuple[int | str, ...], message: str) -> str:
     return f"{str(location[0]).upper() if location else 'settings'}: {message.removeprefix('Value error, ')}"
 
 
+def _is_url(text: str, *schemes: str) -> bool:
+    try:
+        return urlsplit(text).scheme in schemes and bool(urlsplit(text).hostname)
+    except ValueError:
+        return False
+
+
 def _check_pairs(settings: Settings) -> None:
+    if settings.public_url and not _is_url(settings.public_url, "http", "https"):
+        raise SettingsError("PUBLIC_URL must begin with http:// or https://")
+    if not settings.database.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise SettingsError("DATABASE_URL must begin with postgresql+psycopg:// (or sqlite:///)")
     _ = settings.api_keys
     if not settings.is_sqlite:
         for name in ("secret_key", "contact_key"):
@@ -206,8 +217,8 @@ def _check_pairs(settings: Settings) -> None:
         raise SettingsError("TWILIO_NUMBER is missing: the number to answer from (console.twilio.com)")
     if settings.sandbox == "on" and not settings.is_loopback:
         raise SettingsError("SANDBOX=on is refused: HTTP_LISTEN and PUBLIC_URL must be loopback addresses")
-    if settings.public_url and urlsplit(settings.public_url).scheme not in {"http", "https"}:
-        raise SettingsError("PUBLIC_URL must begin with http:// or https://")
+    if settings.smtp_relay and not _is_url(settings.smtp_relay, "smtp", "smtps"):
+        raise SettingsError("SMTP_RELAY must be smtp://[user:pass@]host:port or smtps://...")
     if "@" not in settings.email_address:
         raise SettingsError("EMAIL_ADDRESS must be an address, such as lapor@jakarta.go.id")
 

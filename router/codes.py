@@ -52,5 +52,7 @@ def code_of_thread(key: bytes, thread: str) -> str | None:
     """The code a thread's token speaks for; None when it was not made by us."""
     code, _, token = thread.partition(".")
     code = code.upper()
-    is_ours = is_code(code) and hmac.compare_digest(token.lower().encode(), thread_token(key, code).encode())
+    is_ours = is_code(code) and hmac.compare_digest(
+        token.lower().encode(errors="replace"), thread_token(key, code).encode()
+    )
     return code if is_ours else None

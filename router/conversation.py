@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from normalizer.schema import Draft, InboundMessage
@@ -17,12 +17,12 @@ from store.models import Address, Delivery, Message, Report
 
 Kind: TypeAlias = Literal["report", "join", "answer", "follow_up", "status", "how_to", "auto"]
 
-_ASKS_STATUS = re.compile(r"(?i)^\W*(?:status|cek|check|laporan|report|kode|code|progres|\W)*$")
+_ASKS_STATUS = re.compile(r"(?i)^(?:status|cek|check|laporan|report|kode|code|progres|\W)*$")
 _YES = re.compile(
-    r"(?i)^\W*(?:ya+|iya+|yes|ok(?:e|ay)?|sip|sudah(?: beres| selesai| baik)?|udah(?: beres)?|beres|selesai"
-    r"|fixed|done|terima ?kasih|makasih|thanks?(?: you)?|tq)"
-    r"(?:\W+(?:min|pak|bu|ya|beres|selesai|banyak|terima ?kasih|makasih))*\W*$"
+    r"(?i)^\W*(?:\U0001f44d\W*|(?:ya+|iya+|yes|ok(?:e|ay)?|sip|s?udah|beres|selesai|bagus|baik|nyala|di\w+i"
+    r"|fixed|done|terima|kasih|makasih|thanks?|thank|you|tq|it|is|now|min|pak|bu|banyak|lagi|semua|kok)(?:\W+|$))+$"
 )
+_NO = re.compile(r"(?i)^\W*(?:belum|blm|tidak|nggak|ngga|gak|ga|no|not|masih|still)\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +54,8 @@ def decide(
     if is_empty(message):
         return Decision(kind="how_to")
     open_ones = [report for report in reversed(recent) if report.status in OPEN]
+    if report := _asked_by_officials(open_ones, message, draft, house.now()):
+        return Decision(kind="follow_up", report=report)
     waiting = next((each for each in open_ones if each.quiet_until or each.asked_for), None)
     if waiting is not None and _completes(waiting, draft, message):
         return Decision(kind="join" if waiting.asked_for is None else "answer", report=waiting)
@@ -76,6 +78,11 @@ def says_yes(text: str) -> bool:
     return bool(_YES.match(text.strip()))
 
 
+def says_no(text: str) -> bool:
+    """Whether an answer to `resolved` denies it."""
+    return bool(_NO.match(text.strip()))
+
+
 def _named_by_thread(session: Session, message: InboundMessage, address: Address, house: House) -> Report | None:
     """The report whose thread this answers: its token, our message's id, or their own earlier one's."""
     if message.thread and (code := code_of_thread(house.keys.derive("thread"), message.thread)):
@@ -88,15 +95,21 @@ def _named_by_thread(session: Session, message: InboundMessage, address: Address
 
 def _by_our_message(session: Session, refs: Sequence[str], address: Address) -> Report | None:
     query = (
-        select(Report)
-        .join(Delivery, Delivery.report_id == Report.id)
+        select(Delivery.provider_id, Report)
+        .join(Report, Delivery.report_id == Report.id)
         .where(
             Delivery.channel == address.channel,
             Delivery.provider_id.in_(refs),
             Report.reporter_id == address.reporter_id,
         )
     )
-    return session.scalars(query.limit(1)).first()
+    return _nearest(session, query, refs)
+
+
+def _nearest(session: Session, query: Select[str | None, Report], refs: Sequence[str]) -> Report | None:
+    """The report of the nearest reference: `refs` are in that order, the rows are not."""
+    found = dict(session.execute(query.order_by(Report.id.desc())).all())
+    return next((found[ref] for ref in refs if ref in found), None)
 
 
 def _by_their_message(session: Session, refs: Sequence[str], address: Address) -> Report | None:
@@ -124,6 +137,22 @@ def _named_by_code(session: Session, message: InboundMessage, address: Address) 
         has_more = bool(message.attachments) or message.position is not None or not _ASKS_STATUS.match(rest)
         return Decision(kind="follow_up" if is_theirs and has_more else "status", report=report)
     return None
+
+
+def _asked_by_officials(
+    open_ones: Sequence[Report], message: InboundMessage, draft: Draft, now: datetime
+) -> Report | None:
+    """Their newest report that waits for their word, when this is one: most phones show no "reply" to a text.
+
+    A problem with a place of its own is a report of its own; to `resolved` only a yes or a no counts.
+    """
+    asked = [each for each in open_ones if each.status in {"needs_info", "resolved"} and not each.asked_for]
+    report = max(asked, key=lambda each: each.updated_at, default=None)
+    if report is None or (said_service(draft) is not None and draft.place is not None):
+        return None
+    if report.status == "resolved" and not (says_yes(message.text) or says_no(message.text)):
+        return None
+    return report if report.updated_at > now - timedelta(days=14) else None
 
 
 def _completes(report: Report, draft: Draft, message: InboundMessage) -> bool:

@@ -1,8 +1,9 @@
 """From an understood message to a report and everything owed for it, in one transaction."""
 
 import logging
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from normalizer.normalize import normalize
 from normalizer.photo import make_copy, read_photo
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
+from normalizer.text import own_words
 from router.conversation import Decision, decide, says_yes
 from router.house import House
 from router.replies import fields_of, may_answer, owe_to, say, status_name
@@ -54,6 +56,12 @@ def take_message(house: House, message: InboundMessage, raw_key: str, received_a
 
 def understand(house: House, message: InboundMessage, raw_key: str, received_at: datetime) -> Heard:
     """Everything that needs no transaction: photos into media, words into a draft."""
+    message = replace(
+        message,
+        text=_writable(message.text),
+        subject=_writable(message.subject),
+        sender=_writable(message.sender),
+    )
     photos = [keep_photo(house, attachment) for attachment in message.attachments]
     draft = normalize(
         message.text,
@@ -64,6 +72,11 @@ def understand(house: House, message: InboundMessage, raw_key: str, received_at:
         pack=house.pack,
     )
     return Heard(message=message, draft=draft, photos=photos, raw_key=raw_key, received_at=received_at)
+
+
+def _writable(text: str) -> str:
+    """Without what no database takes: NUL, and surrogates that stand alone."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def take_messages(house: House, heard: Sequence[Heard]) -> None:
@@ -232,12 +245,13 @@ def _open(session: Session, heard: Heard, sender: Sender, code: str, house: Hous
 
 def _follow_up(session: Session, report: Report, heard: Heard, address: Address, house: House) -> None:
     """More about a report that has its agency: shown to the officials, never a second report."""
-    if report.reporter is address.reporter and (report.asked_for or report.acknowledged_at is None):
+    words = _own_words(heard, report.code)
+    unfinished = report.asked_for or report.acknowledged_at is None
+    if report.reporter is address.reporter and unfinished and report.status != "resolved":
         add(session, report, heard.draft, house)
         return
     take_place(report, heard.draft.place, house.pack)
     report.updated_at = house.now()
-    words = heard.draft.description.strip()
     if report.reporter is address.reporter and report.status == "resolved":
         status = "closed" if says_yes(words) else "reopened"
         change_status(session, report, status, by=BY_CITIZEN, house=house, notes=words or None)
@@ -252,6 +266,11 @@ def _follow_up(session: Session, report: Report, heard: Heard, address: Address,
     state = status_name(house.pack, report, report.language)
     text = say(house.pack, report.language, "added", address.channel, **fields, status=state)
     _answer(session, address, heard, text, house, report)
+
+
+def _own_words(heard: Heard, code: str) -> str:
+    """What they say now: without the mail they answer to, and without the report's code."""
+    return re.sub(rf"(?i)\b{code}\b", "", own_words(heard.draft.description)).strip(" ,.:;-\n")
 
 
 def state_of(report: Report, house: House, channel: str) -> str:

@@ -3,28 +3,31 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from channels import CHANNELS
 from channels.protocol import Accept, Cursor
 from normalizer.schema import InboundMessage, Press, Receipt
 from router.house import House
 from router.intake import Heard, take_messages, understand
-from store.journal import Entry, Journal
-from store.models import Delivery
+from router.receipts import take_receipt
+from store.journal import IN_ROW_LIMIT, Entry, Journal
 from store.steps import reached
 from store.work import wait_after
 
 log = logging.getLogger("lapor.journal")
 
+_bodies = ThreadPoolExecutor(8, "bodies")  # of its own: intake never waits for whoever waits for the database
+
 BATCH = 100  # entries in one transaction
 DOWN = {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow"}
 TRIES = 5  # of an entry that our own code cannot digest, before it is set aside
-ORDER = {"waiting": 0, "sending": 0, "unknown": 0, "sent": 1, "failed": 2, "delivered": 3}
 
 
 class DatabaseDown(Exception):  # noqa: N818
@@ -36,7 +39,10 @@ def accept_for(journal: Journal, channel: str, wake: Callable[[], None]) -> Acce
 
     async def accept(*, external_id: str, lane: str, raw: bytes, meta: Mapping[str, str]) -> None:
         reached("accept, not kept")
-        kept = journal.put(channel=channel, external_id=external_id, lane=lane, raw=raw, meta=meta)
+        put = partial(journal.put, channel=channel, external_id=external_id, lane=lane, raw=raw, meta=meta)
+        # a large body is written as a file of its own: not on the loop
+        is_large = len(raw) > IN_ROW_LIMIT
+        kept = await asyncio.get_running_loop().run_in_executor(_bodies, put) if is_large else put()
         await asyncio.shield(asyncio.wrap_future(kept))
         reached("accept, kept, not answered")
         wake()
@@ -76,7 +82,7 @@ def work_off(house: House, journal: Journal, limit: int = BATCH) -> int:
     except DBAPIError as error:
         if _is_down(error):
             raise DatabaseDown(type(error.orig).__name__) from error
-    except OSError as error:  # the disk of the photos: ours to wait for, not the messages' fault
+    except (OSError, PoolTimeout) as error:  # the disk of the photos: ours to wait for, not the messages' fault
         raise DatabaseDown(type(error).__name__) from error
     except Exception as error:
         log.info("%d entries are taken one by one: %s", len(entries), type(error).__name__)
@@ -106,7 +112,7 @@ def _try(house: House, journal: Journal, entry: Entry) -> bool:
         if _is_down(error):
             raise DatabaseDown(type(error.orig).__name__) from error
         return _set_back(house, journal, entry, error)
-    except OSError as error:
+    except (OSError, PoolTimeout) as error:
         raise DatabaseDown(type(error).__name__) from error
     except Exception as error:
         return _set_back(house, journal, entry, error)
@@ -173,20 +179,6 @@ def _as_message(press: Press) -> InboundMessage:
         text=press.value,
         in_reply_to=press.in_reply_to,
     )
-
-
-def take_receipt(house: House, receipt: Receipt) -> None:
-    """Move a delivery forward by what its provider tells, never back, in whatever order receipts come."""
-    state = "failed" if receipt.state in {"failed", "bounced"} else receipt.state
-    with house.store.write() as session:
-        query = select(Delivery).where(
-            Delivery.channel == receipt.channel, Delivery.provider_id == receipt.provider_id
-        )
-        for delivery in session.scalars(query.with_for_update()):
-            if ORDER[state] > ORDER[delivery.state]:
-                delivery.state = state
-                delivery.last_error = receipt.reason[:300] or None
-                delivery.updated_at = house.now()
 
 
 def replay(house: House, journal: Journal, keys: list[str]) -> int:

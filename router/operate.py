@@ -86,15 +86,18 @@ def replay_some(house: House, journal: Journal, ids: list[str], *, failed: bool)
 
 def first_edited_row(house: House) -> str | None:
     """The first line of a history that was edited, cut out or put in; None when all are unbroken."""
-    key = house.keys.derive("history")
+    key, cut = house.keys.derive("history"), None
     with house.store.read() as session:
-        reports = session.execute(select(Report.id, Report.code).order_by(Report.id))
-        for report_id, code in reports.yield_per(1000):
+        reports = session.execute(select(Report.id, Report.code, Report.status).order_by(Report.id))
+        for report_id, code, status in reports.yield_per(1000):
             query = select(StatusUpdate).where(StatusUpdate.report_id == report_id).order_by(StatusUpdate.seq)
-            broken = first_break(key, code, list(session.scalars(query)))
+            lines = list(session.scalars(query))
+            broken = first_break(key, code, lines)
             if broken is not None:
                 return f"status_updates row {broken.id} (report {code}, line {broken.seq})"
-    return None
+            if not lines or lines[-1].status != status:
+                cut = cut or f"report {code} is {status}, but its history does not end so: lines were cut off"
+    return cut
 
 
 # --- the operators' port ----------------------------------------------------------------------------------

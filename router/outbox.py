@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from channels import CHANNELS
 from channels.protocol import Connection
@@ -23,6 +24,7 @@ from normalizer.schema import (
 from router.codes import thread_of
 from router.house import House
 from router.limits import LONGEST_WAIT, Limits
+from router.receipts import take_early
 from store.models import Delivery
 from store.steps import reached
 from store.work import GIVE_UP_AFTER, claim_deliveries, wait_after
@@ -30,6 +32,7 @@ from store.work import GIVE_UP_AFTER, claim_deliveries, wait_after
 log = logging.getLogger("lapor.outbox")
 
 AT_ONCE = 50
+WITH_RECEIPTS = ("sms", "whatsapp")
 SEND_SECONDS = 90.0  # longer than any channel's own limit: the last resort against one that hangs
 
 
@@ -85,7 +88,7 @@ async def deliver_due(
     while sending:
         ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
         reached("send, answered")
-        await asyncio.to_thread(_write_down, house, [task.result() for task in ended])
+        await _written_down(house, [task.result() for task in ended])
         reached("write down, committed")
         house.wake()
     return len(claimed)
@@ -139,8 +142,9 @@ async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits
             limits.pause(channel, failure.retry_after)
         return Outcome(owed=owed, failure=failure)
     except Exception as error:
-        log.exception("delivery %s broke", owed.row.id)
-        return Outcome(owed=owed, failure=TemporaryFailure(f"our mistake: {type(error).__name__}"))
+        log.error("delivery %s broke: %s", owed.row.id, type(error).__name__)  # noqa: TRY400  (may hold a token)
+        ours = TemporaryFailure(f"our mistake: {type(error).__name__}", uncertain=True)
+        return Outcome(owed=owed, failure=ours)
 
 
 async def _send(connections: Mapping[str, Connection], owed: Owed) -> str:
@@ -170,6 +174,21 @@ async def _find(connection: Connection, owed: Owed) -> str | CannotTell | None:
     return found
 
 
+async def _written_down(house: House, outcomes: Sequence[Outcome]) -> None:
+    """Write down how tries ended; a database that is away is waited for: what was sent must not be sent again."""
+    wait = 0.2
+    while True:
+        try:
+            await asyncio.to_thread(_write_down, house, outcomes)
+            await asyncio.to_thread(_hear_early, house, outcomes)
+        except SQLAlchemyError as error:
+            log.warning("%d outcomes wait to be written down: %s", len(outcomes), type(error).__name__)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 10.0)
+        else:
+            return
+
+
 def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
     with house.store.write() as session:
         ids = sorted(outcome.owed.row.id for outcome in outcomes)
@@ -187,13 +206,24 @@ def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
         reached("write down, before commit")
 
 
+def _hear_early(house: House, outcomes: Sequence[Outcome]) -> None:
+    """Only channels with receipts; behind the commit that wrote the ids, so that none slips between."""
+    told = [
+        each.owed.row.id for each in outcomes if each.failure is None and each.owed.row.channel in WITH_RECEIPTS
+    ]
+    if told:
+        with house.store.write() as session:
+            take_early(house, session, list(session.scalars(select(Delivery).where(Delivery.id.in_(told)))))
+
+
 def _sent(row: Delivery, provider_id: str) -> None:
     row.state = "delivered" if row.channel == "desk" else "sent"
     row.provider_id, row.last_error = provider_id[:300], None
 
 
 def _later(row: Delivery, failure: TemporaryFailure, house: House) -> None:
-    row.state = "unknown" if failure.uncertain else "waiting"
+    may_have_arrived = failure.uncertain or row.last_error == "uncertain"  # in this try, or in one before it
+    row.state = "unknown" if may_have_arrived else "waiting"
     row.uncertain += failure.uncertain
     row.last_error = str(failure)[:300]
     wait = max(wait_after(row.attempts, failure.retry_after), timedelta(milliseconds=200))

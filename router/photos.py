@@ -41,6 +41,10 @@ async def _fetch(house: House, connections: Mapping[str, Connection], photo: Pho
         await asyncio.to_thread(_later, house, photo, failure)
     except PermanentFailure as failure:
         await asyncio.to_thread(_lost, house, photo, str(failure))
+    except Exception as error:
+        log.error("photo %s broke: %s", photo.id, type(error).__name__)  # noqa: TRY400  (may hold a token)
+        ours = TemporaryFailure(f"our mistake: {type(error).__name__}")
+        await asyncio.to_thread(_later, house, photo, ours)
     else:
         await asyncio.to_thread(_keep, house, photo, content)
     house.wake()

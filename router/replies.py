@@ -211,10 +211,10 @@ def _owed(channel: str, queue: str, now: datetime) -> Delivery:
 
 def may_answer(session: Session, address: Address, house: House, now: datetime) -> bool:
     """Whether this address may get one more automatic answer within the hour (RFC 3834 section 2)."""
-    if not inspect(address).persistent:  # a new one has had none
-        return True
     limits = house.pack.settings["answers_per_hour"]
     limit = limits.get(address.channel, limits["other"])
+    if not inspect(address).persistent:  # a new one has only had what this batch owes it
+        return sum(isinstance(each, Delivery) and each.address is address for each in session.new) < int(limit)
     query = select(func.count()).where(
         Delivery.address_id == address.id, Delivery.created_at > now - timedelta(hours=1)
     )

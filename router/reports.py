@@ -75,6 +75,8 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
     now = house.now()
     report.quiet_until = None
     report.acknowledged_at = now
+    if report.status != "received":
+        return  # an official was quicker, and what they did was told
     report.asked_for = missing(report)
     agency_id = agency_for(house.pack, report.service_code, report.area_code)
     if agency_id is not None:

@@ -1,7 +1,7 @@
 """The statuses, the allowed moves, and the one place where a status changes."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
@@ -39,6 +39,8 @@ MOVES: dict[str, tuple[str, ...]] = {
 OPEN = frozenset(MOVES) - {"closed", "rejected", "duplicate"}
 NEEDS_REASON = frozenset({"resolved", "rejected"})
 ONLY_REPORTER_CLOSES = frozenset(MOVES) - {"needs_info", "resolved"}
+
+REOPENS_WITHIN = timedelta(days=30)
 
 CITIZEN = "citizen"
 ROUTER = "router"
@@ -98,8 +100,8 @@ def change_status(
     """
     lock(session, report)
     notes = (notes or "").strip() or None
-    _check(report, status, by=by, notes=notes, agency_id=agency_id, pack=house.pack)
     now = house.now()
+    _check(report, status, by=by, notes=notes, agency_id=agency_id, house=house)
     if status in {"needs_info", "duplicate"}:
         report.status_before = report.status
     report.status = status
@@ -127,7 +129,7 @@ def is_new(row: Base) -> bool:
 
 
 def _check(
-    report: Report, status: str, *, by: Actor, notes: str | None, agency_id: str | None, pack: Pack
+    report: Report, status: str, *, by: Actor, notes: str | None, agency_id: str | None, house: House
 ) -> None:
     if status not in MOVES:
         raise NotAllowed(f"there is no status {status!r}")
@@ -136,10 +138,23 @@ def _check(
         raise NotAllowed(f"a report that is {report.status} cannot become {status}; allowed: {', '.join(moves)}")
     if status in NEEDS_REASON and notes is None:
         raise NotAllowed(f"{status} needs a reason in plain words")
-    if agency_id is not None and agency_id not in pack.agencies:
-        raise NotAllowed(f"there is no agency {agency_id!r}")
+    if status == "needs_info" and notes is None and by.name != ROUTER:
+        raise NotAllowed("needs_info needs the question to ask")
+    if report.status == "closed" and house.now() - report.updated_at > REOPENS_WITHIN:
+        raise NotAllowed(f"a report that was closed over {REOPENS_WITHIN.days} days ago stays closed")
+    if status == report.status == "assigned" and agency_id in {None, report.agency_id}:
+        raise NotAllowed(f"{report.agency_id} has this report already")
+    if agency_id is not None:
+        _check_agency(report, status, agency_id, house.pack)
     if status == "assigned" and agency_id is None and report.agency_id is None:
         raise NotAllowed("assigned needs an agency")
+
+
+def _check_agency(report: Report, status: str, agency_id: str, pack: Pack) -> None:
+    if agency_id not in pack.agencies:
+        raise NotAllowed(f"there is no agency {agency_id!r}")
+    if status != "assigned":
+        raise NotAllowed(f"an agency is named with assigned, not with {status}")
 
 
 def add_line(

@@ -26,7 +26,7 @@ def gsm7(text: str) -> str:
 
 
 def _without_marks(letter: str) -> str:
-    base = unicodedata.normalize("NFKD", letter)
+    base = unicodedata.normalize("NFKD", letter).replace("\u2044", "/")  # a half is no twelve
     kept = "".join(c for c in base if c in GSM7 and not unicodedata.combining(c))
     return kept or ("?" if letter.isprintable() else "")
 

@@ -8,10 +8,11 @@ from datetime import UTC
 from store.models import StatusUpdate
 
 FIRST = b"\x00" * 32
+SALT_BYTES = 16  # a longer salt could swallow the first words of a text
 
 
 def new_salt() -> bytes:
-    return secrets.token_bytes(16)
+    return secrets.token_bytes(SALT_BYTES)
 
 
 def hash_text(salt: bytes, text: str | None) -> bytes:
@@ -35,13 +36,19 @@ def mac_of(key: bytes, code: str, previous: bytes, line: StatusUpdate) -> bytes:
     return hmac.digest(key, joined, "sha256")
 
 
+def _has_its_text(line: StatusUpdate) -> bool:
+    """The text is the one that was hashed, or it is erased and nothing stands in its place."""
+    if line.salt is None:
+        return line.notes is None
+    return len(line.salt) == SALT_BYTES and line.text_hash == hash_text(line.salt, line.notes)
+
+
 def first_break(key: bytes, code: str, lines: list[StatusUpdate]) -> StatusUpdate | None:
     """Return the first line of one report's history that does not fit, or None."""
     previous = FIRST
     for seq, line in enumerate(lines, start=1):
-        has_text = line.salt is not None
         fits = line.seq == seq and hmac.compare_digest(line.mac, mac_of(key, code, previous, line))
-        if not fits or (has_text and line.text_hash != hash_text(line.salt or b"", line.notes)):
+        if not fits or not _has_its_text(line):
             return line
         previous = line.mac
     return None

@@ -54,9 +54,11 @@ def open_store(settings: Settings, keys: Keys) -> Store:
 def open_engine(settings: Settings) -> Engine:
     """Make the engine; no connection is opened yet."""
     if not settings.is_sqlite:
-        return create_engine(settings.database, pool_size=10, pool_pre_ping=True)
+        return create_engine(settings.database, pool_size=10, pool_pre_ping=True, hide_parameters=True)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(settings.database, module=sqlite_module(), connect_args={"timeout": 30})
+    engine = create_engine(
+        settings.database, module=sqlite_module(), connect_args={"timeout": 30}, hide_parameters=True
+    )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine

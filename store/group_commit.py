@@ -40,6 +40,7 @@ class GroupCommit:
         self._open: dict[str, Any] = {}
         self._newest = max((name for name in self.files() if name.startswith(today())), default=today())
         self._refuse_until = 0.0
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -58,12 +59,23 @@ class GroupCommit:
         """Run the operation in the next commit of that file; the future is done behind the fsync."""
         future: Future[Any] = Future()
         self._waiting.put((name, operation, future))
+        if self._is_closed:
+            self._refuse_rest()
         return future
+
+    def _refuse_rest(self) -> None:
+        """After the close nobody works: whoever still asks is told so rather than left to wait."""
+        with suppress(queue.Empty):
+            while True:
+                if item := self._waiting.get_nowait():
+                    item[2].set_exception(TemporaryFailure("journal: closed"))
 
     def close(self) -> None:
         """Finish what waits, then close the files."""
         self._waiting.put(None)
         self._thread.join()
+        self._is_closed = True
+        self._refuse_rest()
 
     def _run(self) -> None:
         stopping = False
@@ -77,7 +89,7 @@ class GroupCommit:
                 if item is not None:
                     by_file.setdefault(item[0], []).append(item[1:])
             for name, operations in by_file.items():
-                self._commit(name, operations)
+                self._commit(name, [each for each in operations if each[1].set_running_or_notify_cancel()])
         for connection in self._open.values():
             with suppress(Exception):
                 connection.close()
@@ -111,14 +123,15 @@ class GroupCommit:
         if isinstance(error, TimeoutError):
             return
         log.error("journal file %s refused: %s", name, type(error).__name__)
-        self._refuse_until = time.monotonic() + PAUSE_SECONDS
         connection = self._open.pop(name, None)
-        if connection is None:  # it could not even be opened: the same name is tried again
-            return
         with suppress(Exception):
             connection.close()
-        day = self._today()
-        if name == self._newest:
+        if name != self._newest:  # an old file that cannot be read is no reason to refuse what comes
+            return
+        self._refuse_until = time.monotonic() + PAUSE_SECONDS
+        if connection is not None or not isinstance(error, sqlite_module().OperationalError):
+            # (a file that could not be made, on a full disk, is tried again by its name)
+            day = self._today()
             self._newest = f"{day}.{int(name[len(day) + 1 :] or 0) + 1:04d}"
 
     def _checkpoint(self, name: str, connection: Any) -> None:

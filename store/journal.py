@@ -2,16 +2,17 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from normalizer.schema import TemporaryFailure
-from store.group_commit import GroupCommit, Operation
+from store.group_commit import PAUSE_SECONDS, GroupCommit, Operation
 from store.media import sync_folder, write_synced
 
 IN_ROW_LIMIT = 65_536  # larger bodies lie as files beside the day's file
@@ -64,14 +65,25 @@ class Journal:
         self._folder = folder
         self._now = now
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(folder)
+        self._lock: int | None = _lock(folder)
         self._files = GroupCommit(folder, lambda: now().strftime("%Y-%m-%d"), _SCHEMA)
         self._settled: set[str] = set()  # older files with nothing left to work off
         try:
-            self._files.do(self._files.current(), _probe).result()
+            self._start()
         except TemporaryFailure as error:
             self.close()
             raise OSError(f"the journal in {folder} cannot be written: {error}") from error
+
+    def _start(self) -> None:
+        """Probe the newest file; when it is broken, the fresh one."""
+        name = self._files.current()
+        try:
+            self._files.do(name, _probe).result()
+        except TemporaryFailure:
+            if self._files.current() == name:
+                raise
+            time.sleep(PAUSE_SECONDS)
+            self._files.do(self._files.current(), _probe).result()
 
     # --- keeping ------------------------------------------------------------------------------------------
 
@@ -118,23 +130,42 @@ class Journal:
         A lane whose oldest entry waits for its next try is left out as a whole. `skip` names lanes in work.
         """
         now = self._now().timestamp()
+        yesterday = (self._now() - timedelta(days=1)).strftime("%Y-%m-%d")
         found: list[Entry] = []
         blocked = set(skip)
         for name in self._files.files():
             if name in self._settled:
                 continue
-            rows = self._files.do(name, _waiting(limit * 4)).result()
-            if not rows and name != self._files.current():
+            rows = self._look(name, _waiting(0, limit * 4))
+            if rows == [] and name[:10] < yesterday:  # a put() that began before midnight may still come
                 self._settled.add(name)
-            for row in rows:
-                lane = f"{row[1]}\0{row[3]}"
-                if lane in blocked or len(found) >= limit:
-                    continue
-                if row[8] > now:
-                    blocked.add(lane)
-                else:
-                    found.append(self._entry(name, row))
-        return found
+            while rows and len(found) < limit:
+                for row in rows:
+                    self._take(name, row, now, blocked, found)
+                rows = self._look(name, _waiting(rows[-1][0], limit * 4)) if len(rows) == limit * 4 else []
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def _take(self, name: str, row: Sequence[Any], now: float, blocked: set[str], found: list[Entry]) -> None:
+        """Add a row to what was found, unless its lane is held."""
+        lane = f"{row[1]}\0{row[3]}"
+        if lane in blocked or row[8] > now:
+            blocked.add(lane)
+            return
+        try:
+            found.append(self._entry(name, row, self._body(row)))
+        except FileNotFoundError:
+            self.fail(f"{name}:{row[0]}", "its body is not beside the journal any more")
+
+    def _look(self, name: str, operation: Operation) -> Any:
+        """What a file answers; None when an old one cannot be read (it is logged, and holds nothing up)."""
+        try:
+            return self._files.do(name, operation).result()
+        except TemporaryFailure:
+            if name == self._files.current():
+                raise
+            return None
 
     def done(self, keys: Sequence[str]) -> None:
         """Mark entries as worked off."""
@@ -163,10 +194,10 @@ class Journal:
         self._update(keys, "UPDATE entries SET state = 'waiting', attempts = 0, next_attempt_at = 0 WHERE id = ?")
 
     def find(self, state: str, limit: int = 100) -> list[Entry]:
-        """Entries in a state (`waiting`, `failed`, `done`), oldest first."""
+        """Entries in a state (`waiting`, `failed`, `done`), oldest first, without the bodies beside."""
         found: list[Entry] = []
         for name in self._files.files():
-            rows = self._files.do(name, _in_state(state, limit - len(found))).result()
+            rows = self._look(name, _in_state(state, limit - len(found))) or []
             found += [self._entry(name, row) for row in rows]
             if len(found) >= limit:
                 break
@@ -175,7 +206,7 @@ class Journal:
     def has(self, key: str) -> bool:
         """Whether there is an entry of this key."""
         name, _, row = key.rpartition(":")
-        if name not in self._files.files() or not row.isdecimal():
+        if name not in self._files.files() or not row.isdecimal() or len(row) > 18:  # SQLite's ids: 63 bits
             return False
         found = self._files.do(name, partial(_fetch_one, "SELECT 1 FROM entries WHERE id = ?", (int(row),)))
         return found.result() is not None
@@ -184,7 +215,7 @@ class Journal:
         """How many entries stand in each state."""
         total: dict[str, int] = {}
         for name in self._files.files():
-            for state, count in self._files.do(name, _counts).result():
+            for state, count in self._look(name, _counts) or ():
                 total[state] = total.get(state, 0) + count
         return total
 
@@ -193,8 +224,8 @@ class Journal:
     def get_cursor(self, name: str) -> str | None:
         """Where a polling channel stands: the newest file that knows it."""
         for file in reversed(self._files.files()):
-            found = self._files.do(file, partial(_fetch_one, "SELECT value FROM cursors WHERE name = ?", (name,)))
-            if row := found.result():
+            query = partial(_fetch_one, "SELECT value FROM cursors WHERE name = ?", (name,))
+            if row := self._look(file, query):
                 return str(row[0])
         return None
 
@@ -213,18 +244,22 @@ class Journal:
 
     def close(self) -> None:
         """Finish what waits and close."""
-        self._files.close()
-        os.close(self._lock)
+        if self._lock is not None:
+            self._files.close()
+            os.close(self._lock)
+            self._lock = None
 
-    def _entry(self, name: str, row: Sequence[Any]) -> Entry:
-        raw = row[5] if row[6] is None else (self._folder / row[6]).read_bytes()
+    def _body(self, row: Sequence[Any]) -> bytes:
+        return bytes(row[5]) if row[6] is None else (self._folder / row[6]).read_bytes()
+
+    def _entry(self, name: str, row: Sequence[Any], raw: bytes | None = None) -> Entry:
         return Entry(
             key=f"{name}:{row[0]}",
             channel=row[1],
             external_id=row[2],
             lane=row[3],
             meta=json.loads(row[4]),
-            raw=raw,
+            raw=(row[5] or b"") if raw is None else raw,
             received_at=datetime.fromtimestamp(row[7], UTC),
             attempts=row[9],
             state=row[10],
@@ -244,9 +279,9 @@ class Journal:
 _COLUMNS = "id, channel, external_id, lane, meta, raw, file, received_at, next_attempt_at, attempts, state, error"
 
 
-def _waiting(limit: int) -> Operation:
-    query = f"SELECT {_COLUMNS} FROM entries WHERE state = 'waiting' ORDER BY id LIMIT ?"  # noqa: S608
-    return lambda connection: connection.execute(query, (limit,)).fetchall()
+def _waiting(after: int, limit: int) -> Operation:
+    query = f"SELECT {_COLUMNS} FROM entries WHERE state = 'waiting' AND id > ? ORDER BY id LIMIT ?"  # noqa: S608
+    return lambda connection: connection.execute(query, (after, limit)).fetchall()
 
 
 def _in_state(state: str, limit: int) -> Operation:

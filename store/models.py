@@ -256,6 +256,20 @@ class Delivery(Base):
     address: Mapped[Address | None] = relationship()
 
 
+class EarlyReceipt(Base):
+    """A receipt that came before the provider's id of its delivery was written down; swept after a day."""
+
+    __tablename__ = "early_receipts"
+    __table_args__ = (Index("ix_early_receipts_provider", "channel", "provider_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    provider_id: Mapped[str] = mapped_column(String(300))
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(300))
+    at: Mapped[datetime]
+
+
 class Officer(Base):
     """An official's account. `agency_id` None: all agencies (triage, admin, auditor)."""
 

@@ -131,3 +131,20 @@ def test_killed_after_the_ok_and_started_again_the_citizen_is_answered_once(
 
 def _metrics(town: Town) -> str:
     return httpx.get(f"http://127.0.0.1:{town.ops}/metrics").text
+
+
+def test_told_to_stop_in_the_middle_of_work_it_ends_and_goes_on_after_the_start(
+    new_town: Callable[..., Town],
+) -> None:
+    town = new_town().start()
+    citizens = [new_citizen("whatsapp") for _ in range(60)]
+    for citizen in citizens:
+        town.say("whatsapp", citizen, TEXT)
+    assert town.process is not None
+    town.process.terminate()
+
+    assert town.process.wait(20) == 0
+    town.start()
+    for citizen in citizens:
+        town.answer("whatsapp", citizen, within=30)
+    assert [len(town.answers("whatsapp", citizen)) for citizen in citizens] == [1] * 60

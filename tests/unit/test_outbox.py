@@ -23,10 +23,10 @@ from normalizer.schema import (
     TemporaryFailure,
 )
 from router.codes import code_of_thread
-from router.journal import take_receipt
 from router.outbox import Desk, deliver_due, open_connections
 from router.photos import TRIES, fetch_owed
-from store.models import Delivery, Photo
+from router.receipts import take_receipt
+from store.models import Delivery, EarlyReceipt, Photo
 from store.work import GIVE_UP_AFTER, LEASE, claim_deliveries, wait_after
 from tests.unit.houses import WHOLE, Town, new_town
 
@@ -523,3 +523,17 @@ async def test_where_the_provider_cannot_tell_a_second_silence_is_the_last_try(t
     assert Silent.tries == 2
     assert row.state == "failed"
     assert "may have arrived" in row.last_error
+
+
+async def test_a_receipt_that_is_quicker_than_our_own_writing_down_counts(town: Town) -> None:
+    class Quick(Desk):
+        async def send(self, message: OutboundMessage) -> str:
+            receipt = Receipt(channel="sms", account="", external_id="r", provider_id="SM1", state="failed")
+            await asyncio.to_thread(take_receipt, town.house, receipt)
+            return "SM1"
+
+    town.tell(WHOLE)
+    await deliver_due(town.house, {"desk": Desk(), "sms": Quick()})
+
+    assert [row.state for row in town.rows(Delivery, channel="sms")] == ["failed"]
+    assert town.rows(EarlyReceipt) == []

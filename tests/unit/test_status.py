@@ -87,6 +87,8 @@ def test_every_cell_of_the_table(town: Town, session: Session, start: str, targe
     before = BEFORE if "<" in TABLE[start] else None
     report = a_report(session, town, start, before)
     move = {"by": ACTORS[who], "house": town.house, "notes": "karena begitu"}
+    if target == "assigned":
+        move["agency_id"] = "dlh"
     if may(start, target, who):
         line = change_status(session, report, target, **move)
         assert (report.status, line.status, line.by, line.seq) == (target, target, ACTORS[who].name, 2)

@@ -121,7 +121,7 @@ def move(house: House, code: str, *statuses: str, notes: str | None = None) -> N
     for status in statuses:
         with house.store.write() as session:
             report = session.query(Report).filter_by(code=code).one()
-            needs = "Sudah ditambal" if status in {"resolved", "rejected"} else None
+            needs = "Sudah ditambal" if status in {"resolved", "rejected", "needs_info"} else None
             change_status(
                 session, report, status, by=Actor(name="officer:budi"), house=house, notes=notes or needs
             )

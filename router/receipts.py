@@ -1,0 +1,58 @@
+"""What providers tell about what we sent: a delivery only moves forward, in whatever order its receipts come."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from normalizer.schema import Receipt
+from router.house import House
+from store.models import Delivery, EarlyReceipt
+
+ORDER = {"waiting": 0, "sending": 0, "unknown": 0, "sent": 1, "failed": 2, "delivered": 3}
+KEPT = timedelta(days=1)
+
+
+def take_receipt(house: House, receipt: Receipt) -> None:
+    """Move the delivery that a receipt tells of; one that nobody knows yet is kept for when its id is written.
+
+    It is looked for once more after that: the id may have been written in between.
+    """
+    state = "failed" if receipt.state in {"failed", "bounced"} else receipt.state
+    if _move(house, receipt, state):
+        return
+    with house.store.write() as session:
+        early = EarlyReceipt(channel=receipt.channel, provider_id=receipt.provider_id, state=state)
+        early.reason, early.at = receipt.reason[:300], house.now()
+        session.add(early)
+    _move(house, receipt, state)
+
+
+def _move(house: House, receipt: Receipt, state: str) -> bool:
+    with house.store.write() as session:
+        query = select(Delivery).where(
+            Delivery.channel == receipt.channel, Delivery.provider_id == receipt.provider_id
+        )
+        found = list(session.scalars(query.with_for_update()))
+        for delivery in found:
+            move_on(delivery, state, receipt.reason, house)
+        return bool(found)
+
+
+def move_on(delivery: Delivery, state: str, reason: str, house: House) -> None:
+    if ORDER[state] > ORDER[delivery.state]:
+        delivery.state = state
+        delivery.last_error = reason[:300] or None
+        delivery.updated_at = house.now()
+
+
+def take_early(house: House, session: Session, sent: Sequence[Delivery]) -> None:
+    """Give deliveries whose provider's id was just written the receipts that were quicker."""
+    by_id = {(each.channel, each.provider_id): each for each in sent if each.provider_id}
+    query = select(EarlyReceipt).where(EarlyReceipt.provider_id.in_([provider_id for _, provider_id in by_id]))
+    for early in session.scalars(query.order_by(EarlyReceipt.id)):
+        if (early.channel, early.provider_id) in by_id:
+            move_on(by_id[early.channel, early.provider_id], early.state, early.reason, house)
+            session.delete(early)
+    session.execute(delete(EarlyReceipt).where(EarlyReceipt.at < house.now() - KEPT))
