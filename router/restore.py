@@ -44,7 +44,7 @@ def restore_backup(settings: Settings, file: Path, say: Say) -> str | None:
         manifest = _unpack(file, stage, say)
         _check_fits(settings, stage, manifest)
         say("history")
-        edited = _try_out(stage) if settings.is_sqlite else None
+        edited = _try_out(_staged(settings, stage)) if settings.is_sqlite else None
         os.sync()
         _move_in(settings, stage)
     finally:
@@ -142,20 +142,21 @@ def _check_fits(settings: Settings, stage: Path, manifest: dict[str, Any]) -> No
     if (manifest.get("media") == "s3") != is_s3(settings):
         raise ValueError(f"this backup's photos lie in a {manifest.get('media')}: set MEDIA_URL accordingly")
     has_keys = (stage / "keys.json").exists() or (settings.secret_key and settings.contact_key)
-    if not has_keys or key_marks(read_keys(_staged(stage))) != manifest.get("keys"):
+    if not has_keys or key_marks(read_keys(_staged(settings, stage))) != manifest.get("keys"):
         raise ValueError("this backup was made with other keys: set its SECRET_KEY and CONTACT_KEY")
 
 
-def _staged(stage: Path) -> Settings:
+def _staged(settings: Settings, stage: Path) -> Settings:
     """The same settings for the place where the backup is tried out."""
-    return read_settings(data_dir=stage, media_url=str(stage / "media"))
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    here = {"data_dir": stage, "media_url": str(stage / "media")}
+    if settings.is_sqlite:
+        here["database_url"] = f"sqlite:///{stage / 'reports.db'}"
+    return read_settings(**{**given, **here})
 
 
-def _try_out(stage: Path) -> str | None:
+def _try_out(staged: Settings) -> str | None:
     """Bring the restored database up to this version; the first edited line of its history."""
-    staged = read_settings(
-        data_dir=stage, media_url=str(stage / "media"), database_url=f"sqlite:///{stage / 'reports.db'}"
-    )
     house = open_house(staged)
     try:
         migrate(house.store.engine)

@@ -6,11 +6,24 @@ import shutil
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from town import API_KEY, PLACE, TEXT, Town, code_in, eventually, jpeg, new_citizen
+from sqlalchemy import select
+from town import API_KEY, PLACE, TEXT, Town, code_in, eventually, free_port, jpeg, new_citizen
+
+from config.settings import Listen, read_settings
+from router.backup import write_backup
+from router.house import House, open_house
+from router.journal import work_off
+from router.restore import restore_backup
+from store.database import sqlite_module
+from store.journal import Journal
+from store.migrate import migrate
+from store.models import Message, Photo, Report
 
 PHOTO_EVERY = 6  # SMS
 
@@ -100,6 +113,81 @@ def test_a_backup_under_load_brings_every_accepted_message_back_once(new_town: C
         town.answer("sms", citizen)
     assert [len(town.answers("sms", citizen)) for citizen in answered] == [1] * len(answered)
     assert town.run("verify").returncode == 0
+
+
+def mail(journal: Journal, number: int) -> None:
+    """Keep a mail with a photo as the SMTP door does."""
+    written, sender = EmailMessage(), f"warga{number}@example.org"
+    written["From"], written["Subject"], written["Message-ID"] = sender, "Lampu", f"<{number}@example.org>"
+    written.set_content(TEXT)
+    written.add_attachment(jpeg(side=40 + number), maintype="image", subtype="jpeg", filename="lampu.jpg")
+    meta = {"account": "lapor@localhost", "mail_from": sender, "recipients": "lapor@localhost"}
+    journal.put(
+        channel="email", external_id=f"mail{number}", lane=sender, raw=written.as_bytes(), meta=meta
+    ).result()
+
+
+def test_whatever_happens_between_the_steps_of_a_backup_its_parts_fit_together(tmp_path: Path) -> None:
+    """At each step one message is worked off that was kept before it, and another one is kept."""
+    ports = {name: Listen("127.0.0.1", free_port()) for name in ("http_listen", "ops_listen")}
+    settings = read_settings(data_dir=tmp_path / "old", database_url="", media_url="", **ports)
+    old, steps = open_house(settings), []
+    migrate(old.store.engine)
+    with closing(Journal(settings.data_dir / "journal")) as journal:
+        mail(journal, 0)
+
+        def meanwhile(step: str) -> None:
+            steps.append(step)
+            work_off(old, journal)
+            mail(journal, len(steps))
+
+        write_backup(settings, tmp_path / "backup", meanwhile)
+    old.store.engine.dispose()
+    settings = read_settings(data_dir=tmp_path / "new", database_url="", media_url="", **ports)
+    restore_backup(settings, tmp_path / "backup", lambda words: None)
+
+    new = open_house(settings)
+    with closing(Journal(settings.data_dir / "journal")) as journal:
+        states = {entry.external_id: entry.state for entry in journal.find("done") + journal.find("waiting")}
+        assert states == {"mail0": "done", "mail1": "waiting"}
+        assert senders(new) == ["mail0", "mail1"]  # the second since the journal was copied
+        assert work_off(new, journal) == 1
+        assert senders(new) == ["mail0", "mail1"]
+    with new.store.read() as session:
+        keys = [*session.scalars(select(Photo.media_key)), *session.scalars(select(Message.raw_key))]
+    assert [len(new.store.media.get(key)) > 0 for key in keys] == [True] * 4
+    new.store.engine.dispose()
+
+
+def senders(house: House) -> list[str]:
+    """The mails that are reports."""
+    with house.store.read() as session:
+        query = select(Message.external_id).join(Report).order_by(Message.external_id)
+        return list(session.scalars(query))
+
+
+@pytest.mark.servers
+def test_with_postgresql_a_backup_says_what_is_not_in_it(new_town: Callable[..., Town], postgres_url: str) -> None:
+    keys = {"SECRET_KEY": "test-secret-key-0123456789", "CONTACT_KEY": "test-contact-key-0123456789"}
+    town = new_town(DATABASE_URL=postgres_url, **keys)
+    assert town.run("migrate").returncode == 0
+    town.start()
+    citizen, backup = new_citizen("sms"), town.folder / "city.tar.gz"
+    town.say("sms", citizen, TEXT, photos=(jpeg("blue"),), **PLACE)
+    town.answer("sms", citizen)
+    made = town.run("backup", str(backup))
+    town.stop()
+
+    assert made.returncode == 0, made.stderr
+    assert "pg_dump" in made.stdout
+    assert "SECRET_KEY" in made.stdout
+    assert not {"reports.db", "keys.json"} & set(names_in(backup))
+    assert "set DATABASE_URL" in refused(new_town, backup, **keys)
+    there = new_town(DATABASE_URL=postgres_url, **keys)
+    restored = there.run("restore", str(backup))
+    assert restored.returncode == 0, restored.stderr
+    assert "pg_dump" in restored.stdout
+    assert list((there.folder / "data" / "journal").glob("*.sqlite"))
 
 
 @pytest.fixture(scope="module")
@@ -277,10 +365,6 @@ def test_an_edited_history_is_restored_and_said(
 
 def with_another_name(content: bytes, path: Path) -> bytes:
     """A database whose first history line somebody else signed; as many bytes as before."""
-    from contextlib import closing
-
-    from store.database import sqlite_module
-
     path.write_bytes(content)
     with closing(sqlite_module().connect(str(path))) as connection:
         connection.execute("UPDATE status_updates SET \"by\" = 'nobody' WHERE id = 1")
