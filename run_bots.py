@@ -65,6 +65,8 @@ def work_queues(options: argparse.Namespace) -> int:
 log = logging.getLogger("lapor.serve")
 
 THREADS = 32
+WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
+FINISH_SECONDS = 15.0
 BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
 IDLE_SECONDS = 0.5  # how often the loops look for work that nobody woke them for
 
@@ -90,10 +92,10 @@ async def serve_until_stopped(given: Settings) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     kept, owed = Bell(), Bell()
     house = replace(open_house(settings), wake=owed.ring)
-    first_password = await asyncio.to_thread(_prepare_database, house)
     async with contextlib.AsyncExitStack() as stack:
         journal = Journal(settings.data_dir / "journal")
         stack.callback(journal.close)
+        first_password = await asyncio.to_thread(_prepare_database, house)
         if settings.sandbox == "on":
             import sandbox
 
@@ -106,7 +108,7 @@ async def serve_until_stopped(given: Settings) -> None:
         servers = await _http_servers(house, journal, kept.ring)
         stack.push_async_callback(_stop_servers, servers)
         tasks = [asyncio.create_task(_keep_running(name, part), name=name) for name, part in parts.items()]
-        stack.push_async_callback(_cancel, tasks)
+        stack.push_async_callback(_end, tasks, kept, owed)
         _say_where(settings, first_password)
         await stopping.wait()
         log.info("stopping")
@@ -118,6 +120,12 @@ class Bell:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._listeners: list[asyncio.Event] = []
+        self.is_down = False
+
+    def take_down(self) -> None:
+        """Tell the listeners to end after what they have in hand."""
+        self.is_down = True
+        self.ring()
 
     def listen(self) -> asyncio.Event:
         self._listeners.append(asyncio.Event())
@@ -133,6 +141,7 @@ def _prepare_database(house: "House") -> str | None:
     from normalizer.normalize import warm_up
     from store.accounts import first_admin
     from store.migrate import is_current, migrate
+    from store.work import release_leases
 
     if house.settings.migrates_itself:
         migrate(house.store.engine)
@@ -140,6 +149,8 @@ def _prepare_database(house: "House") -> str | None:
         raise SettingsError("the database schema is not this version's: run `run_bots.py migrate` first")
     warm_up(house.pack)
     with house.store.write() as session:
+        if house.settings.is_sqlite:  # whoever held them is dead: this process holds the journal's lock
+            release_leases(session, house.now())
         return first_admin(session, house.now())
 
 
@@ -157,7 +168,7 @@ def _parts(
     parts: dict[str, Callable[[], Awaitable[object]]] = {
         "journal": _working(kept, lambda: asyncio.to_thread(work_off, house, journal)),
         "photos": _working(owed, lambda: fetch_owed(house, connections)),
-        "clock": _working(Bell(), lambda: asyncio.to_thread(tick, house)),
+        "clock": _working(kept, lambda: asyncio.to_thread(tick, house)),
     }
     if carrier := _carrier(house):
         parts["outbox"] = _working(owed, carrier)
@@ -185,12 +196,12 @@ def _carrier(house: "House") -> Callable[[], Awaitable[int]] | None:
 
 
 def _working(bell: Bell, once: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[None]]:
-    """Work for ever: at once while there is work, else when the bell rings or twice a second."""
+    """Work until the bell is taken down: at once while there is work, else when it rings or twice a second."""
 
     rung = bell.listen()
 
     async def work() -> None:
-        while True:
+        while not bell.is_down:
             rung.clear()
             if await once():
                 continue
@@ -219,7 +230,12 @@ async def _keep_running(name: str, part: Callable[[], Awaitable[object]]) -> Non
         wait = min(wait * 2, longest)
 
 
-async def _cancel(tasks: list["asyncio.Task[None]"]) -> None:
+async def _end(tasks: list["asyncio.Task[None]"], *bells: Bell) -> None:
+    """Let the workers finish what they have in hand, a message half sent above all; then end the rest."""
+    for bell in bells:
+        bell.take_down()
+    workers = [task for task in tasks if task.get_name().startswith(WORKERS)]
+    await asyncio.wait(workers, timeout=FINISH_SECONDS)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

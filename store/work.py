@@ -106,6 +106,12 @@ def claim_photos(session: Session, now: datetime, limit: int) -> list[Photo]:
     return rows
 
 
+def release_leases(session: Session, now: datetime) -> None:
+    """Let go of everything that a process which is dead for certain had taken."""
+    session.execute(update(Delivery).where(Delivery.state == "sending").values(lease_until=now - LEASE))
+    session.execute(update(Photo).where(Photo.lease_until.is_not(None)).values(lease_until=None))
+
+
 def wait_after(attempts: int, retry_after: float | None = None) -> timedelta:
     """How long to wait after so many tries: what the provider says, else doubling with jitter."""
     if retry_after is not None:
