@@ -194,6 +194,8 @@ def photo_file(house: House, official: Official, asked: str) -> Response | None:
         return Response(house.store.media.get(key or ""), headers=_photo_headers(kept))
     except KeyError:
         return None
+    except OSError:  # the photos' place is away: try again, the photo is not lost
+        return Response(status_code=503, headers={"Retry-After": "30"})
 
 
 def _photo_headers(kept: Photo) -> dict[str, str]:

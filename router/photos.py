@@ -46,8 +46,17 @@ async def _fetch(house: House, connections: Mapping[str, Connection], photo: Pho
         ours = TemporaryFailure(f"our mistake: {type(error).__name__}")
         await asyncio.to_thread(_later, house, photo, ours)
     else:
-        await asyncio.to_thread(_keep, house, photo, content)
+        await _keep_or_wait(house, photo, content)
     house.wake()
+
+
+async def _keep_or_wait(house: House, photo: Photo, content: bytes) -> None:
+    """A place for photos that is away costs no try: the photo is there to be fetched again."""
+    try:
+        await asyncio.to_thread(_keep, house, photo, content)
+    except OSError as error:
+        away = TemporaryFailure(f"our own photos' place: {type(error).__name__}")
+        await asyncio.to_thread(_later, house, photo, away, counts=False)
 
 
 def _keep(house: House, photo: Photo, content: bytes) -> None:
@@ -67,14 +76,15 @@ def _keep(house: House, photo: Photo, content: bytes) -> None:
         take_photo_facts(session, row, facts, house)
 
 
-def _later(house: House, photo: Photo, failure: TemporaryFailure) -> None:
-    if photo.attempts >= TRIES:
+def _later(house: House, photo: Photo, failure: TemporaryFailure, *, counts: bool = True) -> None:
+    if counts and photo.attempts >= TRIES:
         _lost(house, photo, str(failure))
         return
     with house.store.write() as session:
         row = session.get_one(Photo, photo.id)
         row.note = str(failure)[:300]
         row.lease_until = None
+        row.attempts -= not counts
         row.next_attempt_at = house.now() + wait_after(photo.attempts, failure.retry_after)
 
 
