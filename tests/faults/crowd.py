@@ -181,10 +181,15 @@ IN_THE_AIR = (
 )
 
 
+def in_the_air(town: Town) -> list[str]:
+    """Codes whose answer was claimed, and nobody wrote down how it ended."""
+    with looking_into(town) as ours:
+        return [code for (code,) in ours.execute(text(IN_THE_AIR))]
+
+
 def not_written_down(town: Town) -> set[str]:
     """Codes whose answer a provider has taken while our database does not know it."""
-    with looking_into(town) as ours:
-        codes = [code for (code,) in ours.execute(text(IN_THE_AIR))]
+    codes = in_the_air(town)
     query = text("SELECT count(*) FROM messages WHERE direction = 'out' AND text LIKE '%' || :code || '%'")
     with looking_into(town, "sandbox.db") as sandbox:
         return {code for code in codes if sandbox.scalar(query, {"code": code})}

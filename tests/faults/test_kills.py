@@ -17,6 +17,7 @@ from tests.faults.crowd import (
     Crowd,
     becomes_quiet,
     counted,
+    in_the_air,
     launch,
     minutes_pass,
     not_written_down,
@@ -64,7 +65,7 @@ class Ride:
 
 
 def stop_at(step: str) -> str:
-    often = STEPS.get(step, 1) if ROUNDS == 1 else RANDOM.randint(1, 12)
+    often = STEPS.get(step, 1) if ROUNDS == 1 else RANDOM.randint(1, 2 * STEPS.get(step, 1))
     return f"{step}:{often}"
 
 
@@ -76,9 +77,12 @@ def dies(process: "subprocess.Popen[bytes]", step: str) -> None:
 def die_while_people_speak(town: Town, step: str, start: Callable[[], "subprocess.Popen[bytes]"]) -> Crowd:
     """Start a process that dies at the step, and let people speak until it did."""
     process = start()
-    crowd = Crowd(town=town, most=18 if ROUNDS == 1 else 200).start()
-    dies(process, step)
-    crowd.stop()
+    crowd = Crowd(town=town, most=18 if ROUNDS == 1 else 1000).start()
+    try:
+        dies(process, step)
+    finally:
+        process.kill()
+        crowd.stop()
     crowd.may_repeat = not_written_down(town)
     return crowd
 
@@ -89,6 +93,12 @@ def die_at(ride: Ride, step: str, *command: str) -> None:
     crowd = die_while_people_speak(ride.town, step, start)
     crowd.may_repeat -= earlier
     ride.crowds[step].append(crowd)
+    if (
+        not command and not ride.town.workers and in_the_air(ride.town)
+    ):  # an answer that two deaths in a row hit is given up, visibly
+        ride.town.start()
+        becomes_quiet(ride.town)
+        ride.town.stop()
 
 
 def hear_out(ride: Ride) -> None:
