@@ -18,7 +18,7 @@ setup: .venv/.ready
 
 test: setup
 	@$(PY) tests/prepare.py
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 3 --dist loadfile
 
 check: setup
 	@.venv/bin/ruff check .

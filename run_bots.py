@@ -64,6 +64,7 @@ def work_queues(options: argparse.Namespace) -> int:
 
 log = logging.getLogger("lapor.serve")
 
+DATABASE_SECONDS = 5.0  # a database that went away is asked again at least this often
 THREADS = 32
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
 FINISH_SECONDS = 15.0
@@ -221,7 +222,9 @@ async def _keep_running(name: str, part: Callable[[], Awaitable[object]]) -> Non
         except Exception as error:
             if asyncio.get_running_loop().time() - began > longest:
                 wait = BACK_OFF[0]
-            level = logging.WARNING if type(error).__name__ == "DatabaseDown" else logging.ERROR
+            is_down = type(error).__name__ in {"DatabaseDown", "OperationalError"}
+            wait = min(wait, DATABASE_SECONDS) if is_down else wait
+            level = logging.WARNING if is_down else logging.ERROR
             log.log(level, "%s fell (%s), again in %.0f s", name, type(error).__name__, wait)
             log.debug("%s", name, exc_info=True)
         else:

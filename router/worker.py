@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ log = logging.getLogger("lapor.worker")
 BATCH = 50  # ids in one job
 CARRY = 500  # ids put into Redis at once
 JOB_SECONDS = 300
+REDIS_SECONDS = 2.0  # before a Redis that went away is asked again
 
 
 def queue_names(pack: Pack) -> list[str]:
@@ -93,7 +95,18 @@ def work_forever(house: House, settings: Settings, queues: list[str]) -> None:
     _running.append(started.result(timeout=60))
     names = queues or queue_names(house.pack)
     log.info("serving %d queues", len(names))
-    SimpleWorker(names, connection=redis, serializer="json").work(logging_level="WARNING")
+    while _ended_by_redis(SimpleWorker(names, connection=redis, serializer="json")):
+        time.sleep(REDIS_SECONDS)
+
+
+def _ended_by_redis(worker: SimpleWorker) -> bool:
+    """Work until SIGTERM; True when Redis went away in the middle: what it forgot is carried again."""
+    try:
+        worker.work(logging_level="WARNING")
+    except RedisError as error:
+        log.warning("Redis: %s, again in %.0f s", type(error).__name__, REDIS_SECONDS)
+        return True
+    return False
 
 
 async def _hold(house: House, settings: Settings, started: "Future[Running]") -> None:

@@ -55,7 +55,8 @@ def claim_deliveries(
     query = query.options(selectinload(Delivery.address), selectinload(Delivery.report))
     rows = list(session.scalars(query))
     for row in rows:
-        row.uncertain += row.state == "sending"  # its worker died: it may have been sent
+        # a worker's death is no silence of the provider's: it counts once, however often it happens
+        row.uncertain = max(row.uncertain, int(row.state == "sending"))
         if row.state != "waiting":
             row.last_error = "uncertain"
         elif row.last_error == "uncertain":

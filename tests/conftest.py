@@ -6,8 +6,17 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
+import playwright.async_api
+import playwright.sync_api
 import pytest
 from town import ROOT, Town, connects, eventually, free_port
+
+# Other tests run beside: how long one example or one page takes says nothing here.
+hypothesis.settings.register_profile("beside others", deadline=None)
+hypothesis.settings.load_profile("beside others")
+playwright.sync_api.expect.set_options(timeout=20_000)
+playwright.async_api.expect.set_options(timeout=20_000)
 
 SHARED = ROOT.parent / "shared"
 

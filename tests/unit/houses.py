@@ -92,5 +92,20 @@ def new_town(folder: Path, now: Callable[[], datetime] | None = None, **settings
     given = {"data_dir": folder / "data", "public_url": "https://lapor.jakarta.go.id", "sandbox": "off"}
     read = Settings(_env_file=None, city=ROOT / "config" / "jakarta", **{**given, **settings})
     house = replace(open_house(read), now=now or clock)
-    migrate(house.store.engine)
+    _migrate(house, read)
     return Town(house=house, clock=clock)
+
+
+_migrated: list[bytes] = []  # an empty SQLite of today's schema: migrated once, copied for every test
+
+
+def _migrate(house: House, settings: Settings) -> None:
+    path = settings.data_dir / "reports.db"
+    if settings.is_sqlite and _migrated and not path.exists():
+        path.write_bytes(_migrated[0])
+        return
+    is_first = not path.exists()
+    migrate(house.store.engine)
+    if settings.is_sqlite and is_first:
+        house.store.engine.dispose()  # the last connection's end puts the log into the file
+        _migrated.append(path.read_bytes())
