@@ -14,10 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from config.pack import PackError
-from config.settings import Listen, Settings, SettingsError, read_settings
+from config.settings import Settings, SettingsError, read_settings
 from desk import console
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
     from router.house import House
     from store.journal import Journal
 
@@ -81,8 +83,18 @@ def with_stand_ins(settings: Settings) -> Settings:
     return sandbox.prepare(settings)
 
 
+def _stand_ins(settings: Settings) -> list["BaseRoute"]:
+    """The sandbox's page and wire, where it is in effect."""
+    if settings.sandbox != "on":
+        return []
+    import sandbox
+
+    return sandbox.routes(settings)
+
+
 async def serve_until_stopped(given: Settings) -> None:
     """Keep, understand, route and answer until SIGTERM or SIGINT. Raises OSError when disk or port refuse."""
+    from desk.server import start_servers, stop_servers
     from router.house import open_house
     from router.outbox import open_connections
     from store.journal import Journal
@@ -106,8 +118,8 @@ async def serve_until_stopped(given: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         parts = _parts(house, journal, connections, kept, owed)
-        servers = await _http_servers(house, journal, kept.ring)
-        stack.push_async_callback(_stop_servers, servers)
+        servers = await start_servers(house, journal, kept.ring, _stand_ins(settings))
+        stack.push_async_callback(stop_servers, servers)
         tasks = [asyncio.create_task(_keep_running(name, part), name=name) for name, part in parts.items()]
         stack.push_async_callback(_end, tasks, kept, owed)
         _say_where(settings, first_password)
@@ -242,88 +254,6 @@ async def _end(tasks: list["asyncio.Task[None]"], *bells: Bell) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _http_servers(house: "House", journal: "Journal", wake: Callable[[], None]) -> list[Any]:
-    """Start the public port and the operators' port. Raises OSError when one is taken."""
-    from starlette.applications import Starlette
-
-    from router import operate
-
-    public = Starlette(routes=_routes(house, journal, wake))
-    ops = Starlette(routes=operate.routes(house, journal))
-    settings = house.settings
-    return [await _listen(public, settings.http_listen), await _listen(ops, settings.ops_listen)]
-
-
-def _routes(house: "House", journal: "Journal", wake: Callable[[], None]) -> list[Any]:
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
-    from starlette.routing import Route
-
-    from channels import CHANNELS
-    from desk.app import routes as desk_routes
-    from router.journal import accept_for
-
-    settings = house.settings
-
-    async def alive(request: Request) -> Response:
-        is_up = await _answers(settings.smtp_listen)
-        return JSONResponse({"alive": is_up}, 200 if is_up else 503)
-
-    routes: list[Any] = [Route("/healthz", alive)]
-    for name, channel in {id(module): (name, module) for name, module in reversed(CHANNELS.items())}.values():
-        routes += channel.routes(settings, accept_for(journal, name, wake))
-    if settings.sandbox == "on":
-        import sandbox
-
-        routes += sandbox.routes(settings)
-    return routes + desk_routes(house)
-
-
-async def _answers(listen: Listen) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, listen.port), 2)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
-
-
-async def _listen(app: Any, listen: Listen) -> Any:
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        """uvicorn without its own signal handling: SIGTERM is ours."""
-
-        capture_signals = staticmethod(contextlib.nullcontext)  # type: ignore[assignment]
-
-    config = uvicorn.Config(
-        app,
-        host=listen.host,
-        port=listen.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="off",
-        timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=65_536,
-    )
-    server = Server(config)
-    server.task = asyncio.create_task(server.serve())  # type: ignore[attr-defined]
-    while not server.started:
-        if server.task.done():  # type: ignore[attr-defined]
-            raise OSError(f"cannot listen on {listen}: is it in use?")
-        await asyncio.sleep(0.01)
-    return server
-
-
-async def _stop_servers(servers: list[Any]) -> None:
-    for server in servers:
-        server.should_exit = True
-    await asyncio.gather(*(server.task for server in servers), return_exceptions=True)
 
 
 def _say_where(settings: Settings, first_password: str | None) -> None:

@@ -1,5 +1,6 @@
 """A complaint goes all the way and the answer comes back, on every channel, seen from outside."""
 
+import socket
 from collections.abc import Callable
 
 import httpx
@@ -148,3 +149,16 @@ def test_told_to_stop_in_the_middle_of_work_it_ends_and_goes_on_after_the_start(
     for citizen in citizens:
         town.answer("whatsapp", citizen, within=30)
     assert [len(town.answers("whatsapp", citizen)) for citizen in citizens] == [1] * 60
+
+
+@pytest.mark.parametrize("name", ["HTTP_LISTEN", "SMTP_LISTEN", "OPS_LISTEN"])
+def test_a_port_in_use_is_one_line_that_names_it(new_town: Callable[..., Town], name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        refused = new_town(**{name: address}).run("serve")
+
+    assert refused.returncode == 1
+    assert [line for line in refused.stderr.splitlines() if "run_bots.py:" in line] == [
+        f"run_bots.py: cannot listen on {address}: Address already in use"
+    ]
+    assert "Traceback" not in refused.stderr

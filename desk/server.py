@@ -1,0 +1,107 @@
+"""The two HTTP ports: the public one (webhooks, desk, API, sandbox) and the operators' one."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Sequence
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from channels import CHANNELS
+from config.settings import Listen, Settings
+from desk.app import routes as desk_routes
+from router import operate
+from router.house import House
+from router.journal import accept_for
+from store.journal import Journal
+
+STOP_SECONDS = 5
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handling: SIGTERM is run_bots'."""
+
+    capture_signals = staticmethod(contextlib.nullcontext)  # type: ignore[assignment]
+    running: "asyncio.Task[None]"
+
+
+async def start_servers(
+    house: House, journal: Journal, wake: Callable[[], None], stand_ins: Sequence[BaseRoute]
+) -> list[Server]:
+    """Listen on HTTP_LISTEN and OPS_LISTEN. Raises OSError when one is taken, SMTP_LISTEN included."""
+    open_socket(house.settings.smtp_listen).close()  # said now, not by a channel that falls again and again
+    public = [*_own_routes(house.settings), *_hooks(house, journal, wake), *stand_ins, *desk_routes(house)]
+    return [
+        await _listen(Starlette(routes=public), house.settings.http_listen),
+        await _listen(Starlette(routes=operate.routes(house, journal)), house.settings.ops_listen),
+    ]
+
+
+async def stop_servers(servers: Sequence[Server]) -> None:
+    """Answer what is being asked, then close."""
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*(server.running for server in servers), return_exceptions=True)
+
+
+def _own_routes(settings: Settings) -> list[BaseRoute]:
+    async def alive(request: Request) -> Response:
+        is_up = await _answers(settings.smtp_listen)
+        return JSONResponse({"alive": is_up}, 200 if is_up else 503)
+
+    return [Route("/healthz", alive)]
+
+
+def _hooks(house: House, journal: Journal, wake: Callable[[], None]) -> list[BaseRoute]:
+    """The webhooks of each channel's module, once."""
+    modules = {id(module): (name, module) for name, module in reversed(CHANNELS.items())}
+    hooks: list[BaseRoute] = []
+    for name, channel in modules.values():
+        hooks += channel.routes(house.settings, accept_for(journal, name, wake))
+    return hooks
+
+
+async def _answers(listen: Listen) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, listen.port), 2)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def _listen(app: Starlette, listen: Listen) -> Server:
+    config = uvicorn.Config(
+        app,
+        host=listen.host,
+        port=listen.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=STOP_SECONDS,
+        h11_max_incomplete_event_size=65_536,
+    )
+    server = Server(config)
+    server.running = asyncio.create_task(server.serve(sockets=[open_socket(listen)]))
+    while not server.started:
+        if server.running.done():
+            raise OSError(f"cannot serve on {listen}")
+        await asyncio.sleep(0.01)
+    return server
+
+
+def open_socket(listen: Listen) -> socket.socket:
+    """A listening socket. Raises OSError with one line that names the address and why not."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        return socket.create_server((listen.host, listen.port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(f"cannot listen on {listen}: {os.strerror(error.errno or 0)}") from None
