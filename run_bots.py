@@ -103,7 +103,7 @@ async def serve_until_stopped(given: Settings) -> None:
     _start_log(settings)
     # Python's default (cores + 4) is soon full of loops that wait for the database
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
-    kept, owed = Bell(), Bell()
+    kept, owed, quiet = Bell(), Bell(), Bell()  # nobody rings the last one: the clock looks twice a second
     house = replace(open_house(settings), wake=owed.ring)
     async with contextlib.AsyncExitStack() as stack:
         journal = Journal(settings.data_dir / "journal")
@@ -117,11 +117,11 @@ async def serve_until_stopped(given: Settings) -> None:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        parts = _parts(house, journal, connections, kept, owed)
+        parts = _parts(house, journal, connections, kept, owed, quiet)
         servers = await start_servers(house, journal, kept.ring, _stand_ins(settings))
         stack.push_async_callback(stop_servers, servers)
         tasks = [asyncio.create_task(_keep_running(name, part), name=name) for name, part in parts.items()]
-        stack.push_async_callback(_end, tasks, kept, owed)
+        stack.push_async_callback(_end, tasks, kept, owed, quiet)
         _say_where(settings, first_password)
         await stopping.wait()
         log.info("stopping")
@@ -168,7 +168,12 @@ def _prepare_database(house: "House") -> str | None:
 
 
 def _parts(
-    house: "House", journal: "Journal", connections: Mapping[str, Any], kept: Bell, owed: Bell
+    house: "House",
+    journal: "Journal",
+    connections: Mapping[str, Any],
+    kept: Bell,
+    owed: Bell,
+    quiet: Bell,
 ) -> dict[str, Callable[[], Awaitable[object]]]:
     """Everything that runs side by side; each is started again when it falls."""
     from channels import CHANNELS
@@ -181,7 +186,7 @@ def _parts(
     parts: dict[str, Callable[[], Awaitable[object]]] = {
         "journal": _working(kept, lambda: asyncio.to_thread(work_off, house, journal)),
         "photos": _working(owed, lambda: fetch_owed(house, connections)),
-        "clock": _working(kept, lambda: asyncio.to_thread(tick, house)),
+        "clock": _working(quiet, lambda: asyncio.to_thread(tick, house)),
     }
     if carrier := _carrier(house):
         parts["outbox"] = _working(owed, carrier)

@@ -35,6 +35,14 @@ def due_deliveries(now: datetime) -> Select[Delivery]:
     return select(Delivery).where(or_(is_due, is_left), ~overtakes).order_by(Delivery.id)
 
 
+def is_any_due(session: Session, now: datetime, channel: str | None = None) -> bool:
+    """Whether claim_deliveries would find anything."""
+    query = due_deliveries(now).limit(1)
+    if channel is not None:
+        query = query.where(Delivery.channel == channel)
+    return session.scalars(query).first() is not None
+
+
 def claim_deliveries(
     session: Session,
     now: datetime,
