@@ -129,7 +129,8 @@ def _named_by_code(session: Session, message: InboundMessage, address: Address) 
     """A code in the text: alone it asks for the status; with words by its reporter it is a follow-up."""
     words = f"{message.subject} {message.text}"
     for code in codes_in(words)[:5]:
-        report = session.scalar(select(Report).where(Report.code == code))
+        with session.no_autoflush:  # a code that this very batch makes is nobody's to write yet
+            report = session.scalar(select(Report).where(Report.code == code))
         if report is None:
             continue
         rest = re.sub(code, "", message.text, flags=re.IGNORECASE)

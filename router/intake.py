@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from normalizer.normalize import normalize
@@ -20,6 +20,7 @@ from router.replies import fields_of, may_answer, owe_to, say, status_name
 from router.reports import BY_CITIZEN, add, free_codes, open_report, settle, take_place
 from router.senders import Sender, key_of, language_of, senders_of
 from router.status import change_status
+from store.bulk import keep, made
 from store.models import Address, Message, Photo, Report
 from store.steps import reached
 
@@ -89,7 +90,9 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
     try:
         with house.store.write() as session:
             _take(session, heard, house)
-    except IntegrityError:
+    except (IntegrityError, OperationalError) as error:
+        if not isinstance(error, IntegrityError) and type(error.orig).__name__ != "DeadlockDetected":
+            raise
         if len(heard) == 1:
             with house.store.write() as session:
                 _take(session, heard, house)
@@ -154,12 +157,12 @@ def _copy(house: House, content: bytes, facts: PhotoFacts) -> str | None:
 
 def _message_row(heard: Heard, address: Address, kind: str) -> Message:
     message = heard.message
-    return Message(
+    row = made(
+        Message,
         channel=message.channel,
         account=message.account,
         external_id=message.external_id,
         kind=kind,
-        address=address,
         text=message.text,
         subject=message.subject,
         note=(message.unreadable or "")[:300] or None,
@@ -168,6 +171,8 @@ def _message_row(heard: Heard, address: Address, kind: str) -> Message:
         sent_at=message.sent_at,
         received_at=heard.received_at,
     )
+    row.address = address
+    return row
 
 
 def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> None:
@@ -177,27 +182,26 @@ def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> N
         state = "owed" if facts is None else ("kept" if facts.readable and photo.copy_key else "unreadable")
         if facts is None and attachment.ref is None:
             state = "lost"
-        session.add(
-            Photo(
-                message=row,
-                report=row.report,
-                channel=heard.message.channel,
-                ref=attachment.ref,
-                name=attachment.name[:200],
-                content_type=(facts.content_type if facts else attachment.content_type)[:100],
-                state=state,
-                note=((facts.note if facts else None) or attachment.note or "")[:300] or None,
-                media_key=photo.media_key,
-                copy_key=photo.copy_key,
-                width=facts.width if facts else 0,
-                height=facts.height if facts else 0,
-                lat=position.lat if position else None,
-                long=position.long if position else None,
-                taken_at=facts.taken_at if facts else None,
-                next_attempt_at=house.now(),
-                created_at=house.now(),
-            )
+        photo_row = made(
+            Photo,
+            channel=heard.message.channel,
+            ref=attachment.ref,
+            name=attachment.name[:200],
+            content_type=(facts.content_type if facts else attachment.content_type)[:100],
+            state=state,
+            note=((facts.note if facts else None) or attachment.note or "")[:300] or None,
+            media_key=photo.media_key,
+            copy_key=photo.copy_key,
+            width=facts.width if facts else 0,
+            height=facts.height if facts else 0,
+            lat=position.lat if position else None,
+            long=position.long if position else None,
+            taken_at=facts.taken_at if facts else None,
+            next_attempt_at=house.now(),
+            created_at=house.now(),
         )
+        photo_row.message, photo_row.report = row, row.report
+        keep(session, photo_row)
 
 
 # --- effects ----------------------------------------------------------------------------------------------
@@ -208,11 +212,11 @@ def _carry_out(
 ) -> None:
     address, report = sender.address, decision.report
     row = _message_row(heard, address, decision.kind)
-    session.add(row)
     if decision.kind == "report":
         report = _open(session, heard, sender, codes.pop(), house)
     if report is not None and decision.kind != "status":
         row.report = report
+    keep(session, row)
     _photo_rows(session, heard, row, house)
     if decision.kind == "report" and report is not None:
         settle(session, report, house)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from config.pack import Pack
 from router.house import House
 from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
+from store.bulk import keep, made
 from store.models import Address, Delivery, Message, Report
 
 REPLIES = "replies"
@@ -180,7 +181,9 @@ def owe_to(
     delivery.report, delivery.address = report, address
     delivery.text, delivery.subject = text, subject
     delivery.in_reply_to, delivery.ask_position = in_reply_to, ask_position
-    session.add(delivery)
+    keep(session, delivery)
+    if address.owed_this_hour is not None:
+        address.owed_this_hour += 1
     return delivery
 
 
@@ -188,12 +191,13 @@ def owe_handover(session: Session, report: Report, now: datetime) -> None:
     """Owe the agency its report; the desk's queue shows it as soon as this is worked off."""
     delivery = _owed("desk", f"deliver-{report.agency_id}", now)
     delivery.report, delivery.address, delivery.agency_id = report, None, report.agency_id
-    session.add(delivery)
+    keep(session, delivery)
 
 
 def _owed(channel: str, queue: str, now: datetime) -> Delivery:
     """A delivery with every column set: rows that are alike are written many at once."""
-    return Delivery(
+    return made(
+        Delivery,
         agency_id=None,
         channel=channel,
         queue=queue,
@@ -203,7 +207,13 @@ def _owed(channel: str, queue: str, now: datetime) -> Delivery:
         subject="",
         buttons=[],
         state="waiting",
+        attempts=0,
+        uncertain=0,
+        first_tried_at=None,
         next_attempt_at=now,
+        lease_until=None,
+        last_error=None,
+        provider_id=None,
         created_at=now,
         updated_at=now,
     )
@@ -213,8 +223,8 @@ def may_answer(session: Session, address: Address, house: House, now: datetime) 
     """Whether this address may get one more automatic answer within the hour (RFC 3834 section 2)."""
     limits = house.pack.settings["answers_per_hour"]
     limit = limits.get(address.channel, limits["other"])
-    if not inspect(address).persistent:  # a new one has only had what this batch owes it
-        return sum(isinstance(each, Delivery) and each.address is address for each in session.new) < int(limit)
+    if address.owed_this_hour is not None:
+        return address.owed_this_hour < int(limit)
     query = select(func.count()).where(
         Delivery.address_id == address.id, Delivery.created_at > now - timedelta(hours=1)
     )

@@ -14,6 +14,7 @@ from router.codes import new_code
 from router.house import House
 from router.replies import acknowledgement, fields_of, may_answer, owe, say
 from router.status import CITIZEN, ROUTER, Actor, add_line, change_status, lock
+from store.bulk import keep, made
 from store.models import Address, Photo, Report
 
 RANK = {"none": 0, "text": 1, "photo": 2, "pin": 3}  # of the places' sources
@@ -33,9 +34,21 @@ def open_report(
 ) -> Report:
     """A new report with its first line of history."""
     now = house.now()
-    report = Report(
+    report = made(
+        Report,
         code=code,
         status="received",
+        status_before=None,
+        service_code=None,
+        lat=None,
+        long=None,
+        address_string=None,
+        area_code=None,
+        agency_id=None,
+        asked_for=None,
+        quiet_until=None,
+        acknowledged_at=None,
+        expected_at=None,
         description=draft.description,
         public_description=draft.public_description,
         sources={},
@@ -48,7 +61,7 @@ def open_report(
     report.reporter, report.address = address.reporter, address
     take_service(report, draft)
     take_place(report, draft.place, house.pack)
-    session.add(report)
+    keep(session, report)
     add_line(session, report, "received", by=BY_CITIZEN, house=house, now=now)
     return report
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from normalizer.schema import Draft, InboundMessage
 from router.house import House
 from router.status import OPEN
-from store.models import Address, Report, Reporter
+from store.bulk import keep, made
+from store.models import Address, Delivery, Report, Reporter
 from store.seal import normal
 
 RECENT = timedelta(days=30)
@@ -44,7 +45,9 @@ def senders_of(
             found = next((kept[each] for each in lookups[key] if each in kept), None)
             senders[key] = Sender(address=found or _made(session, message, draft, lookups[key][0], house))
         senders[key].address.account = message.account
-    _read_recent(session, {each.address.id: each for each in senders.values() if each.address.id}, house)
+    known = {each.address.id: each for each in senders.values() if each.address.id}
+    _read_recent(session, known, house)
+    _count_answers(session, [each.address for each in senders.values()], house)
     return senders
 
 
@@ -59,15 +62,19 @@ def _kept(session: Session, lookups: list[str]) -> dict[str, Address]:
 
 def _made(session: Session, message: InboundMessage, draft: Draft, lookup: str, house: House) -> Address:
     now = house.now()
-    address = Address(
+    reporter = made(Reporter, language=language_of(message, draft, house), opted_out=False, created_at=now)
+    keep(session, reporter)
+    address = made(
+        Address,
         channel=message.channel,
         lookup=lookup,
         sealed=house.store.sealer.seal(message.sender),
         account=message.account,
+        unreachable=None,
         created_at=now,
-        reporter=Reporter(language=language_of(message, draft, house), opted_out=False, created_at=now),
     )
-    session.add(address)
+    address.reporter = reporter
+    keep(session, address)
     return address
 
 
@@ -87,3 +94,14 @@ def _read_recent(session: Session, by_id: dict[int, Sender], house: House) -> No
     )
     for report in session.scalars(query.order_by(Report.id)):
         by_id[report.address_id].recent.append(report)
+
+
+def _count_answers(session: Session, addresses: Sequence[Address], house: House) -> None:
+    """How many answers each address was owed within the hour; a new one none."""
+    query = select(Delivery.address_id, func.count()).group_by(Delivery.address_id)
+    known = [address.id for address in addresses if address.id]
+    since = house.now() - timedelta(hours=1)
+    query = query.where(Delivery.address_id.in_(known), Delivery.created_at > since)
+    counts = dict(session.execute(query).all()) if known else {}
+    for address in addresses:
+        address.owed_this_hour = counts.get(address.id, 0)

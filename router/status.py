@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from config.pack import Pack
 from router.house import House
 from router.replies import owe_handover, owe_status_reply
+from store.bulk import keep, made
 from store.chain import FIRST, hash_text, mac_of, new_salt
 from store.models import Base, Report, StatusUpdate
 
@@ -170,7 +171,8 @@ def add_line(
     """Write one line of the history, chained to the line before."""
     previous = _last_line(session, report)
     salt = new_salt()
-    line = StatusUpdate(
+    line = made(
+        StatusUpdate,
         seq=previous.seq + 1 if previous else 1,
         status=status,
         notes=notes,
@@ -182,7 +184,7 @@ def add_line(
     )
     line.mac = mac_of(house.keys.derive("history"), report.code, previous.mac if previous else FIRST, line)
     line.report = report
-    session.add(line)
+    keep(session, line)
     return line
 
 

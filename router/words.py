@@ -10,6 +10,9 @@ GSM7 = frozenset(
 GSM7_EXTENDED = frozenset("\f^{}\\[~]|€")
 SEGMENT = 160
 
+_EXTENDED = re.compile(f"[{re.escape(''.join(GSM7_EXTENDED))}]")
+_FOREIGN = re.compile(f"[^{re.escape(''.join(GSM7 | GSM7_EXTENDED))}]")
+
 _PLAIN = str.maketrans(
     {
         "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"',
@@ -21,8 +24,7 @@ _PLAIN = str.maketrans(
 
 def gsm7(text: str) -> str:
     """The text in GSM-7's letters: look-alikes are mapped, what has none becomes `?`."""
-    plain = text.translate(_PLAIN)
-    return "".join(c if c in GSM7 or c in GSM7_EXTENDED else _without_marks(c) for c in plain)
+    return _FOREIGN.sub(lambda found: _without_marks(found.group()), text.translate(_PLAIN))
 
 
 def _without_marks(letter: str) -> str:
@@ -33,7 +35,7 @@ def _without_marks(letter: str) -> str:
 
 def gsm7_length(text: str) -> int:
     """Septets: letters of the extension table count twice."""
-    return sum(2 if c in GSM7_EXTENDED else 1 for c in text)
+    return len(text) + len(_EXTENDED.findall(text))
 
 
 def cut(text: str, length: int) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from config.keys import Keys
 from config.settings import Settings
+from store.bulk import write_new
 from store.media import Media, open_media
 from store.seal import Sealer
 
@@ -30,6 +31,7 @@ class Store:
         """One transaction: committed at the end, rolled back on any exception."""
         with self.writing.begin() as session:
             yield session
+            write_new(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -67,6 +67,7 @@ class Address(Base):
     """Where a reporter is reached on one channel: sealed; found by a keyed hash of channel and address.
 
     `account` is our own number, mailbox or bot that they wrote to last: answers leave from there.
+    `owed_this_hour`, no column, counts the answers of the last hour where a batch has looked them up.
     """
 
     __tablename__ = "addresses"
@@ -82,6 +83,7 @@ class Address(Base):
     created_at: Mapped[datetime]
 
     reporter: Mapped[Reporter] = relationship(back_populates="addresses")
+    owed_this_hour = None  # type: int | None
 
 
 class Report(Base):

@@ -1,0 +1,107 @@
+"""Writes the new rows of one transaction many at once: what makes a flood day's batches quick."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import func, insert, inspect, select, text
+from sqlalchemy.orm import RelationshipProperty, Session, make_transient_to_detached
+
+from store.models import Address, Base, Delivery, Message, Photo, Report, Reporter, StatusUpdate
+
+ORDER = (Reporter, Address, Report, Message, StatusUpdate, Photo, Delivery)  # a row comes behind what it names
+
+UNIQUE = {Address: ("channel", "lookup"), Message: ("channel", "account", "external_id")}
+_NEW = "new rows"  # in session.info
+
+Row = TypeVar("Row", bound=Base)
+
+
+def made(model: type[Row], **values: Any) -> Row:
+    """A new row of these columns, without the bookkeeping that the ORM does for each value that is set."""
+    row = cast(Row, inspect(model).class_manager.new_instance())
+    row.__dict__.update(values)
+    return row
+
+
+def keep(session: Session, row: Base) -> None:
+    """Have a new row written at the transaction's end, many at once; one that an older row lists by the flush."""
+    if _hangs_on_older(row):
+        session.add(row)
+    else:
+        session.info.setdefault(_NEW, []).append(row)
+
+
+def write_new(session: Session) -> None:
+    """Insert what keep() was given with one statement a table; what hangs on older rows is left to the flush.
+
+    The unit of work takes some 60 µs a row to find out in which order rows depend on each other: here it is known.
+    """
+    rows = [row for row in session.info.pop(_NEW, ()) if row.id is None]
+    pending = [row for row in rows if row in session]  # a row of the flush's names them
+    for row in pending:
+        session.expunge(row)
+    with session.no_autoflush:
+        for model in ORDER:
+            if same := [row for row in rows if type(row) is model]:
+                _insert(session, model, same)
+    for row in pending:
+        make_transient_to_detached(row)
+        session.add(row)
+
+
+def _hangs_on_older(row: Base) -> bool:
+    """Whether a row stands in a list of a row that the database has already: the session keeps those lists."""
+    targets = (getattr(row, name) for name, _, is_listed in _parents(type(row)) if is_listed)
+    return any(target is not None and target.id is not None for target in targets)
+
+
+@cache
+def _parents(model: type[Base]) -> list[tuple[str, str, bool]]:
+    """Relationship, its foreign key's column, and whether the other side lists its rows."""
+    return [
+        (each.key, str(next(iter(each.local_columns)).key), bool(each.back_populates))
+        for each in inspect(model).relationships
+        if _is_many_to_one(each)
+    ]
+
+
+def _is_many_to_one(each: RelationshipProperty[Any]) -> bool:
+    return each.direction.name == "MANYTOONE"
+
+
+def _insert(session: Session, model: type[Base], rows: Sequence[Base]) -> None:
+    for row, number in zip(rows, _free_ids(session, model, len(rows)), strict=True):
+        row.id = number  # type: ignore[attr-defined]
+        for name, column, _ in _parents(model):
+            if (target := getattr(row, name)) is not None:
+                setattr(row, column, target.id)
+    values = [_values(model, row) for row in rows]
+    if key := UNIQUE.get(
+        model
+    ):  # in one order everywhere: two servers with the same rows never wait for each other
+        values.sort(key=lambda value: [value[name] for name in key])
+    session.connection().execute(insert(model.__table__), values)  # type: ignore[arg-type]
+
+
+def _values(model: type[Base], row: Base) -> dict[str, Any]:
+    said = row.__dict__
+    return {name: said.get(name, default) for name, default in _columns(model)}
+
+
+@cache
+def _columns(model: type[Base]) -> list[tuple[str, Any]]:
+    """Each column with its default."""
+    columns = inspect(model).columns
+    return [(str(column.key), getattr(column.default, "arg", None)) for column in columns]
+
+
+def _free_ids(session: Session, model: type[Base], count: int) -> Iterator[int]:
+    """So many ids that no row has: from the sequence, or (SQLite's writer is alone) behind the largest."""
+    connection = session.connection()
+    if connection.dialect.name != "postgresql":
+        largest = connection.scalar(select(func.coalesce(func.max(model.id), 0)))  # type: ignore[attr-defined]
+        return iter(range(int(largest or 0) + 1, int(largest or 0) + 1 + count))
+    query = text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)")
+    found = connection.scalars(query, {"name": model.__tablename__, "count": count})
+    return iter([int(number) for number in found])
