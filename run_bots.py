@@ -48,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def serve(options: argparse.Namespace) -> int:
-    asyncio.run(serve_until_stopped(read_settings()))
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_until_stopped(read_settings()))
     return 0
 
 
@@ -97,6 +100,7 @@ async def serve_until_stopped(given: Settings) -> None:
     from desk.server import start_servers, stop_servers
     from router.house import open_house
     from router.outbox import open_connections
+    from router.readers import Beside
     from store.journal import Journal
 
     settings = with_stand_ins(given)
@@ -104,11 +108,14 @@ async def serve_until_stopped(given: Settings) -> None:
     # Python's default (cores + 4) is soon full of loops that wait for the database
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     kept, owed, quiet = Bell(), Bell(), Bell()  # nobody rings the last one: the clock looks twice a second
-    house = replace(open_house(settings), wake=owed.ring)
+    house = replace(open_house(settings), wake=owed.ring, readers=Beside(settings.city))
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(house.readers.close)
         journal = Journal(settings.data_dir / "journal")
         stack.callback(journal.close)
-        first_password = await asyncio.to_thread(_prepare_database, house)
+        first_password, _ = await asyncio.gather(
+            asyncio.to_thread(_prepare_database, house), asyncio.to_thread(house.readers.start)
+        )
         if settings.sandbox == "on":
             import sandbox
 
@@ -178,13 +185,13 @@ def _parts(
     """Everything that runs side by side; each is started again when it falls."""
     from channels import CHANNELS
     from router.clock import tick
-    from router.journal import accept_for, cursor_for, work_off
+    from router.journal import Ahead, accept_for, cursor_for, work_off
     from router.limits import Limits
     from router.outbox import deliver_due
     from router.photos import fetch_owed
 
     parts: dict[str, Callable[[], Awaitable[object]]] = {
-        "journal": _working(kept, lambda: asyncio.to_thread(work_off, house, journal)),
+        "journal": _working(kept, partial(asyncio.to_thread, work_off, house, journal, Ahead())),
         "photos": _working(owed, lambda: fetch_owed(house, connections)),
         "clock": _working(quiet, lambda: asyncio.to_thread(tick, house)),
     }

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from channels import CHANNELS
 from config.settings import Listen, Settings
@@ -21,6 +22,28 @@ from router.journal import accept_for
 from store.journal import Journal
 
 STOP_SECONDS = 5
+LARGEST_HEAD = 65_536
+
+
+class Http(HttpToolsProtocol):
+    """httptools knows no largest head of a request; ours hangs up."""
+
+    _head = 0
+    _is_in_body = False
+
+    def data_received(self, data: bytes) -> None:
+        self._head += 0 if self._is_in_body else len(data)
+        super().data_received(data)
+        if self._head > LARGEST_HEAD:
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        self._head, self._is_in_body = 0, True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_in_body = False
+        super().on_message_complete()
 
 
 class Server(uvicorn.Server):
@@ -87,7 +110,7 @@ async def _listen(app: Starlette, listen: Listen) -> Server:
         proxy_headers=False,
         lifespan="off",
         timeout_graceful_shutdown=STOP_SECONDS,
-        h11_max_incomplete_event_size=65_536,
+        http=Http,
     )
     server = Server(config)
     server.running = asyncio.create_task(server.serve(sockets=[open_socket(listen)]))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from config.keys import Keys, read_keys
 from config.pack import Pack, load_pack
 from config.settings import Settings
+from router.readers import Here, Readers
 from store.database import Store, open_store
 
 
@@ -16,11 +17,15 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class House:
-    """One installation. `now` is the clock (tests hand in their own); `wake` tells the outbox of new work."""
+    """One installation.
+
+    `now` is the clock (tests hand in their own); `wake` tells the outbox of new work; `readers` read messages.
+    """
 
     settings: Settings
     pack: Pack
     store: Store
+    readers: Readers
     now: Callable[[], datetime] = field(default=utc_now)
     wake: Callable[[], None] = field(default=lambda: None)
 
@@ -35,4 +40,9 @@ class House:
 
 def open_house(settings: Settings) -> House:
     """Read keys and pack and open the store; nothing is migrated, nothing connected."""
-    return House(settings=settings, pack=load_pack(settings.city), store=open_store(settings, read_keys(settings)))
+    return House(
+        settings=settings,
+        pack=load_pack(settings.city),
+        store=open_store(settings, read_keys(settings)),
+        readers=Here(settings.city),
+    )

@@ -3,19 +3,18 @@
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from normalizer.normalize import normalize
-from normalizer.photo import make_copy, read_photo
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
 from normalizer.text import own_words
 from router.conversation import Decision, decide, says_yes
 from router.house import House
+from router.reading import Look, Understood, understand
 from router.replies import fields_of, may_answer, owe_to, say, status_name
 from router.reports import BY_CITIZEN, add, free_codes, open_report, settle, take_place
 from router.senders import Sender, key_of, language_of, senders_of
@@ -25,8 +24,6 @@ from store.models import Address, Message, Photo, Report
 from store.steps import reached
 
 log = logging.getLogger("lapor.intake")
-
-COPY_SIDE = 1600  # pixels: the working copy of a photo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,32 +49,16 @@ class Heard:
 
 def take_message(house: House, message: InboundMessage, raw_key: str, received_at: datetime) -> None:
     """Give one message its effect, once: a second run meets its key and does nothing."""
-    take_messages(house, [understand(house, message, raw_key, received_at)])
+    take_messages(house, [keep_parts(house, understand(message, house.pack), raw_key, received_at)])
 
 
-def understand(house: House, message: InboundMessage, raw_key: str, received_at: datetime) -> Heard:
-    """Everything that needs no transaction: photos into media, words into a draft."""
-    message = replace(
-        message,
-        text=_writable(message.text),
-        subject=_writable(message.subject),
-        sender=_writable(message.sender),
-    )
-    photos = [keep_photo(house, attachment) for attachment in message.attachments]
-    draft = normalize(
-        message.text,
-        subject=message.subject,
-        pin=message.position,
-        photos=[photo.facts for photo in photos if photo.facts is not None],
-        language=message.language,
-        pack=house.pack,
-    )
-    return Heard(message=message, draft=draft, photos=photos, raw_key=raw_key, received_at=received_at)
-
-
-def _writable(text: str) -> str:
-    """Without what no database takes: NUL, and surrogates that stand alone."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+def keep_parts(house: House, said: Understood, raw_key: str, received_at: datetime) -> Heard:
+    """Put what came along with a message into media; what must be fetched stays owed."""
+    photos = [
+        keep_photo(house, attachment, look)
+        for attachment, look in zip(said.message.attachments, said.looks, strict=True)
+    ]
+    return Heard(message=said.message, draft=said.draft, photos=photos, raw_key=raw_key, received_at=received_at)
 
 
 def take_messages(house: House, heard: Sequence[Heard]) -> None:
@@ -130,35 +111,28 @@ def _seen(session: Session, heard: Sequence[Heard]) -> set[tuple[str, str, str]]
     return {(channel, account, external_id) for channel, account, external_id in session.execute(query)}
 
 
-def keep_photo(house: House, attachment: Attachment) -> KeptPhoto:
-    """Put what came along into media; what must be fetched stays owed."""
-    if attachment.content is None:
+def keep_photo(house: House, attachment: Attachment, look: Look | None) -> KeptPhoto:
+    """Put a photo and its copy into media; one that nobody looked at must still be fetched."""
+    if attachment.content is None or look is None:
         return KeptPhoto(attachment=attachment)
-    facts = read_photo(attachment.content, attachment.content_type)
+    media = house.store.media
     return KeptPhoto(
         attachment=attachment,
-        facts=facts,
-        media_key=house.store.media.put(attachment.content),
-        copy_key=_copy(house, attachment.content, facts),
+        facts=look.facts,
+        media_key=media.put(attachment.content),
+        copy_key=media.put(look.copy) if look.copy is not None else None,
     )
-
-
-def _copy(house: House, content: bytes, facts: PhotoFacts) -> str | None:
-    if not facts.readable:
-        return None
-    try:
-        return house.store.media.put(make_copy(content, COPY_SIDE))
-    except ValueError:  # readable by its head, broken further in
-        return None
 
 
 # --- rows -------------------------------------------------------------------------------------------------
 
 
-def _message_row(heard: Heard, address: Address, kind: str) -> Message:
+def _message_row(heard: Heard, address: Address, kind: str, report: Report | None) -> Message:
     message = heard.message
-    row = made(
+    return made(
         Message,
+        address=address,
+        report=report,
         channel=message.channel,
         account=message.account,
         external_id=message.external_id,
@@ -171,8 +145,6 @@ def _message_row(heard: Heard, address: Address, kind: str) -> Message:
         sent_at=message.sent_at,
         received_at=heard.received_at,
     )
-    row.address = address
-    return row
 
 
 def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> None:
@@ -184,6 +156,8 @@ def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> N
             state = "lost"
         photo_row = made(
             Photo,
+            message=row,
+            report=row.report,
             channel=heard.message.channel,
             ref=attachment.ref,
             name=attachment.name[:200],
@@ -200,7 +174,6 @@ def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> N
             next_attempt_at=house.now(),
             created_at=house.now(),
         )
-        photo_row.message, photo_row.report = row, row.report
         keep(session, photo_row)
 
 
@@ -211,11 +184,11 @@ def _carry_out(
     session: Session, decision: Decision, heard: Heard, sender: Sender, codes: list[str], house: House
 ) -> None:
     address, report = sender.address, decision.report
-    row = _message_row(heard, address, decision.kind)
     if decision.kind == "report":
         report = _open(session, heard, sender, codes.pop(), house)
-    if report is not None and decision.kind != "status":
-        row.report = report
+    if report is not None:
+        report.newest_ref = heard.message.reply_ref
+    row = _message_row(heard, address, decision.kind, report if decision.kind != "status" else None)
     keep(session, row)
     _photo_rows(session, heard, row, house)
     if decision.kind == "report" and report is not None:

@@ -4,20 +4,22 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from channels import CHANNELS
 from channels.protocol import Accept, Cursor
-from normalizer.schema import InboundMessage, Press, Receipt
+from normalizer.schema import Receipt
 from router.house import House
-from router.intake import Heard, take_messages, understand
+from router.intake import Heard, keep_parts, take_messages
+from router.readers import KILLED_ITS_READER, TOOK_TOO_LONG, Begun
+from router.reading import Raw, Reading, Unreadable, where
 from router.receipts import take_receipt
-from store.journal import IN_ROW_LIMIT, Entry, Journal
+from store.journal import IN_ROW_LIMIT, Entry, Journal, lane_of
 from store.steps import reached
 from store.work import wait_after
 
@@ -28,6 +30,8 @@ _bodies = ThreadPoolExecutor(8, "bodies")  # of its own: intake never waits for 
 BATCH = 100  # entries in one transaction
 DOWN = {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow"}
 TRIES = 5  # of an entry that our own code cannot digest, before it is set aside
+HOPELESS = {TOOK_TOO_LONG, KILLED_ITS_READER}
+HOPELESS_TRIES = 2  # each costs a reader its life
 
 
 class DatabaseDown(Exception):  # noqa: N818
@@ -68,54 +72,100 @@ def cursor_for(journal: Journal, channel: str) -> Cursor:
     return JournalCursor(journal, channel)
 
 
-def work_off(house: House, journal: Journal, limit: int = BATCH) -> int:
+@dataclass(kw_only=True, slots=True)
+class Ahead:
+    """Entries whose reading has begun, while those before them are being carried out."""
+
+    entries: Sequence[Entry] = ()
+    begun: Begun | None = None
+
+
+def work_off(house: House, journal: Journal, ahead: Ahead | None = None, limit: int = BATCH) -> int:
     """Give waiting entries their effect; the number of those that had it. Raises DatabaseDown.
 
-    All that can be read goes into one transaction. When one of them breaks it, they are taken one by one: an
-    entry that fails is tried again later and holds up its own lane only; after five tries it is set aside.
+    Up to `limit` are one transaction. When that breaks they are taken one by one: an entry that fails is tried
+    again later and holds up its own lane only; after five tries it is set aside. With `ahead` the next entries
+    are read meanwhile, and carried out by the next call.
     """
-    entries = journal.waiting(limit)
+    ahead = ahead or Ahead()
+    now, ahead.begun = ahead.begun, None
+    entries = ahead.entries if now else journal.waiting(limit)
+    if not entries:
+        return 0
+    begun = now or house.readers.begin(_raws(entries))
+    if len(entries) >= limit:
+        ahead.entries = journal.waiting(limit, skip=[lane_of(entry) for entry in entries])
+        ahead.begun = house.readers.begin(_raws(ahead.entries)) if ahead.entries else None
+    return _carry_out(house, journal, entries, begun.result())
+
+
+def _raws(entries: Sequence[Entry]) -> list[Raw]:
+    return [Raw(channel=e.channel, external_id=e.external_id, meta=e.meta, raw=e.raw) for e in entries]
+
+
+def _carry_out(house: House, journal: Journal, entries: Sequence[Entry], readings: Sequence[Reading]) -> int:
+    """Give read entries their effect; those that could not be read are set back. The number of the others."""
+    read: list[tuple[Entry, Reading]] = []
+    stuck: set[str] = set()
+    for entry, reading in zip(entries, readings, strict=True):
+        if lane_of(entry) in stuck:
+            continue
+        if isinstance(reading, Unreadable):
+            stuck.add(lane_of(entry))
+            _set_back(house, journal, entry, reading.reason)
+        else:
+            read.append((entry, reading))
     try:
-        process(house, entries)
-        journal.done([entry.key for entry in entries])
-        return len(entries)
-    except DBAPIError as error:
-        if _is_down(error):
-            raise DatabaseDown(type(error.orig).__name__) from error
-    except (OSError, PoolTimeout) as error:  # the disk of the photos: ours to wait for, not the messages' fault
-        raise DatabaseDown(type(error).__name__) from error
+        with _waiting_out():
+            process(house, read)
+    except DatabaseDown:
+        raise
     except Exception as error:
-        log.info("%d entries are taken one by one: %s", len(entries), type(error).__name__)
-    return _one_by_one(house, journal, entries)
+        log.info("%d entries are taken one by one: %s", len(read), type(error).__name__)
+        return _one_by_one(house, journal, read)
+    journal.done([entry.key for entry, _ in read])
+    return len(read)
 
 
-def _one_by_one(house: House, journal: Journal, entries: Sequence[Entry]) -> int:
-    finished: list[str] = []
-    stuck: set[tuple[str, str]] = set()
+@contextmanager
+def _waiting_out() -> Iterator[None]:
+    """What is ours to wait for becomes DatabaseDown: no message is at fault."""
     try:
-        for entry in entries:
-            if (entry.channel, entry.lane) in stuck:
+        yield
+    except DBAPIError as error:
+        if not _is_down(error):
+            raise
+        raise DatabaseDown(type(error.orig).__name__) from error
+    except (OSError, PoolTimeout) as error:  # the disk of the photos
+        raise DatabaseDown(type(error).__name__) from error
+
+
+def _one_by_one(house: House, journal: Journal, read: Sequence[tuple[Entry, Reading]]) -> int:
+    finished: list[str] = []
+    stuck: set[str] = set()
+    try:
+        for entry, reading in read:
+            if lane_of(entry) in stuck:
                 continue
-            if _try(house, journal, entry):
+            if _try(house, journal, entry, reading):
                 finished.append(entry.key)
             else:
-                stuck.add((entry.channel, entry.lane))
+                stuck.add(lane_of(entry))
     finally:
         journal.done(finished)
     return len(finished)
 
 
-def _try(house: House, journal: Journal, entry: Entry) -> bool:
+def _try(house: House, journal: Journal, entry: Entry, reading: Reading) -> bool:
     try:
-        process(house, [entry])
-    except DBAPIError as error:
-        if _is_down(error):
-            raise DatabaseDown(type(error.orig).__name__) from error
-        return _set_back(house, journal, entry, error)
-    except (OSError, PoolTimeout) as error:
-        raise DatabaseDown(type(error).__name__) from error
+        with _waiting_out():
+            process(house, [(entry, reading)])
+    except DatabaseDown:
+        raise
     except Exception as error:
-        return _set_back(house, journal, entry, error)
+        log.debug("entry %s", entry.key, exc_info=True)
+        _set_back(house, journal, entry, f"{type(error).__name__}: {where(error)}")
+        return False
     return True
 
 
@@ -123,62 +173,30 @@ def _is_down(error: DBAPIError) -> bool:
     return error.connection_invalidated or type(error.orig).__name__ in DOWN
 
 
-def _set_back(house: House, journal: Journal, entry: Entry, error: Exception) -> bool:
-    """Write the failed try down. True when the entry is out of its lane's way."""
-    reason = f"{type(error).__name__}: {_harmless(error)}"
-    log.error("entry %s failed: %s", entry.key, type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
-    if entry.attempts + 1 >= TRIES:
+def _set_back(house: House, journal: Journal, entry: Entry, reason: str) -> None:
+    """Write the failed try down: the entry waits for its next one, or is set aside and its lane goes on."""
+    log.error("entry %s failed: %s", entry.key, reason.partition(":")[0])
+    if entry.attempts + 1 >= (TRIES if reason not in HOPELESS else HOPELESS_TRIES):
         journal.fail(entry.key, reason)
-        return False
-    journal.retry(entry.key, reason, house.now() + wait_after(entry.attempts + 1))
-    return False
+    else:
+        journal.retry(entry.key, reason, house.now() + wait_after(entry.attempts + 1))
 
 
-def _harmless(error: Exception) -> str:
-    """Where it happened, without what was said: an exception's text may quote a citizen."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
-
-
-def process(house: House, entries: Sequence[Entry]) -> None:
-    """Parse, understand and carry out kept messages, in their order; doing it twice is doing it once."""
+def process(house: House, read: Sequence[tuple[Entry, Reading]]) -> None:
+    """Carry out read messages, in their order; doing it twice is doing it once."""
     heard: list[Heard] = []
     receipts: list[Receipt] = []
-    raw_keys = house.store.media.put_many([entry.raw for entry in entries])
-    for entry, raw_key in zip(entries, raw_keys, strict=True):
-        for each in _parsed(entry):
-            if isinstance(each, Receipt):
-                receipts.append(each)
+    raw_keys = house.store.media.put_many([entry.raw for entry, _ in read])
+    for (entry, reading), raw_key in zip(read, raw_keys, strict=True):
+        for said in () if isinstance(reading, Unreadable) else reading:
+            if isinstance(said, Receipt):
+                receipts.append(said)
             else:
-                heard.append(understand(house, each, raw_key, entry.received_at))
+                heard.append(keep_parts(house, said, raw_key, entry.received_at))
     if heard:
         take_messages(house, heard)
     for receipt in receipts:
         take_receipt(house, receipt)
-
-
-def _parsed(entry: Entry) -> Iterator[InboundMessage | Receipt]:
-    """What an entry holds; a message without an id of its own has the entry's."""
-    meta = {**entry.meta, "external_id": entry.external_id}
-    for number, each in enumerate(CHANNELS[entry.channel].parse(entry.raw, meta)):
-        said = _as_message(each) if isinstance(each, Press) else each
-        if isinstance(said, InboundMessage) and not said.external_id:
-            said = replace(said, external_id=f"{entry.external_id}:{number}" if number else entry.external_id)
-        yield said
-
-
-def _as_message(press: Press) -> InboundMessage:
-    """A pressed button says what stands behind it."""
-    return InboundMessage(
-        channel=press.channel,
-        account=press.account,
-        external_id=press.external_id,
-        sender=press.sender,
-        text=press.value,
-        in_reply_to=press.in_reply_to,
-    )
 
 
 def replay(house: House, journal: Journal, keys: list[str]) -> int:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping
 
 from channels.protocol import Connection
-from normalizer.photo import read_photo
 from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
 from router.house import House
 from router.intake import keep_photo
@@ -54,14 +53,17 @@ async def _keep_or_wait(house: House, photo: Photo, content: bytes) -> None:
     """A place for photos that is away costs no try: the photo is there to be fetched again."""
     try:
         await asyncio.to_thread(_keep, house, photo, content)
+    except ValueError as error:  # no reader could look at it: what it is stays unknown
+        await asyncio.to_thread(_lost, house, photo, str(error))
     except OSError as error:
         away = TemporaryFailure(f"our own photos' place: {type(error).__name__}")
         await asyncio.to_thread(_later, house, photo, away, counts=False)
 
 
 def _keep(house: House, photo: Photo, content: bytes) -> None:
-    kept = keep_photo(house, Attachment(content=content, content_type=photo.content_type))
-    facts = kept.facts or read_photo(content)
+    look = house.readers.look_at(content, photo.content_type)
+    facts = look.facts
+    kept = keep_photo(house, Attachment(content=content, content_type=photo.content_type), look)
     with house.store.write() as session:
         row = session.get_one(Photo, photo.id)
         row.state = "kept" if facts.readable and kept.copy_key else "unreadable"

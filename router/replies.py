@@ -177,10 +177,17 @@ def owe_to(
     ask_position: bool = False,
 ) -> Delivery:
     """Owe a text to an address."""
-    delivery = _owed(channel, REPLIES, now)
-    delivery.report, delivery.address = report, address
-    delivery.text, delivery.subject = text, subject
-    delivery.in_reply_to, delivery.ask_position = in_reply_to, ask_position
+    delivery = _owed(
+        channel=channel,
+        queue=REPLIES,
+        now=now,
+        report=report,
+        address=address,
+        text=text,
+        subject=subject,
+        in_reply_to=in_reply_to,
+        ask_position=ask_position,
+    )
     keep(session, delivery)
     if address.owed_this_hour is not None:
         address.owed_this_hour += 1
@@ -189,22 +196,35 @@ def owe_to(
 
 def owe_handover(session: Session, report: Report, now: datetime) -> None:
     """Owe the agency its report; the desk's queue shows it as soon as this is worked off."""
-    delivery = _owed("desk", f"deliver-{report.agency_id}", now)
-    delivery.report, delivery.address, delivery.agency_id = report, None, report.agency_id
-    keep(session, delivery)
+    queue = f"deliver-{report.agency_id}"
+    keep(session, _owed(channel="desk", queue=queue, now=now, report=report, agency_id=report.agency_id))
 
 
-def _owed(channel: str, queue: str, now: datetime) -> Delivery:
+def _owed(
+    *,
+    channel: str,
+    queue: str,
+    now: datetime,
+    report: Report | None,
+    address: Address | None = None,
+    agency_id: str | None = None,
+    text: str = "",
+    subject: str = "",
+    in_reply_to: str | None = None,
+    ask_position: bool = False,
+) -> Delivery:
     """A delivery with every column set: rows that are alike are written many at once."""
     return made(
         Delivery,
-        agency_id=None,
+        report=report,
+        address=address,
+        agency_id=agency_id,
         channel=channel,
         queue=queue,
-        in_reply_to=None,
-        ask_position=False,
-        text="",
-        subject="",
+        in_reply_to=in_reply_to,
+        ask_position=ask_position,
+        text=text,
+        subject=subject,
         buttons=[],
         state="waiting",
         attempts=0,
@@ -233,7 +253,7 @@ def may_answer(session: Session, address: Address, house: House, now: datetime) 
 
 def _last_reply_ref(session: Session, report: Report) -> str | None:
     if not inspect(report).persistent:
-        return report.messages[-1].reply_ref if report.messages else None
+        return report.newest_ref
     query = (
         select(Message.reply_ref)
         .where(Message.report_id == report.id, Message.address_id == report.address_id)

@@ -57,8 +57,9 @@ def open_report(
         channel=address.channel,
         requested_at=requested_at,
         updated_at=now,
+        reporter=address.reporter,
+        address=address,
     )
-    report.reporter, report.address = address.reporter, address
     take_service(report, draft)
     take_place(report, draft.place, house.pack)
     keep(session, report)

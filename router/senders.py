@@ -72,8 +72,8 @@ def _made(session: Session, message: InboundMessage, draft: Draft, lookup: str, 
         account=message.account,
         unreachable=None,
         created_at=now,
+        reporter=reporter,
     )
-    address.reporter = reporter
     keep(session, address)
     return address
 

@@ -173,6 +173,7 @@ def add_line(
     salt = new_salt()
     line = made(
         StatusUpdate,
+        report=report,
         seq=previous.seq + 1 if previous else 1,
         status=status,
         notes=notes,
@@ -183,13 +184,14 @@ def add_line(
         text_hash=hash_text(salt, notes),
     )
     line.mac = mac_of(house.keys.derive("history"), report.code, previous.mac if previous else FIRST, line)
-    line.report = report
+    if is_new(report):
+        report.newest_line = line
     keep(session, line)
     return line
 
 
 def _last_line(session: Session, report: Report) -> StatusUpdate | None:
     if is_new(report):
-        return report.history[-1] if report.history else None
+        return report.newest_line
     query = select(StatusUpdate).where(StatusUpdate.report_id == report.id)
     return session.scalars(query.order_by(StatusUpdate.seq.desc()).limit(1)).first()

@@ -18,7 +18,10 @@ Row = TypeVar("Row", bound=Base)
 
 
 def made(model: type[Row], **values: Any) -> Row:
-    """A new row of these columns, without the bookkeeping that the ORM does for each value that is set."""
+    """A new row of these columns and related rows, without what the ORM notes down for each value that is set.
+
+    The lists of related rows do not know of it. Hand it to keep() when it is complete.
+    """
     row = cast(Row, inspect(model).class_manager.new_instance())
     row.__dict__.update(values)
     return row
@@ -27,9 +30,19 @@ def made(model: type[Row], **values: Any) -> Row:
 def keep(session: Session, row: Base) -> None:
     """Have a new row written at the transaction's end, many at once; one that an older row lists by the flush."""
     if _hangs_on_older(row):
+        _show(row)
         session.add(row)
     else:
         session.info.setdefault(_NEW, []).append(row)
+
+
+def _show(row: Base) -> None:
+    """Set a row's related rows once more, seen by the ORM this time; and theirs, where they are new too."""
+    for name, _, _ in _parents(type(row)):
+        target = row.__dict__.pop(name, None)
+        if target is not None and "id" not in target.__dict__:
+            _show(target)
+        setattr(row, name, target)
 
 
 def write_new(session: Session) -> None:
@@ -37,7 +50,7 @@ def write_new(session: Session) -> None:
 
     The unit of work takes some 60 µs a row to find out in which order rows depend on each other: here it is known.
     """
-    rows = [row for row in session.info.pop(_NEW, ()) if row.id is None]
+    rows = [row for row in session.info.pop(_NEW, ()) if "id" not in row.__dict__]
     pending = [row for row in rows if row in session]  # a row of the flush's names them
     for row in pending:
         session.expunge(row)
@@ -52,8 +65,8 @@ def write_new(session: Session) -> None:
 
 def _hangs_on_older(row: Base) -> bool:
     """Whether a row stands in a list of a row that the database has already: the session keeps those lists."""
-    targets = (getattr(row, name) for name, _, is_listed in _parents(type(row)) if is_listed)
-    return any(target is not None and target.id is not None for target in targets)
+    targets = (row.__dict__.get(name) for name, _, is_listed in _parents(type(row)) if is_listed)
+    return any(target is not None and target.__dict__.get("id") is not None for target in targets)
 
 
 @cache
@@ -72,10 +85,10 @@ def _is_many_to_one(each: RelationshipProperty[Any]) -> bool:
 
 def _insert(session: Session, model: type[Base], rows: Sequence[Base]) -> None:
     for row, number in zip(rows, _free_ids(session, model, len(rows)), strict=True):
-        row.id = number  # type: ignore[attr-defined]
+        row.__dict__["id"] = number
         for name, column, _ in _parents(model):
-            if (target := getattr(row, name)) is not None:
-                setattr(row, column, target.id)
+            if (target := row.__dict__.get(name)) is not None:
+                row.__dict__[column] = target.id
     values = [_values(model, row) for row in rows]
     if key := UNIQUE.get(
         model

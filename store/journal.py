@@ -15,6 +15,7 @@ from normalizer.schema import TemporaryFailure
 from store.group_commit import PAUSE_SECONDS, GroupCommit, Operation
 from store.media import sync_folder, write_synced
 
+BATCH_BYTES = 8_000_000  # of bodies that are worked off at once
 IN_ROW_LIMIT = 65_536  # larger bodies lie as files beside the day's file
 
 _SCHEMA = """
@@ -52,6 +53,11 @@ class Entry:
     attempts: int
     state: str
     error: str | None
+
+
+def lane_of(entry: Entry) -> str:
+    """Messages of one lane are worked off in order."""
+    return f"{entry.channel}\0{entry.lane}"
 
 
 class Journal:
@@ -139,13 +145,13 @@ class Journal:
             rows = self._look(name, _waiting(0, limit * 4))
             if rows == [] and name[:10] < yesterday:  # a put() that began before midnight may still come
                 self._settled.add(name)
-            while rows and len(found) < limit:
+            while rows and len(found) < limit and _size(found) < BATCH_BYTES:
                 for row in rows:
                     self._take(name, row, now, blocked, found)
+                    if len(found) >= limit or _size(found) >= BATCH_BYTES:
+                        return found
                 rows = self._look(name, _waiting(rows[-1][0], limit * 4)) if len(rows) == limit * 4 else []
-            if len(found) >= limit:
-                break
-        return found[:limit]
+        return found
 
     def _take(self, name: str, row: Sequence[Any], now: float, blocked: set[str], found: list[Entry]) -> None:
         """Add a row to what was found, unless its lane is held."""
@@ -168,8 +174,15 @@ class Journal:
             return None
 
     def done(self, keys: Sequence[str]) -> None:
-        """Mark entries as worked off."""
-        self._update(keys, "UPDATE entries SET state = 'done', error = NULL WHERE id = ?")
+        """Mark entries as worked off: one operation a file, however many there are."""
+        by_file: dict[str, list[tuple[int]]] = {}
+        for key in keys:
+            name, _, row = key.rpartition(":")
+            by_file.setdefault(name, []).append((int(row),))
+        statement = "UPDATE entries SET state = 'done', error = NULL WHERE id = ?"
+        futures = [self._files.do(name, partial(_execute_many, statement, ids)) for name, ids in by_file.items()]
+        for future in futures:
+            future.result()
 
     def retry(self, key: str, error: str, at: datetime) -> None:
         """Write a failed try down; the entry and its lane wait until `at`."""
@@ -276,6 +289,10 @@ class Journal:
             future.result()
 
 
+def _size(entries: Sequence[Entry]) -> int:
+    return sum(len(entry.raw) for entry in entries)
+
+
 _COLUMNS = "id, channel, external_id, lane, meta, raw, file, received_at, next_attempt_at, attempts, state, error"
 
 
@@ -296,6 +313,10 @@ def _counts(connection: Any) -> list[tuple[str, int]]:
 
 def _execute(statement: str, arguments: tuple[Any, ...], connection: Any) -> None:
     connection.execute(statement, arguments)
+
+
+def _execute_many(statement: str, arguments: list[tuple[int]], connection: Any) -> None:
+    connection.executemany(statement, arguments)
 
 
 def _fetch_one(statement: str, arguments: tuple[Any, ...], connection: Any) -> Any:

@@ -32,7 +32,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a datetime without a time zone")
-        return value.astimezone(UTC)
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -133,6 +133,8 @@ class Report(Base):
     photos: Mapped[list["Photo"]] = relationship(order_by="Photo.id", back_populates="report")
     messages: Mapped[list["Message"]] = relationship(order_by="Message.id", back_populates="report")
     deliveries: Mapped[list["Delivery"]] = relationship(order_by="Delivery.id", back_populates="report")
+    newest_line = None  # type: StatusUpdate | None
+    newest_ref = None  # type: str | None
 
 
 class Message(Base):

@@ -24,6 +24,7 @@ from town import eventually
 
 from normalizer.schema import TemporaryFailure
 from router.journal import TRIES, DatabaseDown, accept_for, cursor_for, process, replay, work_off
+from router.reading import Raw, read_all
 from store.database import sqlite_module
 from store.journal import IN_ROW_LIMIT, Journal
 from store.models import Message, Report
@@ -802,12 +803,14 @@ def test_two_servers_that_work_off_the_same_batch_make_each_report_once(
     for number in range(40):
         mail(journal, number)
     entries = journal.waiting(100)
+    messages = [Raw(channel=e.channel, external_id=e.external_id, meta=e.meta, raw=e.raw) for e in entries]
+    read = list(zip(entries, read_all(messages, town.house.settings.city), strict=True))
     start, failed = threading.Barrier(3), []
 
     def server(order: int) -> None:
         start.wait()
         try:
-            process(town.house, entries[::order])
+            process(town.house, read[::order])
         except BaseException as error:
             failed.append(error)
 

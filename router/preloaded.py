@@ -1,0 +1,9 @@
+"""Imported once by the server that readers are forked from, so that a new one begins with everything loaded."""
+
+from contextlib import suppress
+
+from config.settings import read_settings
+from router.reading import pack_at
+
+with suppress(Exception):  # a reader that finds nothing loaded loads it itself
+    pack_at(read_settings().city)

@@ -1,0 +1,154 @@
+"""Processes that read messages and photos for us, and are killed when one takes too long."""
+
+import logging
+import multiprocessing
+import os
+import resource
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from pebble import ProcessExpired, ProcessPool
+
+from router.reading import Look, Raw, Reading, Unreadable, look_at, read_all
+
+log = logging.getLogger("lapor.readers")
+
+READERS = max(2, os.cpu_count() or 2)
+READ_SECONDS = 20.0  # for one job: a photo of the largest size takes under a second
+JOB_MESSAGES, JOB_BYTES = 50, 1_000_000  # in one job: a hostile message holds few others up
+MEMORY_BYTES = 2**31  # of address space: what a hostile photo may take
+TOOK_TOO_LONG = "it took too long to read"
+KILLED_ITS_READER = "it killed its reader"
+ENDED = (TimeoutError, ProcessExpired, BrokenProcessPool, MemoryError)  # how a job ends that nobody finished
+
+
+class Readers(Protocol):
+    """Who reads for the house."""
+
+    def start(self) -> None:
+        """Make ready, so that the first message need not wait."""
+
+    def begin(self, messages: Sequence[Raw]) -> "Begun":
+        """Begin to read; the answer's result() has a reading for each message, in their order."""
+
+    def look_at(self, content: bytes, content_type: str) -> Look:
+        """Look at one photo. Raises ValueError when that cannot be done in time."""
+
+    def close(self) -> None:
+        """End the processes."""
+
+
+class Begun(Protocol):
+    def result(self) -> list[Reading]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Reads in this very process: for commands, and where nothing hostile comes in."""
+
+    city: Path
+
+    def start(self) -> None:
+        """There is nothing to make ready."""
+
+    def begin(self, messages: Sequence[Raw]) -> Begun:
+        done: Future[list[Reading]] = Future()
+        done.set_result(read_all(messages, self.city))
+        return done
+
+    def look_at(self, content: bytes, content_type: str) -> Look:
+        return look_at(content, content_type)
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+class Beside:
+    """Reads in processes of their own, forked from a server that has everything loaded."""
+
+    def __init__(self, city: Path, seconds: float = READ_SECONDS) -> None:
+        self._city = city
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._pool = _pool()
+
+    def start(self) -> None:
+        self._schedule(read_all, [], self._city).result()
+
+    def _schedule(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        """Hand a job over. When all readers died at once (out of memory, say) there are new ones."""
+        with self._lock:
+            if not self._pool.active:
+                log.warning("all readers are gone: new ones are made")
+                self._pool = _pool()
+            return cast("Future[Any]", self._pool.schedule(function, args=arguments, timeout=self._seconds))
+
+    def begin(self, messages: Sequence[Raw]) -> Begun:
+        return _Jobs(self, [(job, self._schedule(read_all, job, self._city)) for job in _jobs(messages)])
+
+    def look_at(self, content: bytes, content_type: str) -> Look:
+        try:
+            return cast(Look, self._schedule(look_at, content, content_type).result())
+        except ENDED as error:
+            raise ValueError(f"the photo cannot be looked at: {type(error).__name__}") from None
+
+    def close(self) -> None:
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join(5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """Jobs under way; one that was killed is read again message by message, to find out which one it was."""
+
+    readers: Beside
+    jobs: list[tuple[list[Raw], "Future[Any]"]]
+
+    def result(self) -> list[Reading]:
+        return [reading for job, begun in self.jobs for reading in self._readings(job, begun)]
+
+    def _readings(self, job: list[Raw], begun: "Future[Any]") -> list[Reading]:
+        try:
+            return cast("list[Reading]", begun.result())
+        except ENDED as error:
+            log.warning("a reader of %d messages ended: %s", len(job), type(error).__name__)
+            if len(job) > 1:
+                return [reading for each in job for reading in self.readers.begin([each]).result()]
+            return [Unreadable(reason=_reason(error))]
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, BrokenProcessPool):
+        return "all readers ended"
+    return TOOK_TOO_LONG if isinstance(error, TimeoutError) else KILLED_ITS_READER
+
+
+def _pool() -> ProcessPool:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "router.preloaded"])
+    return ProcessPool(max_workers=READERS, context=context, initializer=_bounded)
+
+
+def _jobs(messages: Sequence[Raw]) -> Iterator[list[Raw]]:
+    """Cut messages into jobs: few large ones, more small ones."""
+    job: list[Raw] = []
+    size = 0
+    for each in messages:
+        if job and (len(job) >= JOB_MESSAGES or size + len(each.raw) > JOB_BYTES):
+            yield job
+            job, size = [], 0
+        job.append(each)
+        size += len(each.raw)
+    if job:
+        yield job
+
+
+def _bounded() -> None:
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

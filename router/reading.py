@@ -1,0 +1,146 @@
+"""Reads kept messages: bytes to words, draft and photos; pure, so that it can run where it can be killed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+from channels import CHANNELS
+from config.pack import Pack, load_pack
+from normalizer.normalize import normalize, warm_up
+from normalizer.photo import make_copy, read_photo
+from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts, Press, Receipt
+
+COPY_SIDE = 1600  # pixels: the working copy of a photo
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Raw:
+    """A kept message as it is handed to a reader."""
+
+    channel: str
+    external_id: str
+    meta: Mapping[str, str]
+    raw: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What a photo shows of itself, and its working copy (None: it cannot be shown)."""
+
+    facts: PhotoFacts
+    copy: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Understood:
+    """A message with its draft; `looks` has one for each attachment, None where it must still be fetched."""
+
+    message: InboundMessage
+    draft: Draft
+    looks: Sequence[Look | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unreadable:
+    """A message that our own code cannot digest: it is tried again, then set aside with this reason."""
+
+    reason: str
+
+
+Reading: TypeAlias = list[Understood | Receipt] | Unreadable
+
+
+@cache
+def pack_at(city: Path) -> Pack:
+    """The city pack, its word and cell tables built; once a process."""
+    pack = load_pack(city)
+    warm_up(pack)
+    return pack
+
+
+def read_all(messages: Sequence[Raw], city: Path) -> list[Reading]:
+    """Read messages; one that cannot be read does not hold up the others."""
+    return [_read(each, pack_at(city)) for each in messages]
+
+
+def _read(each: Raw, pack: Pack) -> Reading:
+    try:
+        return [said if isinstance(said, Receipt) else understand(said, pack) for said in _said(each)]
+    except Exception as error:
+        return Unreadable(reason=f"{type(error).__name__}: {where(error)}")
+
+
+def where(error: Exception) -> str:
+    """Where it happened, without what was said: an exception's text may quote a citizen."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
+
+
+def _said(each: Raw) -> Iterator[InboundMessage | Receipt]:
+    """What a kept message holds; a message without an id of its own has the journal's."""
+    meta = {**each.meta, "external_id": each.external_id}
+    for number, heard in enumerate(CHANNELS[each.channel].parse(each.raw, meta)):
+        said = _as_message(heard) if isinstance(heard, Press) else heard
+        if isinstance(said, InboundMessage) and not said.external_id:
+            said = replace(said, external_id=f"{each.external_id}:{number}" if number else each.external_id)
+        yield said
+
+
+def _as_message(press: Press) -> InboundMessage:
+    """A pressed button says what stands behind it."""
+    return InboundMessage(
+        channel=press.channel,
+        account=press.account,
+        external_id=press.external_id,
+        sender=press.sender,
+        text=press.value,
+        in_reply_to=press.in_reply_to,
+    )
+
+
+def understand(message: InboundMessage, pack: Pack) -> Understood:
+    """Words and photos into a draft."""
+    message = replace(
+        message,
+        text=_writable(message.text),
+        subject=_writable(message.subject),
+        sender=_writable(message.sender),
+    )
+    looks = [_look_at_attachment(attachment) for attachment in message.attachments]
+    draft = normalize(
+        message.text,
+        subject=message.subject,
+        pin=message.position,
+        photos=[look.facts for look in looks if look is not None],
+        language=message.language,
+        pack=pack,
+    )
+    return Understood(message=message, draft=draft, looks=looks)
+
+
+def _writable(text: str) -> str:
+    """Without what no database takes: NUL, and surrogates that stand alone."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _look_at_attachment(attachment: Attachment) -> Look | None:
+    if attachment.content is None:
+        return None
+    return look_at(attachment.content, attachment.content_type)
+
+
+def look_at(content: bytes, content_type: str) -> Look:
+    """Read a photo's facts and make its working copy."""
+    facts = read_photo(content, content_type)
+    return Look(facts=facts, copy=_copy(content) if facts.readable else None)
+
+
+def _copy(content: bytes) -> bytes | None:
+    try:
+        return make_copy(content, COPY_SIDE)
+    except ValueError:  # readable by its head, broken further in
+        return None

@@ -1,0 +1,102 @@
+"""Readers: processes that read messages and photos, killed when one takes too long, back at once."""
+
+import io
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from town import eventually
+
+from config.settings import ROOT
+from normalizer.schema import InboundMessage
+from router.readers import TOOK_TOO_LONG, Beside, Here
+from router.reading import Raw, Reading, Understood, Unreadable
+
+CITY = ROOT / "config" / "jakarta"
+WORDS = "lampu jalan mati total di Jl. Manggarai Utara 2, Kelurahan Manggarai"
+
+
+@pytest.fixture(scope="module")
+def readers() -> Iterator[Beside]:
+    each = Beside(CITY, seconds=1.0)
+    each.start()
+    yield each
+    each.close()
+
+
+def mail(number: int, photo: bytes = b"") -> Raw:
+    head = f"From: warga{number}@example.org\r\nMessage-ID: <{number}@example.org>\r\n"
+    body = WORDS.encode()
+    if photo:
+        head += "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+        body = b"--b\r\n\r\n" + body + b"\r\n--b\r\nContent-Type: image/png\r\n"
+        body += b"Content-Transfer-Encoding: binary\r\n\r\n" + photo + b"\r\n--b--\r\n"
+    meta = {"account": "lapor@localhost", "mail_from": f"warga{number}@example.org", "recipients": ""}
+    return Raw(channel="email", external_id=f"mail{number}", meta=meta, raw=head.encode() + b"\r\n" + body)
+
+
+def slow_photo() -> bytes:
+    """A photo within every limit that takes seconds to decode and shrink."""
+    out = io.BytesIO()
+    Image.new("RGB", (8900, 8900), "gray").save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def said(reading: Reading) -> InboundMessage:
+    assert isinstance(reading, list)
+    (understood,) = reading
+    assert isinstance(understood, Understood)
+    return understood.message
+
+
+def children() -> list[int]:
+    """The processes of this one that the fork server made, and theirs."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            found[int(folder.name)] = int(folder.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, IndexError):
+            continue
+    servers = {pid for pid, parent in found.items() if parent == os.getpid()}
+    return [pid for pid, parent in found.items() if parent in servers]
+
+
+def test_readers_read_what_this_process_reads(readers: Beside) -> None:
+    messages = [mail(number) for number in range(120)]
+
+    assert readers.begin(messages).result() == Here(CITY).begin(messages).result()
+
+
+def test_a_message_that_takes_too_long_is_told_apart_from_its_neighbours(readers: Beside) -> None:
+    readings = readers.begin([mail(1), mail(2, slow_photo()), mail(3)]).result()
+
+    assert readings[1] == Unreadable(reason=TOOK_TOO_LONG)
+    assert [said(readings[place]).sender for place in (0, 2)] == ["warga1@example.org", "warga3@example.org"]
+
+
+def test_a_photo_that_takes_too_long_is_refused(readers: Beside) -> None:
+    with pytest.raises(ValueError, match="TimeoutError"):
+        readers.look_at(slow_photo(), "image/png")
+
+
+def test_a_message_that_cannot_be_parsed_does_not_hold_its_neighbours_up(readers: Beside) -> None:
+    strange = Raw(channel="pigeon", external_id="1", meta={}, raw=b"")
+
+    first, second = readers.begin([strange, mail(4)]).result()
+
+    assert isinstance(first, Unreadable)
+    assert first.reason.startswith("KeyError")
+    assert said(second).sender == "warga4@example.org"
+
+
+def test_readers_that_are_killed_are_back_for_the_next_message(readers: Beside) -> None:
+    readers.begin([mail(5)]).result()
+    before = eventually(children, what="readers")
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+
+    eventually(lambda: isinstance(readers.begin([mail(6)]).result()[0], list), what="somebody reads again")
+    assert not set(children()) & set(before)
