@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import logging
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -13,18 +14,16 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
-from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
-from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
 from channels.protocol import Accept, Connection, Cursor
-from channels.sms_form import message_key, parse, read_form, status_key
+from channels.sms_form import fields_of, message_key, parse, status_key
 from config.settings import Settings
 from normalizer.schema import (
     Attachment,
@@ -77,9 +76,10 @@ async def _hook(request: Request, settings: Settings, accept: Accept, path: str,
     query = request.scope["query_string"].decode("latin-1")
     url = settings.base_url + path + (f"?{query}" if query else "")
     signature = request.headers.get("x-twilio-signature", "")
-    if not is_signed(settings.twilio_auth_token or "", url, raw, signature):
+    fields = fields_of(raw)
+    if not is_signed(settings.twilio_auth_token or "", url, raw, fields, signature):
         return Response(status_code=403)
-    form = read_form(raw)
+    form = dict(reversed(fields))
     key = status_key(form, raw) if kind == "status" else message_key(form, raw)
     lane = form.get("To" if kind == "status" else "From", "unknown")
     try:
@@ -89,30 +89,36 @@ async def _hook(request: Request, settings: Settings, accept: Accept, path: str,
     return Response(EMPTY_TWIML, media_type="text/xml")
 
 
-def is_signed(token: str, url: str, body: bytes, signature: str) -> bool:
+def is_signed(token: str, url: str, body: bytes, fields: Sequence[tuple[str, str]], signature: str) -> bool:
     """Whether Twilio signed this POST: https://www.twilio.com/docs/usage/security#validating-requests.
 
     `url` is what Twilio was told to call, query as it came. Twilio signs it with or without the usual port, and
     some of its parts escape apostrophes; a bodySHA256 in the query vouches for a body that is no form.
     """
-    validator = RequestValidator(token)
+    promised = _promised(url) if "bodySHA256" in url else None
+    if promised and not hmac.compare_digest(sha256(body).hexdigest().encode(), promised.lower().encode()):
+        return False
+    if body and not fields:
+        return False
+    fields = [] if promised else fields
+    given, said = signature.encode(), "".join(name + value for name, value in sorted(set(fields)))
+    return any(hmac.compare_digest(_signature(token, each, said), given) for each in _spellings(url))
+
+
+def _promised(url: str) -> str | None:
     try:
-        promised = dict(parse_qsl(urlsplit(url).query)).get("bodySHA256")
-        form = ImmutableMultiDict([] if promised else _fields(body))
+        return dict(parse_qsl(urlsplit(url).query)).get("bodySHA256")
     except ValueError:
-        return False
-    if promised and not hmac.compare_digest(sha256(body).hexdigest(), promised.lower()):
-        return False
-    given = signature.encode()
-    spellings = dict.fromkeys(_spellings(url))  # nearly always the first one is it
-    return any(hmac.compare_digest(validator.compute_signature(each, form).encode(), given) for each in spellings)
+        return None
 
 
-def _fields(body: bytes) -> list[tuple[str, str]]:
-    return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
+def _signature(token: str, url: str, said: str) -> bytes:
+    """twilio's RequestValidator, the judge in our tests, takes fifteen times as long for the same."""
+    return b64encode(hmac.digest(token.encode(), (url + said).encode(), "sha1"))
 
 
 def _spellings(url: str) -> Iterator[str]:
+    """The URL as Twilio may have signed it; nearly always the first one is it."""
     yield url
     parts = urlsplit(url)
     host = parts.netloc.removesuffix(f":{parts.port}") if parts.port else parts.netloc

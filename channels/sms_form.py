@@ -24,13 +24,17 @@ STATES: dict[str, State] = {
 }
 
 
+def fields_of(raw: bytes) -> list[tuple[str, str]]:
+    """All fields of a form, in their order; none of what is no form, or has more than anybody sends."""
+    try:
+        return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
+    except ValueError:
+        return []
+
+
 def read_form(raw: bytes) -> Form:
     """A form's fields, the first of each name; {} for what is no form."""
-    try:
-        fields = parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
-    except ValueError:
-        return {}
-    return dict(reversed(fields))
+    return dict(reversed(fields_of(raw)))
 
 
 def message_key(form: Form, raw: bytes) -> str:

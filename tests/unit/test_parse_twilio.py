@@ -8,8 +8,11 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.datastructures import ImmutableMultiDict
+from twilio.request_validator import RequestValidator
 
 from channels.sms import is_signed, parse
+from channels.sms_form import fields_of
 from normalizer.schema import InboundMessage, Position, Press, Receipt
 
 RAW = Path(__file__).resolve().parents[1] / "data" / "sms"
@@ -139,7 +142,9 @@ def test_other_projects_forms_are_read_as_they_expect(case: dict[str, Any], said
 def test_other_projects_signatures_hold_or_fail_as_they_say(case: dict[str, Any], said: dict[str, Any]) -> None:
     body = said["body"].encode() if said["body"] else urlencode(said["params"], doseq=True).encode()
     signature = said["x_twilio_signature"] or ""
-    assert is_signed(said["auth_token"], said["url"], body, signature) is case["expected"]["valid"]
+    assert (
+        is_signed(said["auth_token"], said["url"], body, fields_of(body), signature) is case["expected"]["valid"]
+    )
 
 
 @settings(deadline=None)
@@ -165,6 +170,19 @@ def test_any_form_is_read_without_an_error(form: dict[str, str], meta: dict[str,
 
 
 @settings(deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=30)), min_size=1, max_size=9))
+def test_what_twilios_own_library_signs_is_signed(pairs: list[tuple[str, str]]) -> None:
+    url, body = "https://lapor.example/hooks/twilio", urlencode(pairs, errors="replace").encode()
+    form = ImmutableMultiDict(fields_of(body))
+    signature = RequestValidator("token").compute_signature(url, form)
+
+    assert is_signed("token", url, body, fields_of(body), signature)
+    assert not is_signed("other", url, body, fields_of(body), signature)
+
+
+@settings(deadline=None)
 @given(st.text(max_size=40), st.binary(max_size=80), st.text(max_size=40))
 def test_no_made_up_signature_holds(url: str, body: bytes, signature: str) -> None:
-    assert is_signed("token", f"https://lapor.example/hooks/twilio?{url}", body, signature) is False
+    assert (
+        is_signed("token", f"https://lapor.example/hooks/twilio?{url}", body, fields_of(body), signature) is False
+    )
