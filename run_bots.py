@@ -153,6 +153,8 @@ class Bell:
 
     def ring(self) -> None:
         for listener in self._listeners:
+            if listener.is_set():
+                continue
             self._loop.call_soon_threadsafe(listener.set)
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -39,19 +40,72 @@ class DatabaseDown(Exception):  # noqa: N818
 
 
 def accept_for(journal: Journal, channel: str, wake: Callable[[], None]) -> Accept:
-    """The accept() that one channel is handed."""
+    """The accept() that one channel is handed. To be called in the running event loop."""
+    told = Told(asyncio.get_running_loop())
 
     async def accept(*, external_id: str, lane: str, raw: bytes, meta: Mapping[str, str]) -> None:
         reached("accept, not kept")
-        put = partial(journal.put, channel=channel, external_id=external_id, lane=lane, raw=raw, meta=meta)
-        # a large body is written as a file of its own: not on the loop
-        is_large = len(raw) > IN_ROW_LIMIT
-        kept = await asyncio.get_running_loop().run_in_executor(_bodies, put) if is_large else put()
-        await asyncio.shield(asyncio.wrap_future(kept))
+        answer = told.answer()
+        keep = partial(
+            journal.keep, answer, channel=channel, external_id=external_id, lane=lane, raw=raw, meta=meta
+        )
+        if len(raw) > IN_ROW_LIMIT:  # written as a file of its own: not on the loop
+            await asyncio.get_running_loop().run_in_executor(_bodies, keep)
+        else:
+            keep()
+        await answer.future
         reached("accept, kept, not answered")
         wake()
 
     return accept
+
+
+class Told:
+    """Brings what the journal's thread says to the event loop: one wake-up for all that ended together."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ended: deque[tuple[asyncio.Future[object], BaseException | None]] = deque()
+        self._is_on_its_way = False
+
+    def answer(self) -> "Answer":
+        return Answer(self, self._loop.create_future())
+
+    def end(self, future: "asyncio.Future[object]", error: BaseException | None) -> None:
+        """Called by the journal's thread."""
+        self._ended.append((future, error))
+        if not self._is_on_its_way:
+            self._is_on_its_way = True
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        self._is_on_its_way = False
+        while self._ended:
+            future, error = self._ended.popleft()
+            if future.done():  # whoever asked has hung up; the message is kept all the same
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One message's promise, to be waited for in the event loop."""
+
+    told: Told
+    future: "asyncio.Future[object]"
+
+    def set_running_or_notify_cancel(self) -> bool:
+        return True
+
+    def set_result(self, result: object) -> None:
+        self.told.end(self.future, None)
+
+    def set_exception(self, error: BaseException) -> None:
+        self.told.end(self.future, error)
 
 
 class JournalCursor:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from normalizer.schema import TemporaryFailure
 from store.database import sqlite_module
@@ -25,6 +25,16 @@ PAUSE_SECONDS = 0.5  # after a refusal by the disk, before it is tried again
 Operation: TypeAlias = Callable[[Any], Any]
 
 
+class Promise(Protocol):
+    """Who is told how an operation ended: a Future, or the answers of an event loop."""
+
+    def set_running_or_notify_cancel(self) -> bool: ...
+
+    def set_result(self, result: Any) -> None: ...
+
+    def set_exception(self, error: BaseException) -> None: ...
+
+
 class GroupCommit:
     """Runs operations on SQLite files, each file by one connection of this one thread.
 
@@ -36,7 +46,7 @@ class GroupCommit:
         self._folder = folder
         self._today = today
         self._schema = schema
-        self._waiting: queue.SimpleQueue[tuple[str, Operation, Future[Any]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[str, Operation, Promise] | None] = queue.SimpleQueue()
         self._open: dict[str, Any] = {}
         self._newest = max((name for name in self.files() if name.startswith(today())), default=today())
         self._refuse_until = 0.0
@@ -58,10 +68,14 @@ class GroupCommit:
     def do(self, name: str, operation: Operation) -> "Future[Any]":
         """Run the operation in the next commit of that file; the future is done behind the fsync."""
         future: Future[Any] = Future()
-        self._waiting.put((name, operation, future))
+        self.tell(name, operation, future)
+        return future
+
+    def tell(self, name: str, operation: Operation, promise: Promise) -> None:
+        """The same, for whoever brings a promise of their own."""
+        self._waiting.put((name, operation, promise))
         if self._is_closed:
             self._refuse_rest()
-        return future
 
     def _refuse_rest(self) -> None:
         """After the close nobody works: whoever still asks is told so rather than left to wait."""
@@ -84,7 +98,7 @@ class GroupCommit:
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get())
             stopping = None in batch
-            by_file: dict[str, list[tuple[Operation, Future[Any]]]] = {}
+            by_file: dict[str, list[tuple[Operation, Promise]]] = {}
             for item in batch:
                 if item is not None:
                     by_file.setdefault(item[0], []).append(item[1:])
@@ -94,7 +108,7 @@ class GroupCommit:
             with suppress(Exception):
                 connection.close()
 
-    def _commit(self, name: str, operations: list[tuple[Operation, "Future[Any]"]]) -> None:
+    def _commit(self, name: str, operations: list[tuple[Operation, Promise]]) -> None:
         try:
             if time.monotonic() < self._refuse_until:
                 raise TimeoutError("the disk refused a moment ago")

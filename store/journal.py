@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from normalizer.schema import TemporaryFailure
-from store.group_commit import PAUSE_SECONDS, GroupCommit, Operation
+from store.group_commit import PAUSE_SECONDS, GroupCommit, Operation, Promise
 from store.media import sync_folder, write_synced
 
 BATCH_BYTES = 8_000_000  # of bodies that are worked off at once
@@ -97,6 +97,14 @@ class Journal:
         self, *, channel: str, external_id: str, lane: str, raw: bytes, meta: Mapping[str, str]
     ) -> "Future[bool]":
         """Keep a message. Done means: fsync'd. True when it is new, False when this file had it already."""
+        kept: Future[bool] = Future()
+        self.keep(kept, channel=channel, external_id=external_id, lane=lane, raw=raw, meta=meta)
+        return kept
+
+    def keep(
+        self, kept: Promise, *, channel: str, external_id: str, lane: str, raw: bytes, meta: Mapping[str, str]
+    ) -> None:
+        """The same, for whoever brings a promise of their own."""
         received = self._now().timestamp()
         beside: str | None = None
         row: bytes | None = raw
@@ -107,7 +115,8 @@ class Journal:
                 write_synced(self._folder / beside, raw)
                 sync_folder(self._folder)
             except OSError as error:
-                return _refused(error)
+                kept.set_exception(TemporaryFailure(f"journal: {type(error).__name__}"))
+                return
         values = (
             channel,
             _encodable(external_id),
@@ -126,7 +135,7 @@ class Journal:
             )
             return bool(made.rowcount)
 
-        return self._files.do(day, insert)
+        self._files.tell(day, insert, kept)
 
     # --- working off --------------------------------------------------------------------------------------
 
@@ -343,9 +352,3 @@ def _lock(folder: Path) -> int:
 def _encodable(text: str) -> str:
     """Lone surrogates (from undecodable wire bytes) as escapes: SQLite takes no others."""
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _refused(error: Exception) -> "Future[bool]":
-    future: Future[bool] = Future()
-    future.set_exception(TemporaryFailure(f"journal: {type(error).__name__}"))
-    return future
