@@ -47,6 +47,10 @@ def move_on(delivery: Delivery, state: str, reason: str, house: House) -> None:
         delivery.updated_at = house.now()
 
 
+def is_any_early(session: Session) -> bool:
+    return session.scalar(select(EarlyReceipt.id).limit(1)) is not None
+
+
 def take_early(house: House, session: Session, sent: Sequence[Delivery]) -> None:
     """Give deliveries whose provider's id was just written the receipts that were quicker."""
     by_id = {(each.channel, each.provider_id): each for each in sent if each.provider_id}
