@@ -1,7 +1,8 @@
 """Opens the database: the same code on SQLite (one machine) and PostgreSQL (many)."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from store.bulk import write_new
 from store.media import Media, open_media
 from store.seal import Sealer
 
+BUSY_SECONDS = 30
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Store:
@@ -25,11 +28,12 @@ class Store:
     keys: Keys
     reading: sessionmaker[Session]
     writing: sessionmaker[Session]
+    turn: "Turn | None"
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on any exception."""
-        with self.writing.begin() as session:
+        with self.turn or nullcontext(), self.writing.begin() as session:
             yield session
             write_new(session)
 
@@ -38,6 +42,22 @@ class Store:
         """A session that only reads."""
         with self.reading() as session:
             yield session
+
+
+class Turn:
+    """SQLite has one writer: its threads take turns here, where nobody sleeps a while and looks again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held = threading.local()
+
+    def __enter__(self) -> None:
+        # whoever waited as long as SQLite itself would asks SQLite, which says why
+        self._held.it = self._lock.acquire(timeout=BUSY_SECONDS)
+
+    def __exit__(self, *_: object) -> None:
+        if self._held.it:
+            self._lock.release()
 
 
 def open_store(settings: Settings, keys: Keys) -> Store:
@@ -50,6 +70,7 @@ def open_store(settings: Settings, keys: Keys) -> Store:
         keys=keys,
         reading=sessionmaker(engine, expire_on_commit=False),
         writing=sessionmaker(engine.execution_options(immediate=True), expire_on_commit=False),
+        turn=Turn() if settings.is_sqlite else None,
     )
 
 
@@ -59,7 +80,7 @@ def open_engine(settings: Settings) -> Engine:
         return create_engine(settings.database, pool_size=10, pool_pre_ping=True, hide_parameters=True)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        settings.database, module=sqlite_module(), connect_args={"timeout": 30}, hide_parameters=True
+        settings.database, module=sqlite_module(), connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
@@ -77,7 +98,12 @@ def sqlite_module() -> Any:
 
 def _on_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _on_begin
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 30000"):
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"busy_timeout = {BUSY_SECONDS * 1000}",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
