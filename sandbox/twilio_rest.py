@@ -6,10 +6,8 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -17,11 +15,11 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox.memory import Kept, keep_message, messages, person, photo
 from sandbox.stage import Stage, hand_over_soon
-from sandbox.twilio import LONGEST_SMS, MOST_MEDIA, opted_out, our_address, segments, signed_form
+from sandbox.twilio import LONGEST_SMS, MOST_MEDIA, opted_out, our_address, signed_form
+from sandbox.twilio_log import API, as_json, list_media, list_messages
 
 _E164 = re.compile(r"\+[1-9]\d{4,14}")
 WHATSAPP_WINDOW = timedelta(hours=24)
-_API = "/2010-04-01/Accounts"
 
 
 class Refused(Exception):  # noqa: N818
@@ -45,7 +43,7 @@ def wire(stage: Stage) -> list[BaseRoute]:
             _check_login(stage, request)
             form = await request.form(max_fields=200)
             fields = {name: [str(v) for v in form.getlist(name)] for name in form}
-            return JSONResponse(_public(stage, _create(stage, fields)) | {"status": "queued"}, status_code=201)
+            return JSONResponse(as_json(stage, _create(stage, fields)) | {"status": "queued"}, status_code=201)
         except Refused as error:
             return error.answer()
 
@@ -73,11 +71,12 @@ def wire(stage: Stage) -> list[BaseRoute]:
         return Response(found.content, media_type=found.content_type)
 
     return [
-        Route(_API + "/{account}/Messages.json", create, methods=["POST"]),
-        Route(_API + "/{account}/Messages.json", read, methods=["GET"]),
-        Route(_API + "/{account}/Messages/{sid}.json", read, methods=["GET"]),
-        Route(_API + "/{account}/Messages/{sid}/Media/{media}", media, methods=["GET"]),
-        Route(_API + "/{account}.json", read, methods=["GET"]),
+        Route(API + "/{account}/Messages.json", create, methods=["POST"]),
+        Route(API + "/{account}/Messages.json", read, methods=["GET"]),
+        Route(API + "/{account}/Messages/{sid}.json", read, methods=["GET"]),
+        Route(API + "/{account}/Messages/{sid}/Media.json", read, methods=["GET"]),
+        Route(API + "/{account}/Messages/{sid}/Media/{media}", media, methods=["GET"]),
+        Route(API + "/{account}.json", read, methods=["GET"]),
         Route("/cdn/{token}", cdn, methods=["GET"]),
     ]
 
@@ -204,82 +203,9 @@ def _read(stage: Stage, request: Request) -> dict[str, Any]:
         found = messages(stage.db, "channel in ('sms', 'whatsapp') and id=?", (request.path_params["sid"],))
         if not found:
             raise _not_found(request)
-        return _public(stage, found[0])
+        is_media = request.url.path.endswith("/Media.json")
+        return list_media(stage, found[0]) if is_media else as_json(stage, found[0])
     if request.url.path.endswith("/Messages.json"):
-        return _page(stage, request)
+        return list_messages(stage, request)
     sid = stage.settings.twilio_account_sid
     return {"sid": sid, "friendly_name": "Sandbox", "status": "active", "type": "Full", "owner_account_sid": sid}
-
-
-def _page(stage: Stage, request: Request) -> dict[str, Any]:
-    """One page of the log, newest first; `Page` counts from 0."""
-    asked = request.query_params
-    number, size = int(asked.get("Page", "0")), min(int(asked.get("PageSize", "50")), 1000)
-    found = [m for m in _log(stage, asked) if _is_within(m, asked)]
-    start = number * size
-    uri = f"{_API}/{stage.settings.twilio_account_sid}/Messages.json"
-
-    def link(page: int) -> str:
-        return f"{uri}?{urlencode({**asked, 'Page': page, 'PageSize': size})}"
-
-    return {
-        "messages": [_public(stage, m) for m in found[start : start + size]],
-        "page": number,
-        "page_size": size,
-        "start": start,
-        "end": max(start, min(start + size, len(found)) - 1),
-        "uri": link(number),
-        "first_page_uri": link(0),
-        "previous_page_uri": link(number - 1) if number else None,
-        "next_page_uri": link(number + 1) if start + size < len(found) else None,
-    }
-
-
-def _log(stage: Stage, asked: Mapping[str, str]) -> list[Kept]:
-    where, values = "channel in ('sms', 'whatsapp')", []
-    for name in ("To", "From"):
-        if name in asked:
-            where += f" and json_extract(wire, '$.{name.lower()}')=?"
-            values.append(asked[name])
-    return messages(stage.db, where, values, "row desc")
-
-
-def _is_within(kept: Kept, asked: Mapping[str, str]) -> bool:
-    day = asked.get("DateSent")
-    if day and kept.at.date() != date.fromisoformat(day[:10]):
-        return False
-    after, before = asked.get("DateSent>"), asked.get("DateSent<")
-    return (not after or kept.at >= _moment(after)) and (not before or kept.at <= _moment(before))
-
-
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _public(stage: Stage, kept: Kept) -> dict[str, Any]:
-    """A message as the API shows it: https://www.twilio.com/docs/messaging/api/message-resource"""
-    uri = f"{_API}/{stage.settings.twilio_account_sid}/Messages/{kept.id}"
-    at = format_datetime(kept.at)
-    return {
-        "sid": kept.id,
-        "account_sid": stage.settings.twilio_account_sid,
-        "api_version": "2010-04-01",
-        "body": kept.text,
-        "from": kept.wire["from"],
-        "to": kept.wire["to"],
-        "direction": "inbound" if kept.direction == "in" else "outbound-api",
-        "status": kept.wire["status"],
-        "error_code": kept.wire.get("error"),
-        "error_message": None,
-        "messaging_service_sid": None,
-        "num_media": str(kept.photos or len(kept.wire.get("media", ()))),
-        "num_segments": str(segments(kept.text)),
-        "price": None,
-        "price_unit": "USD",
-        "date_created": at,
-        "date_sent": at,
-        "date_updated": at,
-        "uri": uri + ".json",
-        "subresource_uris": {"media": uri + "/Media.json"},
-    }

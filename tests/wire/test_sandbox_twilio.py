@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
@@ -152,6 +152,36 @@ async def test_the_log_is_listed_by_number_time_and_page(served: Served) -> None
     assert [m.body for m in found] == ["ke-4", "ke-3", "ke-2", "ke-1", "ke-0"]
     later = datetime.now(UTC) + timedelta(minutes=1)
     assert await asyncio.to_thread(messages.list, to=CITIZEN, date_sent_after=later) == []
+
+
+async def test_what_came_in_is_listed_with_what_came_along(served: Served) -> None:
+    await send(served)
+    await served.say("sms", who=CITIZEN, text="lubang", photos=[b64(picture()), b64(picture("PNG"))])
+    await served.say("whatsapp", who=CITIZEN, text="banjir")
+    ours, more = served.settings.twilio_number, client(served).messages
+    (found,) = await asyncio.to_thread(more.list, to=ours)
+    assert (found.direction, found.status, found.from_) == ("inbound", "received", CITIZEN)
+    assert (found.body, found.num_media) == ("lubang", "2")
+    media = await asyncio.to_thread(more(found.sid).media.list)
+    (form,) = [form for form in forms(served) if form["MessageSid"] == found.sid]
+    assert [each.content_type for each in media] == ["image/jpeg", "image/png"]
+    assert [form[f"MediaUrl{n}"].endswith(each.uri.removesuffix(".json")) for n, each in enumerate(media)] == [
+        True
+    ] * 2
+    (chat,) = await asyncio.to_thread(more.list, to=f"whatsapp:{served.settings.twilio_whatsapp_number}")
+    assert (chat.body, chat.from_) == ("banjir", f"whatsapp:{CITIZEN}")
+    with pytest.raises(TwilioException):
+        await asyncio.to_thread(more("MM" + "0" * 32).media.list)
+
+
+async def test_a_message_that_comes_while_pages_are_turned_shifts_nothing(served: Served) -> None:
+    for number in range(4):
+        await send(served, body=f"ke-{number}")
+    first = await asyncio.to_thread(client(served).messages.page, page_size=2)
+    await send(served, body="baru")
+    second = await asyncio.to_thread(first.next_page)
+    assert [m.body for m in [*first, *second]] == ["ke-3", "ke-2", "ke-1", "ke-0"]
+    assert second.next_page_url is None
 
 
 async def test_who_said_stop_gets_no_more_sms_until_start(served: Served) -> None:
