@@ -1,28 +1,24 @@
 """SMS and WhatsApp through Twilio: signed webhooks in, REST out, receipts of what arrived."""
 
-import asyncio
 import hmac
-import logging
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from twilio.base.exceptions import TwilioRestException
-from twilio.http.http_client import TwilioHttpClient
-from twilio.rest import Client
 
 from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
 from channels.protocol import Accept, Connection, Cursor
+from channels.sms_api import HTTP_SECONDS, Asker, api_of, open_client
 from channels.sms_form import fields_of, message_key, parse, status_key
 from config.settings import Settings
 from normalizer.schema import (
@@ -35,26 +31,14 @@ from normalizer.schema import (
 
 __all__ = ["connect", "parse", "receive", "routes"]
 
-log = logging.getLogger("lapor.sms")
-
-API = "https://api.twilio.com"
 HOOK = "/hooks/twilio"
 STATUS_HOOK = "/hooks/twilio/status"
 MEDIA_HOSTS = ("api.twilio.com", "mcs.us1.twilio.com", ".twiliocdn.com", "s3-external-1.amazonaws.com")
 MAX_MEDIA = 25_000_000
 MAX_TEXT = 1600  # https://www.twilio.com/docs/api/errors/21617
-HTTP_SECONDS = 10.0
-CALL_SECONDS = 20.0
 THREADS = 8
 CLOCKS_DIFFER = timedelta(seconds=10)
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
-
-# try again: rate limits, and a WhatsApp sender's own rate
-TEMPORARY_CODES = {20429, 14107, 30001, 63018}
-# the account is not right: the operator mends it while citizens' answers wait
-ACCOUNT_CODES = {20003, 20005, 20008}
-
-T = TypeVar("T")
 
 
 def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
@@ -138,41 +122,27 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
     if not settings.has_twilio:
         yield Off("TWILIO_ACCOUNT_SID")
         return
-    api = (settings.twilio_api_url or API).rstrip("/")
     hosts = PhotoHosts(
         hosts=MEDIA_HOSTS,
         only=settings.twilio_api_url,
         max_bytes=MAX_MEDIA,
         auth=(settings.twilio_account_sid or "", settings.twilio_auth_token or ""),
-        auth_origin=api,
+        auth_origin=api_of(settings),
         missing_is_temporary=True,
     )
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="twilio")
     try:
         async with httpx.AsyncClient(timeout=HTTP_SECONDS) as http:
-            yield _Connection(settings=settings, client=_client(settings, api), pool=pool, http=http, hosts=hosts)
+            asker = Asker(client=open_client(settings), pool=pool)
+            yield _Connection(settings=settings, asker=asker, http=http, hosts=hosts)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _client(settings: Settings, api: str) -> Client:
-    # these write numbers and texts into the log
-    for name in ("twilio", "urllib3", "httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    client = Client(
-        settings.twilio_account_sid,
-        settings.twilio_auth_token,
-        http_client=TwilioHttpClient(timeout=HTTP_SECONDS),
-    )
-    client.api.base_url = api
-    return client
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Connection:
     settings: Settings
-    client: Client
-    pool: ThreadPoolExecutor
+    asker: Asker
     http: httpx.AsyncClient
     hosts: PhotoHosts
 
@@ -181,9 +151,8 @@ class _Connection:
         asked = {**self._numbers(message), "body": _fit(message.text)}
         if self._can_be_called():
             asked["status_callback"] = self.settings.base_url + STATUS_HOOK
-        with _failures():
-            sent = await self._run(lambda: self.client.messages.create(**asked))
-            return str(sent.sid)
+        sent = await self.asker.ask(lambda client: client.messages.create(**asked))
+        return str(sent.sid)
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """Get a medium by its MediaUrl; the account's credentials go to Twilio's API only."""
@@ -192,9 +161,11 @@ class _Connection:
     async def find(self, message: OutboundMessage) -> str | CannotTell | None:
         """Look for this text among the last 50 sent to that number since the first try."""
         numbers = self._numbers(message)
-        with _failures():
-            found = await self._run(lambda: self.client.messages.list(**numbers, limit=50))
-            return next((str(one.sid) for one in found if _is_same(one, message)), None)
+        try:
+            found = await self.asker.ask(lambda client: client.messages.list(**numbers, limit=50))
+        except PermanentFailure as refusal:  # of the looking up, which says nothing about the message
+            raise TemporaryFailure(str(refusal), uncertain=True) from None
+        return next((str(one.sid) for one in found if _is_same(one, message)), None)
 
     def _numbers(self, message: OutboundMessage) -> dict[str, str]:
         if message.channel == "whatsapp":
@@ -210,10 +181,6 @@ class _Connection:
         """Twilio refuses a message whose status callback it could never reach."""
         return bool(self.settings.twilio_api_url) or not self.settings.is_loopback
 
-    async def _run(self, call: Callable[[], T]) -> T:
-        async with asyncio.timeout(CALL_SECONDS):
-            return await asyncio.get_running_loop().run_in_executor(self.pool, call)
-
 
 def _fit(text: str) -> str:
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1].rstrip() + "…"
@@ -225,29 +192,3 @@ def _is_same(sent: Any, message: OutboundMessage) -> bool:
     is_recent = made is None or made >= since
     is_ours = str(sent.direction).startswith("outbound")
     return is_ours and is_recent and str(sent.body).strip() == _fit(message.text).strip()
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turn whatever goes wrong into TemporaryFailure or PermanentFailure; codes only, no number, no text.
-
-    The codes: https://www.twilio.com/docs/api/errors.
-    """
-    try:
-        yield
-    except (TemporaryFailure, PermanentFailure):
-        raise
-    except TwilioRestException as error:
-        _raise_for(int(error.status), error.code)
-    except Exception as error:
-        # a timeout is no "no": the message may have gone out, `find` tells
-        raise TemporaryFailure(f"Twilio: {type(error).__name__}", uncertain=True) from None
-
-
-def _raise_for(status: int, code: int | None) -> None:
-    said = f"Twilio said {code or status}"
-    if code in ACCOUNT_CODES or status == 401:
-        raise TemporaryFailure(f"{said}: is TWILIO_AUTH_TOKEN right?", retry_after=300) from None
-    if status == 429 or status >= 500 or status == 408 or code in TEMPORARY_CODES:
-        raise TemporaryFailure(said, uncertain=status >= 500 or status == 408) from None
-    raise PermanentFailure(said) from None

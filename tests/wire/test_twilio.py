@@ -68,7 +68,7 @@ async def test_a_signed_message_is_kept_once_and_thanked_in_twiml() -> None:
     assert (raw, meta) == (body, {"channel_kind": "message"})
 
 
-@pytest.mark.parametrize("query", ["b=2&a=1", "a=it's", "rc=5&rp=all&leer="])
+@pytest.mark.parametrize("query", ["b=2&a=1", "a=it's", "rc=5&rp=all&leer=", "again"])
 async def test_the_query_is_signed_as_it_came(query: str) -> None:
     kept, body = Kept(), b"From=%2B62811&Body=++halo++&Leer=&MessageSid=SM1"
     headers = sign(f"{PUBLIC}/hooks/twilio?{query}", body)
@@ -223,6 +223,8 @@ def refusal(status: int, code: int) -> Response:
         (refusal(403, 21408), PermanentFailure, "21408"),
         (refusal(429, 20429), TemporaryFailure, "20429"),
         (refusal(400, 63018), TemporaryFailure, "63018"),
+        (refusal(400, 21611), TemporaryFailure, "21611"),
+        (PlainTextResponse("slow down", status_code=429), TemporaryFailure, "429"),
         (refusal(401, 20003), TemporaryFailure, "TWILIO_AUTH_TOKEN"),
         (refusal(503, 20503), TemporaryFailure, "20503"),
         (PlainTextResponse("<html>502</html>", status_code=502), TemporaryFailure, "Twilio"),
@@ -238,6 +240,29 @@ async def test_a_refusal_says_whether_to_try_again(
         with pytest.raises(kind, match=words) as failed:
             await connection.send(told())
     assert "6281211112222" not in str(failed.value)
+
+
+async def test_how_long_to_wait_is_what_twilio_says(rest: Rest) -> None:
+    rest.script = [refusal(429, 20429), refusal(429, 20429)]
+    rest.script[0].headers["Retry-After"] = "7"
+    waits = []
+    async with serving(answering(rest.answer)) as url, sms.connect(at(url)) as connection:
+        for _ in range(2):
+            with pytest.raises(TemporaryFailure) as failed:
+                await connection.send(told())
+            waits.append(failed.value.retry_after)
+            assert not failed.value.uncertain  # https://www.twilio.com/docs/api/errors/20429: it was not processed
+    assert waits == [7, None]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
+async def test_a_message_that_cannot_be_looked_up_is_not_given_up(status: int) -> None:
+    async def refuse(request: Request) -> Response:
+        return refusal(status, 20000 + status)
+
+    async with serving(answering(refuse)) as url, sms.connect(at(url)) as connection:
+        with pytest.raises(TemporaryFailure, match=str(20000 + status)):
+            await connection.find(told())
 
 
 async def test_a_twilio_that_is_down_is_a_temporary_failure() -> None:

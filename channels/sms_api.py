@@ -1,0 +1,107 @@
+"""Speaks to Twilio's API: its client with a timeout and bounded threads, and its refusals in our words."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+
+from channels.fetch import retry_after
+from config.settings import Settings
+from normalizer.schema import PermanentFailure, TemporaryFailure
+
+API = "https://api.twilio.com"
+HTTP_SECONDS = 10.0
+CALL_SECONDS = 20.0
+
+# try again: rate limits, full queues, and a WhatsApp sender's own rate
+TEMPORARY_CODES = {20429, 14107, 21611, 30001, 63018}
+# the account is not right: the operator mends it while citizens' answers wait
+ACCOUNT_CODES = {20003, 20005, 20008}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asker:
+    """Twilio's client, which knows no loop, made safe to ask."""
+
+    client: Client
+    pool: ThreadPoolExecutor
+
+    async def ask(self, call: Callable[[Client], T]) -> T:
+        """Raises TemporaryFailure or PermanentFailure, with codes and no words of people."""
+        with _failures():
+            async with asyncio.timeout(CALL_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self.pool, call, self.client)
+
+
+def api_of(settings: Settings) -> str:
+    return (settings.twilio_api_url or API).rstrip("/")
+
+
+def open_client(settings: Settings) -> Client:
+    # these write numbers and texts into the log
+    for name in ("twilio", "urllib3", "httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    client = Client(
+        settings.twilio_account_sid,
+        settings.twilio_auth_token,
+        http_client=TwilioHttpClient(timeout=HTTP_SECONDS, request_hooks={"response": [_heed_429]}),
+    )
+    client.api.base_url = api_of(settings)
+    return client
+
+
+def _heed_429(response: Any, **_: object) -> None:
+    """Twilio's exceptions do not carry Retry-After: what it asks for is read before they are made."""
+    if response.status_code == 429:
+        wait = retry_after(response.headers.get("retry-after"))
+        raise TemporaryFailure(f"Twilio said {_code_in(response.text) or 429}", retry_after=wait)
+
+
+def _code_in(text: str) -> int | None:
+    """https://www.twilio.com/docs/usage/twilios-response#response-formats-exceptions"""
+    try:
+        code = json.loads(text).get("code")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return code if isinstance(code, int) else None
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn whatever goes wrong into TemporaryFailure or PermanentFailure; codes only, no number, no text.
+
+    The codes: https://www.twilio.com/docs/api/errors.
+    """
+    try:
+        yield
+    except (TemporaryFailure, PermanentFailure):
+        raise
+    except (TwilioRestException, TwilioServiceException) as error:
+        _raise_for(int(error.status), error.code)
+    except TwilioException as error:  # a page of a list that was refused: (words, the response)
+        response = next((part for part in error.args if hasattr(part, "status_code")), None)
+        if response is None or response.status_code < 300:
+            raise TemporaryFailure("Twilio answered with something else than a list", uncertain=True) from None
+        _raise_for(int(response.status_code), _code_in(response.text))
+    except Exception as error:
+        # a timeout is no "no": the message may have gone out, `find` tells
+        raise TemporaryFailure(f"Twilio: {type(error).__name__}", uncertain=True) from None
+
+
+def _raise_for(status: int, code: int | None) -> None:
+    said = f"Twilio said {code or status}"
+    if code in ACCOUNT_CODES or status == 401:
+        raise TemporaryFailure(f"{said}: is TWILIO_AUTH_TOKEN right?", retry_after=300) from None
+    if status == 429 or status >= 500 or status == 408 or code in TEMPORARY_CODES:
+        raise TemporaryFailure(said, uncertain=status >= 500 or status == 408) from None
+    raise PermanentFailure(f"{said}: is TWILIO_ACCOUNT_SID right?" if status == 404 else said) from None
