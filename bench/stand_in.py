@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
+NO_MESSAGES = b'{"messages": [], "next_page_uri": null}'
+LIST = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 39\r\n\r\n" + NO_MESSAGES
+
 
 @dataclass(kw_only=True, slots=True)
 class StandIn:
@@ -23,7 +26,7 @@ class StandIn:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
                 form = dict(parse_qsl((await reader.readexactly(length)).decode()))
-                writer.write(self._take(form))
+                writer.write(self._take(form) if head.startswith(b"POST") else LIST)
         writer.close()
 
     def _take(self, form: dict[str, str]) -> bytes:

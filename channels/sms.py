@@ -17,9 +17,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
-from channels.protocol import Accept, Connection, Cursor
+from channels.protocol import Accept, Connection
 from channels.sms_api import HTTP_SECONDS, Asker, api_of, open_client
 from channels.sms_form import fields_of, message_key, parse, status_key
+from channels.sms_reconcile import receive, watched
 from config.settings import Settings
 from normalizer.schema import (
     Attachment,
@@ -45,6 +46,7 @@ def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
     """Give the webhooks for messages and receipts: 403 for a wrong signature, 503 when it cannot be kept."""
     if not settings.has_twilio:
         return []
+    accept = watched(settings, accept)
 
     async def message(request: Request) -> Response:
         return await _hook(request, settings, accept, HOOK, "message")
@@ -110,10 +112,6 @@ def _spellings(url: str) -> Iterator[str]:
     for netloc in (host, f"{host}:{port}"):
         yield parts._replace(netloc=netloc).geturl()
         yield parts._replace(netloc=netloc).geturl().replace("'", "%27")
-
-
-async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
-    """Return at once: all of Twilio's comes by webhook."""
 
 
 @asynccontextmanager

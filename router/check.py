@@ -96,7 +96,9 @@ def _redis(settings: Settings) -> str:
 def _channels(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     stand_in = "the sandbox's stand-in" if settings.sandbox_in_effect else None
     hooks = f"{settings.base_url}/hooks"
-    twilio = f"number set; webhook: {hooks}/twilio#rc=5&rp=all" if settings.has_twilio else stand_in
+    fallback = "fallback: the same on a second server, or here with ?again (docs/operate.md)"
+    webhook = f"number set; webhook: {hooks}/twilio#rc=5&rp=all; {fallback}"
+    twilio = webhook if settings.has_twilio else stand_in
     telegram = "token set" if settings.telegram_token else stand_in
     x = "keys set" if settings.has_x else stand_in
     relay = "SMTP_RELAY set" if settings.smtp_relay else stand_in
