@@ -3,7 +3,6 @@
 import hmac
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
 from channels.protocol import Accept, Connection
-from channels.sms_api import HTTP_SECONDS, Asker, api_of, open_client
+from channels.sms_api import HTTP_SECONDS, Teller, api_of, open_teller
 from channels.sms_form import fields_of, message_key, parse, status_key
 from channels.sms_reconcile import receive, watched
 from config.settings import Settings
@@ -37,7 +36,6 @@ STATUS_HOOK = "/hooks/twilio/status"
 MEDIA_HOSTS = ("api.twilio.com", "mcs.us1.twilio.com", ".twiliocdn.com", "s3-external-1.amazonaws.com")
 MAX_MEDIA = 25_000_000
 MAX_TEXT = 1600  # https://www.twilio.com/docs/api/errors/21617
-THREADS = 8
 CLOCKS_DIFFER = timedelta(seconds=10)
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
@@ -116,7 +114,7 @@ def _spellings(url: str) -> Iterator[str]:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Connection]:
-    """Open one Twilio client for SMS and WhatsApp, its own few threads, and a client for media."""
+    """Open one Twilio client for SMS and WhatsApp, and a client for media."""
     if not settings.has_twilio:
         yield Off("TWILIO_ACCOUNT_SID")
         return
@@ -128,19 +126,14 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
         auth_origin=api_of(settings),
         missing_is_temporary=True,
     )
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="twilio")
-    try:
-        async with httpx.AsyncClient(timeout=HTTP_SECONDS) as http:
-            asker = Asker(client=open_client(settings), pool=pool)
-            yield _Connection(settings=settings, asker=asker, http=http, hosts=hosts)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    async with httpx.AsyncClient(timeout=HTTP_SECONDS) as http, open_teller(settings) as teller:
+        yield _Connection(settings=settings, teller=teller, http=http, hosts=hosts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Connection:
     settings: Settings
-    asker: Asker
+    teller: Teller
     http: httpx.AsyncClient
     hosts: PhotoHosts
 
@@ -149,7 +142,7 @@ class _Connection:
         asked = {**self._numbers(message), "body": _fit(message.text)}
         if self._can_be_called():
             asked["status_callback"] = self.settings.base_url + STATUS_HOOK
-        sent = await self.asker.ask(lambda client: client.messages.create(**asked))
+        sent = await self.teller.ask(lambda client: client.messages.create_async(**asked))
         return str(sent.sid)
 
     async def fetch(self, attachment: Attachment) -> bytes:
@@ -160,7 +153,7 @@ class _Connection:
         """Look for this text among the last 50 sent to that number since the first try."""
         numbers = self._numbers(message)
         try:
-            found = await self.asker.ask(lambda client: client.messages.list(**numbers, limit=50))
+            found = await self.teller.ask(lambda client: client.messages.list_async(**numbers, limit=50))
         except PermanentFailure as refusal:  # of the looking up, which says nothing about the message
             raise TemporaryFailure(str(refusal), uncertain=True) from None
         return next((str(one.sid) for one in found if _is_same(one, message)), None)
