@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from normalizer.schema import TemporaryFailure
 from store.group_commit import PAUSE_SECONDS, GroupCommit, Operation, Promise
 from store.media import sync_folder, write_synced
 
 BATCH_BYTES = 8_000_000  # of bodies that are worked off at once
+RESERVE = 100_000_000  # bytes: with less free beside it a server is not ready
 IN_ROW_LIMIT = 65_536  # larger bodies lie as files beside the day's file
 
 _SCHEMA = """
@@ -35,8 +36,12 @@ CREATE TABLE IF NOT EXISTS entries (
     UNIQUE (channel, external_id)
 );
 CREATE INDEX IF NOT EXISTS entries_waiting ON entries (id) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS entries_failed ON entries (id) WHERE state = 'failed';
 CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+
+
+Counts: TypeAlias = tuple[int, int, int]  # waiting, failed, all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +79,7 @@ class Journal:
         self._lock: int | None = _lock(folder)
         self._files = GroupCommit(folder, lambda: now().strftime("%Y-%m-%d"), _SCHEMA)
         self._settled: set[str] = set()  # older files with nothing left to work off
+        self._settled_counts: dict[str, Counts] = {}
         try:
             self._start()
         except TemporaryFailure as error:
@@ -212,8 +218,12 @@ class Journal:
 
     def again(self, keys: Sequence[str]) -> None:
         """Let entries be worked off once more (replay)."""
-        self._settled.clear()
-        self._update(keys, "UPDATE entries SET state = 'waiting', attempts = 0, next_attempt_at = 0 WHERE id = ?")
+        statement = "UPDATE entries SET state = 'waiting', attempts = 0, next_attempt_at = 0 WHERE id = ?"
+        try:
+            self._update(keys, statement)
+        finally:
+            self._settled.clear()
+            self._settled_counts.clear()
 
     def find(self, state: str, limit: int = 100) -> list[Entry]:
         """Entries in a state (`waiting`, `failed`, `done`), oldest first, without the bodies beside."""
@@ -234,12 +244,36 @@ class Journal:
         return found.result() is not None
 
     def counts(self) -> dict[str, int]:
-        """How many entries stand in each state."""
-        total: dict[str, int] = {}
+        """How many entries stand in each state; states that nothing stands in are left out.
+
+        Cheap at any size: what is done is never counted, and a file with nothing left to do is asked once.
+        """
+        waiting = failed = kept = 0
         for name in self._files.files():
-            for state, count in self._look(name, _counts) or ():
-                total[state] = total.get(state, 0) + count
-        return total
+            each = self._counts_of(name)
+            waiting, failed, kept = waiting + each[0], failed + each[1], kept + each[2]
+        total = {"waiting": waiting, "failed": failed, "done": kept - waiting - failed}
+        return {state: count for state, count in total.items() if count}
+
+    def _counts_of(self, name: str) -> Counts:
+        if name in self._settled_counts:
+            return self._settled_counts[name]
+        is_settled = name in self._settled
+        counts: Counts = self._look(name, _counts) or (0, 0, 0)
+        if is_settled:
+            self._settled_counts[name] = counts
+        return counts
+
+    def oldest_waiting(self) -> datetime | None:
+        """When the first entry that waits (for its first or its next try) came in; None when none does."""
+        for name in self._files.files():
+            if name not in self._settled and (row := self._look(name, _oldest)):
+                return datetime.fromtimestamp(row[0], UTC)
+        return None
+
+    def probe(self) -> "Future[None]":
+        """Write something: done means that a message could be kept now."""
+        return self._files.do(self._files.current(), _probe)
 
     # --- cursors ------------------------------------------------------------------------------------------
 
@@ -315,9 +349,18 @@ def _in_state(state: str, limit: int) -> Operation:
     return lambda connection: connection.execute(query, (state, limit)).fetchall()
 
 
-def _counts(connection: Any) -> list[tuple[str, int]]:
-    rows = connection.execute("SELECT state, count(*) FROM entries GROUP BY state").fetchall()
-    return [(str(state), int(count)) for state, count in rows]
+def _counts(connection: Any) -> Counts:
+    """Entries are never deleted: the last id is their number. The other two have an index of their own."""
+    waiting, failed, last = connection.execute(
+        "SELECT (SELECT count(*) FROM entries WHERE state = 'waiting'),"
+        " (SELECT count(*) FROM entries WHERE state = 'failed'), (SELECT max(id) FROM entries)"
+    ).fetchone()
+    return waiting, failed, last or 0
+
+
+def _oldest(connection: Any) -> Any:
+    query = "SELECT received_at FROM entries WHERE state = 'waiting' ORDER BY id LIMIT 1"
+    return connection.execute(query).fetchone()
 
 
 def _execute(statement: str, arguments: tuple[Any, ...], connection: Any) -> None:

@@ -255,6 +255,48 @@ def test_a_clock_that_jumps_back_over_midnight_loses_nothing(tmp_path: Path) -> 
         assert sorted(ids(journal)) == ["1", "2", "3"]
 
 
+def test_counts_and_the_oldest_that_waits_are_told_over_days_and_after_a_replay(
+    tmp_path: Path, clock: Clock
+) -> None:
+    with opened(tmp_path, clock) as journal:
+        for number in range(4):
+            keep(journal, f"{number}", lane=f"{number}").result()
+        first, second, *_ = journal.waiting(10)
+        journal.done([first.key])
+        journal.fail(second.key, "KeyError")
+        assert journal.counts() == {"done": 1, "failed": 1, "waiting": 2}
+        came_in = clock.at
+        clock.on(days=3)
+        keep(journal, "today").result()
+        assert journal.oldest_waiting() == came_in
+
+        journal.done([entry.key for entry in journal.waiting(10)])
+        assert journal.waiting(10) == []  # the old file is known to have nothing left
+        assert [journal.counts() for _ in range(2)] == [{"done": 4, "failed": 1}] * 2
+        assert journal.oldest_waiting() is None
+
+        journal.again([second.key])
+        assert journal.counts() == {"done": 4, "waiting": 1}
+        assert journal.oldest_waiting() == came_in
+
+
+def test_a_repeat_is_counted_once(journal: Journal) -> None:
+    for external_id in ("1", "2", "1", "3"):
+        keep(journal, external_id).result()
+
+    assert journal.counts() == {"waiting": 3}
+
+
+def test_a_file_of_an_older_version_is_counted_too(tmp_path: Path, clock: Clock) -> None:
+    with opened(tmp_path, clock) as journal:
+        keep(journal, "SM1").result()
+        journal.fail(journal.waiting(1)[0].key, "KeyError")
+    with contextlib.closing(sqlite_module().connect(str(tmp_path / "2026-03-02.sqlite"))) as older:
+        older.execute("DROP INDEX entries_failed")
+    with opened(tmp_path, clock) as after:
+        assert after.counts() == {"failed": 1}
+
+
 # --- lanes --------------------------------------------------------------------------------------------------
 
 
