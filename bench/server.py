@@ -50,8 +50,8 @@ class Server:
     async def kept(self) -> int:
         """How many messages the journal holds, by the server's own /metrics."""
         text = (await _get(self.ops, "/metrics")).decode()
-        lines = [line for line in text.splitlines() if line.startswith("lapor_journal_entries")]
-        return sum(int(line.split()[-1]) for line in lines)
+        lines = [line for line in text.splitlines() if line.startswith("lapor_journal_entries{")]
+        return sum(int(float(line.split()[-1])) for line in lines)
 
     def reports(self) -> int:
         """How many reports are committed (a look into the database costs the server less than /metrics)."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from channels.protocol import Accept, Cursor
 from normalizer.schema import Receipt
+from router import metrics
 from router.house import House
 from router.intake import Heard, keep_parts, take_messages
 from router.readers import KILLED_ITS_READER, TOOK_TOO_LONG, Begun
@@ -57,7 +58,7 @@ def accept_for(journal: Journal, channel: str, wake: Callable[[], None]) -> Acce
         reached("accept, kept, not answered")
         wake()
 
-    return accept
+    return metrics.timed(channel, accept)
 
 
 class Told:
@@ -251,6 +252,7 @@ def process(house: House, read: Sequence[tuple[Entry, Reading]]) -> None:
         take_messages(house, heard)
     for receipt in receipts:
         take_receipt(house, receipt)
+    metrics.worked_off(entry for entry, _ in read)
 
 
 def replay(house: House, journal: Journal, keys: list[str]) -> int:

@@ -7,15 +7,19 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import func, select
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from config.settings import Settings
 from router.house import House
+from router.in_time import InTime
 from router.journal import replay
+from router.metrics import scrape
+from router.ready import not_ready
 from store.chain import first_break
 from store.journal import Journal
 from store.models import Delivery, Photo, Report, StatusUpdate
@@ -106,12 +110,15 @@ def first_edited_row(house: House) -> str | None:
 def routes(house: House, journal: Journal) -> list[BaseRoute]:
     """OPS_LISTEN's addresses; they are for this machine and its monitoring only."""
 
+    of_ready, of_metrics = InTime(), InTime(5.0)
+
     async def ready(request: Request) -> Response:
-        reasons = await run_in_threadpool(not_ready, house)
+        reasons = await run_in_threadpool(not_ready, house, journal, of_ready)
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     async def metrics(request: Request) -> Response:
-        return PlainTextResponse(await run_in_threadpool(_metrics, house, journal))
+        told = await run_in_threadpool(scrape, house, journal, of_metrics)
+        return Response(told, media_type=CONTENT_TYPE_LATEST)
 
     async def show(request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(stuck, house, journal))
@@ -132,28 +139,6 @@ def routes(house: House, journal: Journal) -> list[BaseRoute]:
         Route("/stuck", show),
         Route("/replay", again, methods=["POST"]),
     ]
-
-
-def not_ready(house: House) -> list[str]:
-    """Why this server cannot work messages off now; intake goes on all the same."""
-    try:
-        with house.store.read() as session:
-            session.execute(select(1))
-    except Exception as error:
-        return [f"database: {type(error).__name__}"]
-    return []
-
-
-def _metrics(house: House, journal: Journal) -> str:
-    lines = [f'lapor_journal_entries{{state="{s}"}} {n}' for s, n in sorted(journal.counts().items())]
-    with house.store.read() as session:
-        for channel, state, count in session.execute(
-            select(Delivery.channel, Delivery.state, func.count()).group_by(Delivery.channel, Delivery.state)
-        ):
-            lines.append(f'lapor_deliveries{{channel="{channel}",state="{state}"}} {count}')
-        for status, count in session.execute(select(Report.status, func.count()).group_by(Report.status)):
-            lines.append(f'lapor_reports{{status="{status}"}} {count}')
-    return "\n".join(lines) + "\n"
 
 
 # --- the same from the command line -----------------------------------------------------------------------

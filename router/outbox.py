@@ -21,6 +21,7 @@ from normalizer.schema import (
     PermanentFailure,
     TemporaryFailure,
 )
+from router import metrics
 from router.codes import thread_of
 from router.house import House
 from router.limits import LONGEST_WAIT, Limits
@@ -159,7 +160,10 @@ async def _send(connections: Mapping[str, Connection], owed: Owed) -> str:
         if isinstance(found, str):
             return found
     reached("send, before")
-    return await connection.send(owed.message)
+    with metrics.sending(owed.message.channel):
+        provider_id = await connection.send(owed.message)
+    metrics.taken(owed.row)
+    return provider_id
 
 
 async def _find(connection: Connection, owed: Owed) -> str | CannotTell | None:
@@ -174,6 +178,8 @@ async def _find(connection: Connection, owed: Owed) -> str | CannotTell | None:
         raise TemporaryFailure(str(failure), retry_after=failure.retry_after, uncertain=True) from None
     if found is CannotTell.CANNOT_TELL and owed.row.uncertain > 1:
         raise PermanentFailure("twice without an answer: it may have arrived")
+    if found is CannotTell.CANNOT_TELL:
+        metrics.sent_again(owed.message.channel)
     return found
 
 
@@ -207,6 +213,7 @@ def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
             else:
                 _failed(row, str(failure))
         reached("write down, before commit")
+    metrics.written_down(rows.values())
 
 
 def _hear_early(house: House, outcomes: Sequence[Outcome]) -> None:

@@ -118,7 +118,7 @@ def test_killed_after_the_ok_and_started_again_the_citizen_is_answered_once(
     citizen = new_citizen(channel)
     said = town.say(channel, citizen, TEXT)
     if channel in {"telegram", "x"}:  # polled: the OK is the offset, which moves behind the fsync
-        eventually(lambda: "lapor_journal_entries" in _metrics(town), what="it is in the journal")
+        eventually(lambda: "lapor_journal_entries{" in _metrics(town), what="it is in the journal")
     assert said
     town.kill()
     town.start()

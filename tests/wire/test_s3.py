@@ -158,7 +158,7 @@ def photo_of(town: Town, code: str) -> bytes | None:
 
 def waiting(town: Town) -> int:
     lines = town.client.get(f"http://127.0.0.1:{town.ops}/metrics").text.splitlines()
-    return sum(int(line.split()[-1]) for line in lines if 'entries{state="waiting"}' in line)
+    return sum(int(float(line.split()[-1])) for line in lines if 'entries{state="waiting"}' in line)
 
 
 def test_a_photo_by_sms_lies_on_s3_and_its_agency_sees_it(new_town: Callable[..., Town], s3: S3) -> None:

@@ -1,0 +1,87 @@
+"""Whether this server can do all of its work now, and if not, why: what /readyz answers."""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from redis import Redis
+
+from normalizer.schema import TemporaryFailure
+from router.house import House
+from router.in_time import InTime
+from store.journal import RESERVE, Journal
+from store.media import key_of
+from store.migrate import is_current
+
+WAITS_TOO_LONG = timedelta(minutes=5)
+
+Reason = str | None
+
+
+def not_ready(house: House, journal: Journal, in_time: InTime) -> list[str]:
+    """Why this server cannot do all of its work, a line each; intake goes on without most of it."""
+    questions: dict[str, Callable[[], Reason]] = {
+        "database": partial(_schema, house),
+        "media": partial(_media, house),
+        "disk": partial(_disk, house),
+        "journal": partial(_refusing, journal),
+        "backlog": partial(_backlog, house, journal),
+    }
+    if house.settings.redis_url is not None:
+        questions["redis"] = partial(_ping, house.settings.redis_url)
+    answers = in_time.ask(questions)
+    return [f"{name}: {_said(answer, in_time.seconds)}" for name, answer in answers.items() if answer is not None]
+
+
+def _said(answer: object, seconds: float) -> str:
+    """A reason as it is; of an exception its type, which holds no password of a URL."""
+    if isinstance(answer, TimeoutError):
+        return f"no answer in {seconds:.0f} s"
+    return type(answer).__name__ if isinstance(answer, Exception) else str(answer)
+
+
+def _schema(house: House) -> Reason:
+    return None if is_current(house.store.engine) else "the schema is not this version's: run_bots.py migrate"
+
+
+def _media(house: House) -> Reason:
+    with suppress(KeyError):  # nothing is there, and that was told
+        house.store.media.get(key_of(b"ready"))
+    place = house.settings.media
+    can_write = "://" in place or os.access(_nearest(Path(place)), os.W_OK)
+    return None if can_write else "the folder cannot be written"
+
+
+def _nearest(path: Path) -> Path:
+    """The folder, or the one above that is there already."""
+    return next(each for each in (path, *path.absolute().parents) if each.exists())
+
+
+def _disk(house: House) -> Reason:
+    free = shutil.disk_usage(house.settings.data_dir / "journal").free
+    return None if free >= RESERVE else f"{free // 1_000_000} MB are free, {RESERVE // 1_000_000} MB must be"
+
+
+def _refusing(journal: Journal) -> Reason:
+    try:
+        journal.probe().result()
+    except TemporaryFailure:
+        return "the disk refuses, messages are not kept"
+    return None
+
+
+def _backlog(house: House, journal: Journal) -> Reason:
+    oldest = journal.oldest_waiting()
+    if oldest is None or house.now() - oldest <= WAITS_TOO_LONG:
+        return None
+    return f"the oldest message waits for {(house.now() - oldest) // timedelta(minutes=1)} minutes"
+
+
+def _ping(url: str) -> Reason:
+    with Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as redis:
+        redis.ping()
+    return None
