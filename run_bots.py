@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from config.logs import start_log
 from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
 from desk import console
@@ -60,7 +61,7 @@ def work_queues(options: argparse.Namespace) -> int:
     from router.worker import work_forever
 
     settings = with_stand_ins(read_settings())
-    _start_log(settings)
+    start_log(settings)
     work_forever(open_house(settings), settings, options.queue)
     return 0
 
@@ -104,7 +105,7 @@ async def serve_until_stopped(given: Settings) -> None:
     from store.journal import Journal
 
     settings = with_stand_ins(given)
-    _start_log(settings)
+    start_log(settings)
     # Python's default (cores + 4) is soon full of loops that wait for the database
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     kept, owed, quiet = Bell(), Bell(), Bell()  # nobody rings the last one: the clock looks twice a second
@@ -291,32 +292,6 @@ def _first_login(settings: Settings, password: str) -> str:
     with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
         file.write(f"admin {password}\n")
     return f"see {path}"
-
-
-def _start_log(settings: Settings) -> None:
-    """Log to stderr: ids and states, never what people said, nor their numbers or addresses."""
-    shape = (
-        '{"at":"%(asctime)s","level":"%(levelname)s","from":"%(name)s","what":"%(message)s"}'
-        if settings.log_format == "json"
-        else "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
-    logging.basicConfig(level=settings.log_level.upper(), format=shape)
-    for quiet in ("alembic", "uvicorn.error"):
-        logging.getLogger(quiet).setLevel(logging.WARNING)
-    for telltale in (
-        "httpx",
-        "httpcore",
-        "telegram",
-        "twilio",
-        "tweepy",
-        "aiosmtpd",
-        "mail",
-        "urllib3",
-        "rq",
-        "oauthlib",
-        "requests_oauthlib",
-    ):
-        logging.getLogger(telltale).setLevel(logging.ERROR)  # they log addresses, numbers and tokens
 
 
 if __name__ == "__main__":
