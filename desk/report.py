@@ -1,6 +1,7 @@
 """One report on one page: what, where, photos, the thread, the history, and the change of its status."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from desk.doors import Fields
 from desk.pages import language_of, render, status_word, texts
+from desk.reasons import reason_of
 from desk.rights import Official, may_change, may_see, official_of
 from desk.wire import typed_code
 from router.house import House
@@ -33,13 +35,14 @@ PICTURES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
-    """One entry of the thread: from the citizen (`state` None) or to them, with how it went."""
+    """One entry of the thread: from the citizen (`state` None) or to them, with how it went, and why not."""
 
     at: datetime
     channel: str
     text: str
     subject: str
     state: str | None
+    reason: str | None = None
 
 
 def thread_of(report: Report) -> list[Said]:
@@ -49,7 +52,7 @@ def thread_of(report: Report) -> list[Said]:
         for m in report.messages
     ]
     answers = [
-        Said(at=d.created_at, channel=d.channel, text=d.text, subject="", state=d.state)
+        Said(at=d.created_at, channel=d.channel, text=d.text, subject="", state=d.state, reason=reason_of(d))
         for d in report.deliveries
         if d.address_id is not None
     ]
@@ -84,7 +87,7 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
     report = _visible(house, official, request.path_params["code"])
     if report is None:
         return render(house, request, "not_found.html", status=404, nav=login)
-    moves = allowed_moves(report)
+    moves, thread = allowed_moves(report), thread_of(report)
     words = {"problem": None, "note": "", "done": request.query_params.get("done") == report.status, **words}
     return render(
         house,
@@ -94,7 +97,8 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         nav=login,
         report=report,
         area=house.pack.areas.get(report.area_code or ""),
-        thread=thread_of(report),
+        thread=thread,
+        not_reached=_not_reached(thread),
         may_change=may_change(official, report),
         moves=[move for move in moves if move not in NOT_BUTTONS],
         agencies=_others(house, report) if "assigned" in moves else {},
@@ -103,6 +107,12 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         is_picture=is_picture,
         **words,
     )
+
+
+def _not_reached(thread: Sequence[Said]) -> str | None:
+    """Why the last answer that was tried did not reach the citizen; None when it did, or is on its way."""
+    answers = [said for said in thread if said.state is not None]
+    return answers[-1].reason if answers and answers[-1].state == "failed" else None
 
 
 def _others(house: House, report: Report) -> dict[str, str]:

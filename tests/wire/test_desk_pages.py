@@ -249,6 +249,25 @@ def test_thread_tells_which_answers_did_not_reach_the_citizen(
     assert "warga tidak terjangkau" in page.text
     assert "Jalan berlubang besar" in page.text
     assert "+62812" not in page.text  # neither the address itself nor what a provider said about it
+    assert "Jawaban terakhir tidak sampai ke warga: nomor, alamat, atau akunnya sudah tidak ada." in page.text
+    english = clients["dbm-officer"].get(f"/desk/r/{code}/thread", params={"lang": "en"})
+    assert "citizen not reached: the number, address or account is no longer there" in english.text
+
+
+def test_an_answer_that_nobody_knows_of_is_shown_as_such_and_one_that_arrived_has_no_reason(
+    house: House, clients: dict[str, httpx.Client]
+) -> None:
+    code = add_report(house)
+    shown = {}
+    for state in ("unknown", "delivered"):
+        with house.store.write() as session:
+            owed = session.query(Delivery).join(Report).filter(Report.code == code)
+            owed.filter(Delivery.address_id.is_not(None)).one().state = state
+        shown[state] = clients["dbm-officer"].get(f"/desk/r/{code}", params={"lang": "id"}).text
+
+    assert "belum pasti terkirim: penyedia belum menjawab; sistem akan memeriksanya lagi" in shown["unknown"]
+    assert "penyedia" not in shown["delivered"]
+    assert not [page for page in shown.values() if "Jawaban terakhir tidak sampai" in page]
 
 
 def test_photo_needs_a_log_in_and_is_never_more_than_a_picture(
