@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 import pytest
 from redis import Redis
@@ -18,6 +19,7 @@ from tests.faults.crowd import (
     a_citizen,
     becomes_quiet,
     counted,
+    metrics,
     minutes_pass,
     not_written_down,
     post_sms,
@@ -159,6 +161,10 @@ def test_while_the_database_is_away_people_are_thanked_and_answered_once_it_is_b
         cable.cut()
         cut_at = datetime.now(UTC)
         more_are_thanked(crowd, 60)  # without a database
+        assert metrics(town)['lapor_part_up{part="database"}'] == 0
+        assert counted(town, "lapor_journal_entries", "waiting") >= 60
+        ready = httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=20)
+        assert (ready.status_code, "database" in ready.text) == (503, True)
         cable.mend()
         more_are_thanked(crowd, 10)
     crowd.may_repeat = not_written_down(town)
