@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from config.logs import start_log
 from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
 from desk import console
@@ -57,6 +56,7 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def work_queues(options: argparse.Namespace) -> int:
+    from config.logs import start_log
     from router.house import open_house
     from router.worker import work_forever
 
@@ -98,6 +98,7 @@ def _stand_ins(settings: Settings) -> list["BaseRoute"]:
 
 async def serve_until_stopped(given: Settings) -> None:
     """Keep, understand, route and answer until SIGTERM or SIGINT. Raises OSError when disk or port refuse."""
+    from config.logs import start_log
     from desk.server import start_servers, stop_servers
     from router.house import open_house
     from router.outbox import open_connections

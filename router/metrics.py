@@ -5,7 +5,7 @@ import shutil
 import tomllib
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
@@ -119,17 +119,28 @@ def worked_off(entries: Iterable[Entry]) -> None:
         done.labels(channel).inc(count)
 
 
-def sending(channel: str) -> AbstractContextManager[object]:
+@contextmanager
+def sending(row: Delivery) -> Iterator[None]:
     """Around a provider's send; the hand-over to our own desk goes over no wire."""
-    return nullcontext() if channel == "desk" else send_seconds.labels(channel).time()
-
-
-def taken(row: Delivery) -> None:
-    """The provider has just taken it. A report's acknowledgement was owed in the moment that it was decided."""
-    report = row.report
-    if report is not None and row.address_id is not None and row.created_at == report.acknowledged_at:
-        waited = datetime.now(UTC) - report.requested_at
+    if row.channel == "desk":
+        yield
+        return
+    came_in = _came_in(row)  # asked before: behind the send nothing may go wrong that is not the provider's
+    began = perf_counter()
+    try:
+        yield
+    finally:
+        send_seconds.labels(row.channel).observe(perf_counter() - began)
+    if came_in is not None:
+        waited = datetime.now(UTC) - came_in
         acknowledgement_seconds.labels(row.channel).observe(max(waited.total_seconds(), 0.0))
+
+
+def _came_in(row: Delivery) -> datetime | None:
+    """When the first message came in, if this is its acknowledgement: what was owed when that was decided."""
+    report = row.report
+    is_first = report is not None and row.address_id is not None and row.created_at == report.acknowledged_at
+    return report.requested_at if report is not None and is_first else None
 
 
 def sent_again(channel: str) -> None:

@@ -160,10 +160,8 @@ async def _send(connections: Mapping[str, Connection], owed: Owed) -> str:
         if isinstance(found, str):
             return found
     reached("send, before")
-    with metrics.sending(owed.message.channel):
-        provider_id = await connection.send(owed.message)
-    metrics.taken(owed.row)
-    return provider_id
+    with metrics.sending(owed.row):
+        return await connection.send(owed.message)
 
 
 async def _find(connection: Connection, owed: Owed) -> str | CannotTell | None:

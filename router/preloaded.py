@@ -2,8 +2,10 @@
 
 from contextlib import suppress
 
+from config.logs import start_log
 from config.settings import read_settings
 from router.reading import pack_at
 
 with suppress(Exception):  # a reader that finds nothing loaded loads it itself
+    start_log(read_settings())
     pack_at(read_settings().city)

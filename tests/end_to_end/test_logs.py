@@ -1,6 +1,7 @@
 """A running installation's log at its most talkative, with faults: valid line by line, and it betrays nobody."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -96,7 +97,7 @@ def test_under_faults_the_most_talkative_log_names_nobody(new_town: Callable[...
     before = speak_on_all_channels(town)
     with failing(town, "INSERT ON messages"):
         during = speak_on_all_channels(town)
-        eventually(lambda: "IntegrityError" in written(town), what="an entry fails")
+        eventually(lambda: "failed: IntegrityError" in written(town), what="an entry fails")
     with failing(town, "UPDATE OF state ON deliveries WHEN NEW.state = 'sent'"):
         after = speak_on_all_channels(town)
         eventually(lambda: "wait to be written down" in written(town), what="an outcome waits")
@@ -142,6 +143,19 @@ raise OSError("rahasia")
     assert ended.returncode == 1
     assert "rahasia" not in ended.stderr
     assert [line.get("error") for line in lines] == [None, "ValueError", "KeyError", None, "OSError"]
+
+
+def test_what_the_readers_are_forked_from_logs_in_the_same_shape() -> None:
+    program = """
+import router.preloaded, logging, warnings
+warnings.warn("rahasia", stacklevel=1)
+logging.getLogger("a.library").warning("%s", "rahasia")
+"""
+    command, env = [sys.executable, "-c", program], {**os.environ, "LOG_FORMAT": "json"}
+    ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+    assert [json.loads(line)["from"] for line in ended.stderr.splitlines()] == ["py.warnings", "a.library"]
+    assert "rahasia" not in ended.stderr
 
 
 @pytest.mark.servers
