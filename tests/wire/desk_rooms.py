@@ -23,6 +23,7 @@ from config.settings import ROOT, read_settings
 from desk.app import routes
 from router.codes import new_code
 from router.house import House
+from router.readers import Here
 from router.status import Actor, change_status
 from store.database import open_store
 from store.models import Address, Base, Delivery, Message, Officer, Photo, Report, Reporter
@@ -51,6 +52,7 @@ def open_rooms(folder: Path, **settings: object) -> House:
         settings=read,
         pack=load_pack(ROOT / "config" / "jakarta"),
         store=open_store(read, read_keys(read)),
+        readers=Here(read.city),
         now=Clock(),
     )
     Base.metadata.create_all(house.store.engine)
