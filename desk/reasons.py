@@ -7,7 +7,7 @@ from store.work import GIVE_UP_AFTER
 
 # Twilio's codes: https://www.twilio.com/docs/api/errors; SMTP's: RFC 5321 section 4.2.3, RFC 3463
 REASONS = {
-    "off": re.compile(r"is missing|is not set|is off|there is no channel|\b(21408|30002|30034|63007)\b"),
+    "off": re.compile(r"is missing|is TWILIO_|not set|is off|no channel|\b(21408|30002|30034|63007)\b"),
     "unsure": re.compile(r"may have arrived"),
     "closed": re.compile(r"\b63016\b"),
     "blocked": re.compile(r"blocked|kicked|\b(21610|30004)\b"),

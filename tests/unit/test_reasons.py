@@ -34,6 +34,7 @@ def row(state: str, last_error: str | None, days: float = 0.0) -> Delivery:
         ("63016", "closed"),
         ("TWILIO_NUMBER is missing: SMS is off", "off"),
         ("SMTP_RELAY is not set", "off"),
+        ("Twilio said 404: is TWILIO_ACCOUNT_SID right?", "off"),
         ("there is no channel sms", "off"),
         ("twice without an answer: it may have arrived", "unsure"),
         ("Twilio said 30007", "refused"),
