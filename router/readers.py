@@ -79,7 +79,7 @@ class Beside:
         self._pool = _pool()
 
     def start(self) -> None:
-        self._schedule(read_all, [], self._city).result()
+        self._schedule(read_all, [], self._city)
 
     def _schedule(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         """Hand a job over. When all readers died at once (out of memory, say) there are new ones."""

@@ -1,10 +1,11 @@
 """Writes the new rows of one transaction many at once: what makes a flood day's batches quick."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import func, insert, inspect, select, text
+from sqlalchemy import Connection, Dialect, func, insert, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import RelationshipProperty, Session, make_transient_to_detached
 
 from store.models import Address, Base, Delivery, Message, Photo, Report, Reporter, StatusUpdate
@@ -94,7 +95,43 @@ def _insert(session: Session, model: type[Base], rows: Sequence[Base]) -> None:
         model
     ):  # in one order everywhere: two servers with the same rows never wait for each other
         values.sort(key=lambda value: [value[name] for name in key])
-    session.connection().execute(insert(model.__table__), values)  # type: ignore[arg-type]
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        _copy(connection, model, values)
+    else:
+        connection.execute(insert(model.__table__), values)  # type: ignore[arg-type]
+
+
+def _copy(connection: Connection, model: type[Base], values: Sequence[dict[str, Any]]) -> None:
+    """PostgreSQL takes rows by COPY in a third of the time of one INSERT each. Raises SQLAlchemy's DBAPIError."""
+    writers = _writers(model, connection.dialect)
+    statement = f"COPY {model.__tablename__} ({', '.join(name for name, _ in writers)}) FROM STDIN"
+    cursor = connection.connection.cursor()
+    try:
+        with cursor.copy(statement) as copy:
+            for value in values:
+                copy.write_row([value[name] if write is None else write(value[name]) for name, write in writers])
+    except connection.dialect.loaded_dbapi.Error as error:
+        base = connection.dialect.loaded_dbapi.Error
+        dead = connection.dialect.is_disconnect(error, connection.connection, None)
+        raise DBAPIError.instance(
+            "COPY",
+            None,
+            error,
+            base,
+            hide_parameters=True,
+            connection_invalidated=dead,
+            dialect=connection.dialect,
+        ) from error
+    finally:
+        cursor.close()
+
+
+@cache
+def _writers(model: type[Base], dialect: Dialect) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    """Each column with what makes its values the driver's."""
+    columns = inspect(model).columns
+    return [(str(column.key), column.type.dialect_impl(dialect).bind_processor(dialect)) for column in columns]
 
 
 def _values(model: type[Base], row: Base) -> dict[str, Any]:
