@@ -26,6 +26,7 @@ CHANNEL_RATES = {
     "x": Rate(each=900 / 100, burst=100),  # docs.x.com rate limits: 100 posts in 15 minutes
     "email": Rate(each=1 / 50, burst=100),
 }
+PROVIDERS = {"sms": "twilio", "whatsapp": "twilio"}  # one account: a pause of one is a pause of both
 PERSON_RATES = {"telegram": Rate(each=1.0, burst=3)}  # one a second to a chat, short bursts are let through
 
 
@@ -57,15 +58,20 @@ class Limits:
         """Seconds to wait before sending. Above LONGEST_WAIT nothing was taken: come back later."""
         now = self.now()
         buckets = self._buckets(channel, to)
-        wait = max([bucket.wait(now) for bucket in buckets] + [self._paused.get(channel, 0.0) - now, 0.0])
+        wait = max([bucket.wait(now) for bucket in buckets] + [self.paused(channel)])
         if wait <= LONGEST_WAIT:
             for bucket in buckets:
                 bucket.take(now)
         return wait
 
     def pause(self, channel: str, seconds: float) -> None:
-        """Nothing leaves on this channel for so long: its provider said so."""
-        self._paused[channel] = max(self._paused.get(channel, 0.0), self.now() + seconds)
+        """Nothing leaves by this channel's provider for so long: it said so."""
+        provider = PROVIDERS.get(channel, channel)
+        self._paused[provider] = max(self._paused.get(provider, 0.0), self.now() + seconds)
+
+    def paused(self, channel: str) -> float:
+        """Seconds for which nothing may leave on this channel."""
+        return max(self._paused.get(PROVIDERS.get(channel, channel), 0.0) - self.now(), 0.0)
 
     def _buckets(self, channel: str, to: str) -> list[Bucket]:
         found = []

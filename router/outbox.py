@@ -85,7 +85,8 @@ async def deliver_due(
     What ends in the same moment is written down in one transaction.
     """
     claimed = await asyncio.to_thread(_claim, house, limit, ids, channel)
-    sending = {asyncio.create_task(_try(connections, owed, limits or Limits())) for owed in claimed}
+    limits = limits or Limits()
+    sending = {asyncio.create_task(_try(connections, owed, limits)) for owed in claimed}
     while sending:
         ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
         reached("send, answered")
@@ -136,6 +137,8 @@ async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits
     if (wait := limits.take(channel, to)) > LONGEST_WAIT:
         return Outcome(owed=owed, failure=TemporaryFailure("our own limit for this channel", retry_after=wait))
     await asyncio.sleep(wait)
+    if (wait := limits.paused(channel)) > 0:  # the provider asked for a pause meanwhile
+        return Outcome(owed=owed, failure=TemporaryFailure("the provider's pause", retry_after=wait))
     try:
         async with asyncio.timeout(SEND_SECONDS):
             return Outcome(owed=owed, provider_id=await _send(connections, owed))

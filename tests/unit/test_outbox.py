@@ -128,7 +128,7 @@ async def test_messages_of_one_report_go_out_in_their_order(town: Town, provider
 async def test_a_report_that_waits_holds_up_no_other(town: Town, provider: Provider) -> None:
     town.tell(WHOLE, sender="+621")
     town.tell(WHOLE, sender="+622")
-    provider.answers = [TemporaryFailure("busy", retry_after=3600)]
+    provider.answers = [TemporaryFailure("busy")]
     await deliver(town, provider)
 
     assert len(provider.sent) == 1
@@ -186,6 +186,17 @@ async def test_a_permanent_failure_is_shown_and_the_next_message_goes_out(town: 
 
     assert (failed.state, failed.last_error, failed.attempts) == ("failed", "no such number", 1)
     assert then.state == "sent"
+
+
+async def test_what_waited_for_its_turn_heeds_a_pause_that_came_meanwhile(town: Town, provider: Provider) -> None:
+    for number in range(5):  # one a second to a chat, three at once: the last two wait for their turn
+        town.tell(WHOLE, channel="telegram", sender="7001", external_id=f"t{number}")
+    provider.answers = [TemporaryFailure("429", retry_after=60)] * 5
+    provider.on_send = lambda: asyncio.sleep(0)  # its answer comes when all five stand in line
+    await deliver(town, provider)
+
+    assert len(provider.answers) == 2
+    assert {(row.state, row.uncertain) for row in to_citizen(town)} == {("waiting", 0)}
 
 
 async def test_a_channel_that_is_gone_is_a_permanent_failure(town: Town) -> None:

@@ -56,6 +56,14 @@ def test_a_pause_holds_one_channel_only_and_ends() -> None:
     assert limits.take("telegram", "1") == pytest.approx(LONGEST_WAIT)
 
 
+def test_a_pause_of_twilios_holds_sms_and_whatsapp() -> None:
+    limits = Limits(now=Seconds())
+    limits.pause("sms", 30)
+
+    assert limits.take("whatsapp", "1") == 30
+    assert limits.take("telegram", "1") == 0
+
+
 def test_a_channel_without_a_limit_never_waits() -> None:
     limits = Limits(now=Seconds())
 
