@@ -1,4 +1,4 @@
-.PHONY: run setup test check bench faults
+.PHONY: run setup test check bench bench-long faults
 .DEFAULT_GOAL := test
 
 PY := .venv/bin/python
@@ -28,6 +28,10 @@ check: setup
 
 bench: setup
 	@$(PY) -m bench
+
+# A burst of a whole minute, and a store with a million reports: some fifteen minutes, 5 GB under DATA_DIR.
+bench-long: setup
+	@$(PY) -m bench --long
 
 # Twenty times at every step, under load; FAULT_ROUNDS=n make faults for another number.
 faults: setup

@@ -4,6 +4,8 @@ import asyncio
 import sys
 from typing import Any
 
+import uvloop
+
 
 async def http(port: int) -> None:
     """Starlette says ok under uvicorn, set up as run_bots.py sets it up; the body is not even read."""
@@ -21,12 +23,13 @@ async def http(port: int) -> None:
         app,
         host="127.0.0.1",
         port=port,
+        loop="uvloop",
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         lifespan="off",
-        h11_max_incomplete_event_size=65_536,
     )
     await uvicorn.Server(config).serve()
 
@@ -47,4 +50,4 @@ async def smtp(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run({"http": http, "smtp": smtp}[sys.argv[1]](int(sys.argv[2])))
+    uvloop.run({"http": http, "smtp": smtp}[sys.argv[1]](int(sys.argv[2])))

@@ -1,51 +1,51 @@
 """The processes under measure: ours as anybody starts it, the ceilings, and the load."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import socket
-import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import wording
+from bench.look import WAIT_SECONDS, path_of
 from store.database import sqlite_module
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
-HOLD_SECONDS = 60.0
+UNWAITED: list[float] = []  # CPU seconds of processes that were ended and had nobody to wait for them
+SECRETS = {"SECRET_KEY": "bench-secret-key-of-nobody", "CONTACT_KEY": "bench-contact-key-of-nobody"}
 
 
 @dataclass(kw_only=True, slots=True)
 class Server:
-    """One process and the port that the load goes to; it can be frozen while another one is measured."""
+    """One process group and the port that the load goes to; it can be frozen while another one is measured."""
 
-    process: asyncio.subprocess.Process
-    port: int
+    group: int
+    port: int = 0
     smtp: int = 0
     ops: int = 0
-    folder: Path = Path()
+    database: str = ""  # as DATABASE_URL spells it
+    settings: Mapping[str, str]
     started_in: float = 0.0  # seconds from exec to the first 200 of /healthz
 
     def freeze(self) -> None:
-        os.killpg(self.process.pid, signal.SIGSTOP)
+        os.killpg(self.group, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.killpg(self.process.pid, signal.SIGCONT)
+        os.killpg(self.group, signal.SIGCONT)
 
     def memory(self) -> float:
-        """PSS in MiB of the server and the processes it started."""
-        return sum(map(_pss, _group(self.process.pid))) / 1024
-
-    @property
-    def database(self) -> Path:
-        return self.folder / "data" / "reports.db"
+        """PSS in MiB of the process and of those it started."""
+        return sum(map(_pss, members(self.group))) / 1024
 
     async def kept(self) -> int:
         """How many messages the journal holds, by the server's own /metrics."""
@@ -53,104 +53,132 @@ class Server:
         lines = [line for line in text.splitlines() if line.startswith("lapor_journal_entries{")]
         return sum(int(float(line.split()[-1])) for line in lines)
 
-    def reports(self) -> int:
-        """How many reports are committed (a look into the database costs the server less than /metrics)."""
-        connection = sqlite_module().connect(str(self.database), timeout=HOLD_SECONDS)
-        try:
-            return int(connection.execute("SELECT count(*) FROM reports").fetchone()[0])
-        finally:
-            connection.close()
-
     @asynccontextmanager
     async def database_held(self) -> AsyncIterator[None]:
-        """The database is as good as gone meanwhile: another process holds its only write lock."""
-        connection = await asyncio.to_thread(_hold, self.database)
+        """SQLite is as good as gone meanwhile: another process holds its only write lock."""
+        connection = await asyncio.to_thread(_hold, path_of(self.database))
         try:
             yield
         finally:
             connection.close()
 
 
-def _hold(database: Path) -> sqlite3.Connection:
-    connection: sqlite3.Connection = sqlite_module().connect(
-        str(database), timeout=HOLD_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    connection.execute("BEGIN IMMEDIATE")
-    return connection
-
-
-def _group(leader: int) -> list[int]:
-    """The processes of a process group."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+def _hold(database: Path) -> Any:
+    """Take the write lock between two of the server's transactions: SQLite's own waiting would sleep through."""
+    sqlite = sqlite_module()
+    connection = sqlite.connect(str(database), timeout=0, isolation_level=None, check_same_thread=False)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
         try:
-            if os.getpgid(int(folder.name)) == leader:
-                found.append(int(folder.name))
-        except ProcessLookupError:
-            continue
-    return found
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite.OperationalError:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the database could not be held") from None
+            time.sleep(0.0005)
+        else:
+            return connection
 
 
 def _pss(pid: int) -> int:
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return 0
     return int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
 
 
 @asynccontextmanager
-async def ours(folder: Path, twilio_url: str, relay: int = 0) -> AsyncIterator[Server]:
-    """`run_bots.py serve` with Twilio's settings and a DATA_DIR below `folder`; killed at the end."""
+async def ours(
+    folder: Path,
+    twilio_url: str,
+    more: Mapping[str, str] = {},
+    *,
+    limits: bool = True,
+) -> AsyncIterator[Server]:
+    """`run_bots.py serve` with Twilio's settings and a DATA_DIR below `folder`; killed at the end.
+
+    `more` is added to its environment; `limits` False lifts its own limits on sends.
+    """
     http, smtp, ops = free_port(), free_port(), free_port()
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
+    settings = {
         "DATA_DIR": str(folder / "data"),
+        "DATABASE_URL": f"sqlite:///{folder / 'data' / 'reports.db'}",
+        "AUTO_MIGRATE": "on",
         "HTTP_LISTEN": f"127.0.0.1:{http}",
         "SMTP_LISTEN": f"127.0.0.1:{smtp}",
         "OPS_LISTEN": f"127.0.0.1:{ops}",
         "EMAIL_ADDRESS": wording.MAILBOX,
-        "SMTP_RELAY": f"smtp://127.0.0.1:{relay}",
+        "SMTP_RELAY": "smtp://127.0.0.1:9",
         "TWILIO_ACCOUNT_SID": wording.ACCOUNT,
         "TWILIO_AUTH_TOKEN": wording.TOKEN,
         "TWILIO_NUMBER": wording.NUMBER,
         "TWILIO_API_URL": twilio_url,
         "SANDBOX": "off",
         "LOG_LEVEL": "warning",
+        **(SECRETS if "DATABASE_URL" in more else {}),  # which SQLite's server makes for itself
+        **more,
     }
     began = time.perf_counter()
+    process = await _start(folder, "serve", settings, limits=limits)
+    server = Server(
+        group=process.pid, port=http, smtp=smtp, ops=ops, database=settings["DATABASE_URL"], settings=settings
+    )
+    try:
+        await until(lambda: _is_healthy(server, process, folder), "run_bots.py does not come up")
+        server.started_in = time.perf_counter() - began
+        yield server
+    finally:
+        await end(process)
+
+
+@asynccontextmanager
+async def worker(folder: Path, server: Server, *, limits: bool = True) -> AsyncIterator[Server]:
+    """`run_bots.py work` beside a server that has a REDIS_URL, serving its queues; killed at the end."""
+    import redis.asyncio
+
+    process = await _start(folder, "work", server.settings, limits=limits)
+    try:
+        async with redis.asyncio.Redis.from_url(server.settings["REDIS_URL"]) as connection:
+
+            async def is_serving() -> bool:
+                return bool(await connection.scard("rq:workers"))
+
+            await until(is_serving, "the delivery worker does not come up")
+        yield Server(group=process.pid, settings=server.settings)
+    finally:
+        await end(process)
+
+
+async def _start(folder: Path, command: str, settings: Mapping[str, str], *, limits: bool) -> Process:
+    """In a folder of its own, where no .env of the project's adds to the settings."""
+    program = [str(ROOT / "run_bots.py")] if limits else ["-m", "bench.unlimited"]
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     with (folder / "log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "run_bots.py",
-            "serve",
-            cwd=ROOT,
-            env=environment,
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, *program, command),
+            cwd=folder,
+            env=kept | {"PYTHONPATH": str(ROOT), "CITY": str(ROOT / "config" / "jakarta")} | dict(settings),
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    server = Server(process=process, port=http, smtp=smtp, ops=ops, folder=folder)
-    try:
-        await _until_healthy(server)
-        server.started_in = time.perf_counter() - began
-        yield server
-    finally:
-        await _end(server)
 
 
 @asynccontextmanager
 async def bare(what: str) -> AsyncIterator[Server]:
-    """One of bench.bare's ceilings, frozen until it is thawed."""
+    """One of bench.bare's ceilings."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.bare", what, str(port), cwd=ROOT, start_new_session=True
     )
-    server = Server(process=process, port=port)
     try:
-        await _until(lambda: _connects(port), f"bench.bare {what} does not listen")
-        yield server
+        await until(lambda: connects(port), f"bench.bare {what} does not listen")
+        yield Server(group=process.pid, port=port, settings={})
     finally:
-        await _end(server)
+        await end(process)
 
 
-async def load(what: str, port: int, **options: float) -> Any:
+async def load(what: str, port: int, **options: float | str) -> Any:
     """Run bench.load and return what it saw. Raises RuntimeError when an answer was wrong."""
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     process = await asyncio.create_subprocess_exec(
@@ -173,24 +201,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def _until_healthy(server: Server) -> None:
-    async def is_up() -> bool:
-        if server.process.returncode is not None:
-            raise RuntimeError(f"run_bots.py ended: {(server.folder / 'log').read_text()[-1000:]}")
-        return (await _get(server.port, "/healthz")).startswith(b"HTTP/1.1 200")
-
-    await _until(is_up, "run_bots.py does not come up")
+async def _is_healthy(server: Server, process: Process, folder: Path) -> bool:
+    if process.returncode is not None:
+        raise RuntimeError(f"run_bots.py ended: {(folder / 'log').read_text()[-1000:]}")
+    return (await _get(server.port, "/healthz")).startswith(b"HTTP/1.1 200")
 
 
-async def _until(look: Any, complaint: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
+async def until(
+    look: Callable[[], Awaitable[bool]], complaint: str, *, seconds: float = START_SECONDS, every: float = 0.01
+) -> None:
+    """Look until it is true. Raises RuntimeError with the complaint when the seconds are over."""
+    deadline = time.monotonic() + seconds
     while not await look():
         if time.monotonic() > deadline:
-            raise RuntimeError(complaint)
-        await asyncio.sleep(0.01)
+            raise RuntimeError(f"{complaint} within {seconds:.0f} s")
+        await asyncio.sleep(every)
 
 
-async def _connects(port: int) -> bool:
+async def connects(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
@@ -211,7 +239,27 @@ async def _get(port: int, path: str) -> bytes:
     return answer
 
 
-async def _end(server: Server) -> None:
-    if server.process.returncode is None:
-        os.killpg(server.process.pid, signal.SIGKILL)
-    await server.process.wait()
+async def end(process: Process) -> None:
+    """SIGKILL to the process and those it started."""
+    if process.returncode is None:
+        end_group(process.pid, [pid for pid in members(process.pid) if pid != process.pid])
+    await process.wait()
+
+
+def end_group(leader: int, unwaited: Sequence[int]) -> None:
+    """SIGKILL to a process group, some of which nobody will wait for: their CPU seconds go into UNWAITED."""
+    for pid in unwaited:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
+            UNWAITED.append(sum(map(int, times)) / os.sysconf("SC_CLK_TCK"))
+    os.killpg(leader, signal.SIGKILL)
+
+
+def members(leader: int) -> list[int]:
+    """The processes of a process group."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(int(folder.name)) == leader:
+                found.append(int(folder.name))
+    return found

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-NO_MESSAGES = b'{"messages": [], "next_page_uri": null}'
-LIST = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 39\r\n\r\n" + NO_MESSAGES
+NONE_SENT = json.dumps({"messages": [], "next_page_uri": None, "page": 0, "page_size": 50}).encode()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -25,17 +24,21 @@ class StandIn:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-                form = dict(parse_qsl((await reader.readexactly(length)).decode()))
-                writer.write(self._take(form) if head.startswith(b"POST") else LIST)
+                body = await reader.readexactly(length)
+                writer.write(self._take(body) if head.startswith(b"POST") else _answer(b"200 OK", NONE_SENT))
         writer.close()
 
-    def _take(self, form: dict[str, str]) -> bytes:
+    def _take(self, body: bytes) -> bytes:
+        form = dict(parse_qsl(body.decode()))
         self.arrived.setdefault(form.get("To", ""), time.monotonic())
         self.count += 1
         said = {"sid": f"SM{self.count:032x}", "status": "queued", "to": form.get("To"), "body": form.get("Body")}
-        body = json.dumps(said).encode()
-        head = f"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        return head.encode() + body
+        return _answer(b"201 Created", json.dumps(said).encode())
+
+
+def _answer(status: bytes, body: bytes) -> bytes:
+    head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % (status, len(body)) + body
 
 
 @asynccontextmanager

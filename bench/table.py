@@ -17,7 +17,8 @@ class Row:
     ceilings: Sequence[float] = field(default=())
 
     def cells(self) -> list[str]:
-        ratios = [figure / ceiling for figure, ceiling in zip(self.figures, self.ceilings, strict=False)]
+        pairs = zip(self.figures, self.ceilings, strict=False)
+        ratios = [figure / ceiling for figure, ceiling in pairs if ceiling]
         latency = f"{spread(self.p50)} / {spread(self.p99)}" if self.p50 else ""
         measured = f"{spread(self.figures)} {self.unit}".strip()
         return [self.what, measured, latency, spread(self.ceilings), spread(ratios)]

@@ -1,0 +1,90 @@
+"""Fills a store from inside the database: the few reports that real messages made, copied until it is full."""
+
+from typing import Any
+
+from sqlalchemy import Column, Table
+
+from bench.look import look_into, path_of
+from store.database import sqlite_module
+from store.models import Base, UtcDateTime
+
+TABLES = ("reporters", "addresses", "reports", "messages", "status_updates", "deliveries")  # parents first
+APART = 126  # seconds between two copies: a million reports are half a year
+OPEN_DAYS = 3  # reports older than that are closed
+SERIES = "WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {copies})"
+
+
+def fill(database: str, copies: int) -> None:
+    """Copy every row so many times, each copy with ids, keys and times of its own. The server must be stopped.
+
+    Row r of copy n has the id r + n * (the greatest id so far), and its foreign keys likewise.
+    """
+    with look_into(database) as look:
+        stride = {name: look.last(name) for name in TABLES}
+    if database.startswith("sqlite"):
+        _fill_sqlite(database, copies, stride)
+    else:
+        _fill_postgres(database, copies, stride)
+
+
+def _fill_sqlite(database: str, copies: int, stride: dict[str, int]) -> None:
+    connection = sqlite_module().connect(str(path_of(database)), isolation_level=None)
+    for pragma in ("synchronous = OFF", "cache_size = -1000000", "temp_store = MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+    for name in TABLES:
+        connection.execute(f"CREATE TEMP TABLE few_{name} AS SELECT * FROM {name}")
+        connection.execute(_copy(name, copies, stride, "sqlite"))
+    for closing in ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA synchronous = FULL"):
+        connection.execute(closing)
+    connection.close()
+
+
+def _fill_postgres(database: str, copies: int, stride: dict[str, int]) -> None:
+    import psycopg
+
+    with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")  # the keys fit: no trigger need look at each
+        for name in TABLES:
+            connection.execute(f"CREATE TEMP TABLE few_{name} AS SELECT * FROM {name}".encode())
+            connection.execute(_copy(name, copies, stride, "postgresql").encode())
+            sequence = f"pg_get_serial_sequence('{name}', 'id')"
+            connection.execute(f"SELECT setval({sequence}, (SELECT max(id) FROM {name}))".encode())
+        for closing in (b"VACUUM ANALYZE", b"CHECKPOINT"):
+            connection.execute(closing)
+
+
+def _copy(name: str, copies: int, stride: dict[str, int], dialect: str) -> str:
+    table: Table = Base.metadata.tables[name]
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    values = ", ".join(_value(column, stride, dialect) for column in table.columns)
+    series = SERIES.format(copies=copies)
+    return f"INSERT INTO {name} ({columns}) {series} SELECT {values} FROM series CROSS JOIN few_{name}"
+
+
+def _value(column: Column[Any], stride: dict[str, int], dialect: str) -> str:
+    """What a copy has in this column: the original's, shifted where it must be another's."""
+    name, table = f'"{column.name}"', column.table.name
+    if column.primary_key:
+        return f"{name} + n * {stride[table]}"
+    if key := next(iter(column.foreign_keys), None):
+        return f"{name} + n * {stride[key.column.table.name]}"
+    if isinstance(column.type, UtcDateTime):
+        return _earlier(name, dialect)
+    special = {
+        ("addresses", "lookup"): _random(dialect),
+        ("reports", "code"): f"'B' || (id + n * {stride['reports']})",
+        ("reports", "status"): f"CASE WHEN n * {APART} > {OPEN_DAYS} * 86400 THEN 'closed' ELSE status END",
+        ("messages", "external_id"): "external_id || '-' || n",
+        ("deliveries", "provider_id"): "provider_id || '-' || n",
+    }
+    return special.get((table, column.name), name)
+
+
+def _earlier(name: str, dialect: str) -> str:
+    if dialect == "sqlite":
+        return f"strftime('%Y-%m-%d %H:%M:%f', {name}, '-' || (n * {APART}) || ' seconds')"
+    return f"{name} - n * interval '{APART} seconds'"
+
+
+def _random(dialect: str) -> str:
+    return "lower(hex(randomblob(32)))" if dialect == "sqlite" else "md5(id || '/' || n) || md5(n || '/' || id)"
