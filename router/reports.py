@@ -17,6 +17,7 @@ from router.status import CITIZEN, ROUTER, Actor, add_line, change_status, lock
 from store.bulk import keep, made
 from store.models import Address, Photo, Report
 
+LONGEST_DESCRIPTION = 20_000  # characters: what is said beyond that stays in its message
 RANK = {"none": 0, "text": 1, "photo": 2, "pin": 3}  # of the places' sources
 
 BY_CITIZEN, BY_ROUTER = Actor(name=CITIZEN), Actor(name=ROUTER)
@@ -158,13 +159,14 @@ def take_place(report: Report, place: Place | None, pack: Pack) -> None:
 def add(session: Session, report: Report, draft: Draft, house: House) -> None:
     """Join a message to a report that is still being told, or that waits for an answer."""
     lock(session, report)
-    if draft.description.strip():
+    if draft.description.strip() and len(report.description) < LONGEST_DESCRIPTION:
         report.description = f"{report.description}\n{draft.description}".strip()
         report.public_description = f"{report.public_description}\n{draft.public_description}".strip()
-    whole = normalize(report.description, language=report.language, pack=house.pack)
     take_place(report, draft.place, house.pack)
     if missing(report):
         take_service(report, draft)
+    if missing(report):  # neither alone says it: perhaps both together do
+        whole = normalize(report.description, language=report.language, pack=house.pack)
         take_service(report, whole)
         take_place(report, whole.place, house.pack)
     report.urgent = report.urgent or draft.urgent
