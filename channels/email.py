@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP
 from starlette.routing import BaseRoute
 
+from channels.mail_id import mail_id
 from channels.mime import read_mail
 from channels.protocol import Accept, Connection, Cursor
 from config.settings import Settings
@@ -40,8 +40,6 @@ RECIPIENT_LIMIT = 20
 CONNECTION_LIMIT = 200
 IDLE_SECONDS = 300.0  # RFC 5321 section 4.5.3.2.7 asks for five minutes
 SEND_SECONDS = 60.0
-HEADER_LIMIT = 262_144
-BOUNDARY_LIMIT = 20
 
 
 def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
@@ -176,39 +174,6 @@ def is_ours(address: str, ours: str) -> bool:
     local, _, domain = address.lower().rpartition("@")
     our_local, _, our_domain = ours.lower().rpartition("@")
     return domain == our_domain and local.partition("+")[0] in {our_local, "bounces"}
-
-
-def mail_id(raw: bytes, recipients: Sequence[str]) -> str:
-    """What makes a mail unique for ever: mailbox, From, Message-ID and the bytes behind the headers.
-
-    A mail without a Message-ID counts its Date instead. Found by a bounded scan, not by parsing: neither the
-    headers that a relay adds on a second way in nor new MIME boundaries (many clients make them anew for each
-    try) change anything.
-    """
-    head, body = _split(raw)
-    for boundary in _boundaries(head, body):
-        body = body.replace(b"--" + boundary, b"--").replace(boundary, b"")
-    named = _header(head, b"message-id") or _header(head, b"date")
-    digest = hashlib.sha256()
-    for part in (" ".join(recipients).encode(), _header(head, b"from"), named, body):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def _split(raw: bytes) -> tuple[bytes, bytes]:
-    end = re.compile(rb"\r?\n\r?\n").search(raw, 0, HEADER_LIMIT)
-    return (raw[: end.start()], raw[end.end() :]) if end else (raw[:HEADER_LIMIT], raw)
-
-
-def _boundaries(head: bytes, body: bytes) -> list[bytes]:
-    found = re.findall(rb'(?i)boundary[ \t]*=[ \t]*"?([^"\r\n;]{1,70})', head + b"\n" + body[:HEADER_LIMIT])
-    return list(dict.fromkeys(found))[:BOUNDARY_LIMIT]
-
-
-def _header(head: bytes, name: bytes) -> bytes:
-    found = re.search(rb"(?im)^" + name + rb"[ \t]*:((?:[^\n]|\n[ \t])*)", head)
-    return b" ".join(found.group(1).split()) if found else b""
 
 
 # --- out --------------------------------------------------------------------------------------------------

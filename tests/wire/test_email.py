@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from town import free_port
 
 from channels import email
+from channels.mail_id import mail_id
 from channels.mime import read_mail
 from config.settings import Listen, Settings
 from normalizer.schema import OutboundMessage, PermanentFailure, TemporaryFailure
@@ -121,8 +122,8 @@ def test_a_client_that_makes_its_boundaries_anew_sends_the_same_mail() -> None:
     mail.add_attachment(b"other", maintype="image", subtype="jpeg")
 
     assert first != second
-    assert email.mail_id(first, [OURS]) == email.mail_id(second, [OURS])
-    assert email.mail_id(first, [OURS]) != email.mail_id(mail.as_bytes(), [OURS])
+    assert mail_id(first, [OURS]) == email.mail_id(second, [OURS])
+    assert mail_id(first, [OURS]) != email.mail_id(mail.as_bytes(), [OURS])
 
 
 @pytest.mark.parametrize(
