@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -15,13 +16,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
-from aiosmtpd.lmtp import LMTP
-from aiosmtpd.smtp import SMTP
 from starlette.routing import BaseRoute
 
 from channels.mail_id import mail_id
 from channels.mime import read_mail
 from channels.protocol import Accept, Connection, Cursor
+from channels.smtp_in import server_for
 from config.settings import Settings
 from normalizer.schema import (
     Attachment,
@@ -33,12 +33,10 @@ from normalizer.schema import (
 )
 
 log = logging.getLogger("lapor.email")
+_hashing = ThreadPoolExecutor(1, "mail id")
 
-SIZE_LIMIT = 26_214_400  # 25 MiB on the wire: what the large mail providers let through
-LINE_LIMIT = 65_536  # RFC 5321 says 1,000 octets; real senders pass it, and a refusal would lose their mail
 RECIPIENT_LIMIT = 20
-CONNECTION_LIMIT = 200
-IDLE_SECONDS = 300.0  # RFC 5321 section 4.5.3.2.7 asks for five minutes
+LARGE = 262_144  # bytes: what takes longer than a millisecond to hash is not hashed on the loop
 SEND_SECONDS = 60.0
 
 
@@ -50,7 +48,12 @@ def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
 async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
     """Serve SMTP (or LMTP) on SMTP_LISTEN for ever. 250 is said after accept returned, 451 when it refused."""
     listen = settings.smtp_listen
-    make = partial(_connection, settings, accept, _tls(settings), set())
+    make = server_for(
+        partial(Door, settings, accept),
+        mode=settings.smtp_mode,
+        hostname=_domain(settings),
+        tls=_tls(settings),
+    )
     server = await asyncio.get_running_loop().create_server(make, listen.host, listen.port)
     async with server:
         await server.serve_forever()
@@ -68,48 +71,6 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
 
 
 # --- in ---------------------------------------------------------------------------------------------------
-
-
-class _Smtp(SMTP):
-    line_length_limit = LINE_LIMIT
-    on_end: Callable[[], None]
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.on_end()
-        super().connection_lost(error)
-
-
-class _Lmtp(_Smtp, LMTP):
-    pass
-
-
-class _Busy(asyncio.Protocol):
-    """Says 421 and hangs up: more connections than we hold at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        transport.write(b"421 4.3.2 Too many connections, try again later\r\n")
-        transport.close()
-
-
-def _connection(
-    settings: Settings, accept: Accept, tls: ssl.SSLContext | None, held: set[int]
-) -> asyncio.Protocol:
-    if len(held) >= CONNECTION_LIMIT:
-        return _Busy()
-    make = _Lmtp if settings.smtp_mode == "lmtp" else _Smtp
-    protocol = make(
-        Door(settings, accept),
-        data_size_limit=SIZE_LIMIT,
-        enable_SMTPUTF8=True,
-        hostname=_domain(settings),
-        ident="ESMTP",
-        tls_context=tls,
-        timeout=IDLE_SECONDS,
-    )
-    held.add(id(protocol))
-    protocol.on_end = partial(held.discard, id(protocol))
-    return protocol
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
@@ -142,15 +103,10 @@ class Door:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        answer = await self._keep(envelope)
-        many = len(envelope.rcpt_tos) if self._settings.smtp_mode == "lmtp" else 1
-        return "\r\n".join([answer] * many)  # RFC 2033: LMTP answers for each recipient
-
-    async def _keep(self, envelope: Any) -> str:
         sender, recipients = envelope.mail_from or "", sorted(set(map(str.lower, envelope.rcpt_tos)))
         try:
             await self._accept(
-                external_id=mail_id(envelope.content, recipients),
+                external_id=await _id(envelope.content, recipients),
                 lane=sender.lower() or "<>",
                 raw=envelope.content,
                 meta={
@@ -167,6 +123,12 @@ class Door:
         """Never a 5xx for our own mistake, and never a detail of it (aiosmtpd would say both)."""
         log.error("smtp connection failed: %s", type(error).__name__)
         return "451 4.3.0 Something went wrong here, please try again"
+
+
+async def _id(raw: bytes, recipients: Sequence[str]) -> str:
+    if len(raw) <= LARGE:
+        return mail_id(raw, recipients)
+    return await asyncio.get_running_loop().run_in_executor(_hashing, mail_id, raw, recipients)
 
 
 def is_ours(address: str, ours: str) -> bool:

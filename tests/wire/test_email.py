@@ -23,6 +23,7 @@ from town import free_port
 from channels import email
 from channels.mail_id import mail_id
 from channels.mime import read_mail
+from channels.smtp_in import SIZE_LIMIT
 from config.settings import Listen, Settings
 from normalizer.schema import OutboundMessage, PermanentFailure, TemporaryFailure
 
@@ -147,10 +148,10 @@ async def test_mail_for_another_address_is_refused(to: str, code: int) -> None:
 
 async def test_a_mail_over_the_limit_is_refused_with_552_and_the_next_one_is_kept() -> None:
     kept = Kept()
-    large = MAIL + b"x" * 70 + b"\r\n" + (b"y" * 990 + b"\r\n") * (email.SIZE_LIMIT // 992 + 1)
+    large = MAIL + b"x" * 70 + b"\r\n" + (b"y" * 990 + b"\r\n") * (SIZE_LIMIT // 992 + 1)
     async with serving(kept) as port:
         too_large, _ = await asyncio.to_thread(send, port, large)
-        announced, _ = await asyncio.to_thread(_announce, port, email.SIZE_LIMIT + 1)
+        announced, _ = await asyncio.to_thread(_announce, port, SIZE_LIMIT + 1)
         code, _ = await asyncio.to_thread(send, port, MAIL)
 
     assert (too_large, announced, code) == (552, 552, 250)
@@ -389,9 +390,13 @@ async def test_smtp_dialogues_that_nobody_here_wrote(shared: Path) -> None:
         kept = Kept()
         async with serving(kept) as port:
             failed = await _play(port, json.loads(raw))
-        at_most = (case.get("expected") or {}).get("messages_accepted_at_most", 99)
-        if failed or len(kept.entries) > at_most:
+        expected = case.get("expected") or {}
+        if failed or len(kept.entries) > expected.get("messages_accepted_at_most", 99):
             wrong.append((case["file"], failed))
+        if len(kept.entries) != expected.get("messages_accepted", len(kept.entries)):
+            wrong.append((case["file"], f"{len(kept.entries)} mails kept"))
+        if "stored_data" in expected and kept.only.raw.decode() != expected["stored_data"]:
+            wrong.append((case["file"], kept.only.raw))
 
     assert not wrong, "\n".join(map(str, wrong))
 
