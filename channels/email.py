@@ -10,18 +10,18 @@ from contextlib import asynccontextmanager
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from email.policy import SMTPUTF8
 from email.utils import formatdate
 from functools import partial
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-import aiosmtplib
 from starlette.routing import BaseRoute
 
 from channels.mail_id import mail_id
 from channels.mime import read_mail
 from channels.protocol import Accept, Connection, Cursor
 from channels.smtp_in import server_for
+from channels.smtp_out import Letter, Lines
 from config.settings import Settings
 from normalizer.schema import (
     Attachment,
@@ -37,7 +37,6 @@ _hashing = ThreadPoolExecutor(1, "mail id")
 
 RECIPIENT_LIMIT = 20
 LARGE = 262_144  # bytes: what takes longer than a millisecond to hash is not hashed on the loop
-SEND_SECONDS = 60.0
 
 
 def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
@@ -66,8 +65,13 @@ def parse(raw: bytes, meta: Mapping[str, str]) -> list[Heard]:
 
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Connection]:
-    """Nothing is held open: each mail is a connection of its own to SMTP_RELAY."""
-    yield Relay(settings)
+    """A few connections to SMTP_RELAY, opened when they are needed."""
+    lines = Lines(settings.smtp_relay) if settings.smtp_relay else None
+    try:
+        yield Relay(settings, lines)
+    finally:
+        if lines is not None:
+            await lines.close()
 
 
 # --- in ---------------------------------------------------------------------------------------------------
@@ -142,31 +146,24 @@ def is_ours(address: str, ours: str) -> bool:
 
 
 class Relay:
-    """SMTP_RELAY, one connection a mail."""
+    """SMTP_RELAY."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, lines: Lines | None) -> None:
         self._settings = settings
+        self._lines = lines
 
     async def send(self, message: OutboundMessage) -> str:
         """Hand a mail to the relay; the same delivery has the same Message-ID however often it is tried."""
-        if self._settings.smtp_relay is None:
+        if self._lines is None:
             raise PermanentFailure("SMTP_RELAY is not set")
-        mail = compose(message, self._settings)
-        relay = urlsplit(self._settings.smtp_relay)
+        sender = return_path(message, self._settings)
+        utf8 = not (sender + message.to).isascii()
         try:
-            await aiosmtplib.send(
-                mail,
-                sender=return_path(message, self._settings),
-                recipients=[message.to],
-                hostname=relay.hostname,
-                port=relay.port or (465 if relay.scheme == "smtps" else 25),
-                username=unquote(relay.username) if relay.username else None,
-                password=unquote(relay.password) if relay.password else None,
-                use_tls=relay.scheme == "smtps",
-                timeout=SEND_SECONDS,
-            )
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise _failure(error) from None
+            mail = compose(message, self._settings)
+            raw = mail.as_bytes(policy=SMTPUTF8 if utf8 else SMTP_POLICY)
+        except ValueError:
+            raise PermanentFailure("the address cannot be written in a mail") from None
+        await self._lines.deliver(Letter(sender=sender, to=message.to, raw=raw, utf8=utf8))
         return str(mail["Message-ID"])
 
     async def fetch(self, attachment: Attachment) -> bytes:
@@ -176,21 +173,6 @@ class Relay:
     async def find(self, message: OutboundMessage) -> str | CannotTell | None:
         """A relay does not tell what it took."""
         return CannotTell.CANNOT_TELL
-
-
-def _failure(error: Exception) -> TemporaryFailure | PermanentFailure:
-    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
-        error = error.recipients[0]
-    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return TemporaryFailure("the relay refuses SMTP_RELAY's user and password")
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        permanent = 500 <= error.code < 600
-        return (PermanentFailure if permanent else TemporaryFailure)(f"the relay answered {error.code}")
-    if isinstance(error, ValueError):
-        return PermanentFailure("the address cannot be written in a mail")
-    # a connection that was never made sent nothing; anything else may have broken behind the last byte
-    uncertain = not isinstance(error, aiosmtplib.SMTPConnectError | aiosmtplib.SMTPConnectTimeoutError)
-    return TemporaryFailure(f"the relay cannot be reached: {type(error).__name__}", uncertain=uncertain)
 
 
 def compose(message: OutboundMessage, settings: Settings) -> EmailMessage:
