@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from channels.email import mail_id
+from channels.mail_id import mail_id
 
 US = ["lapor@jakarta.example"]
 HEAD = b"From: Siti <siti@example.org>\r\nMessage-ID: <1@example.org>\r\nDate: Mon, 3 Nov 2025 08:00:00 +0700\r\n"

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from town import TEXT, Town, code_in, eventually, new_citizen, report
 
-from channels.email import CONNECTION_LIMIT, RECIPIENT_LIMIT
+from channels.email import RECIPIENT_LIMIT
+from channels.smtp_in import CONNECTION_LIMIT
 
 OURS = "lapor@localhost"
 PER_HOUR = 10
