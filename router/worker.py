@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 
+from channels import CHANNELS
 from channels.protocol import Connection
 from config.pack import Pack
 from config.settings import Settings
@@ -19,7 +20,7 @@ from router.limits import Limits
 from router.outbox import deliver_due, open_connections
 from router.replies import REPLIES
 from store.steps import reached
-from store.work import carry_deliveries, drop_carried
+from store.work import carry_deliveries, drop_carried, is_any_due
 
 log = logging.getLogger("lapor.worker")
 
@@ -40,11 +41,18 @@ def carry(house: House, redis: Redis) -> int:
     The ids are pushed after the commit that marks them: before it a quick worker would find the rows locked and
     leave them. When Redis fails the marks are taken back; a crash in between costs the seconds that a mark lasts.
     """
+    return sum(_carry_channel(house, redis, channel) for channel in (*CHANNELS, "desk"))
+
+
+def _carry_channel(house: House, redis: Redis, channel: str) -> int:
+    with house.store.read() as session:  # mostly nothing is due: no reason to ask for the writer's place
+        if not is_any_due(session, house.now(), channel):
+            return 0
     with house.store.write() as session:
-        rows = carry_deliveries(session, house.now(), CARRY)
-        by_queue: dict[str, list[int]] = {}
-        for row in rows:
-            by_queue.setdefault(row.queue, []).append(row.id)
+        rows = carry_deliveries(session, house.now(), CARRY, channel)
+    by_queue: dict[str, list[int]] = {}
+    for row in rows:
+        by_queue.setdefault(row.queue, []).append(row.id)
     try:
         for name, ids in by_queue.items():
             reached("carry, marked")
@@ -52,7 +60,7 @@ def carry(house: House, redis: Redis) -> int:
             reached("carry, pushed")
     except RedisError:
         with house.store.write() as session:
-            drop_carried(session, [row.id for row in rows])
+            drop_carried(session, house.now(), [row.id for row in rows])
         raise
     return len(rows)
 

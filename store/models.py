@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -218,17 +219,27 @@ class Photo(Base):
     message: Mapped[Message | None] = relationship()
 
 
+IS_UNFINISHED = "state IN ('waiting', 'sending', 'unknown')"
+
+
 class Delivery(Base):
     """Something owed: an answer to a citizen (`address_id`) or a hand-over to an agency (`agency_id`).
 
     `state`: waiting, sending (leased), sent, delivered, unknown (the provider may have it), failed.
-    `queue` is the rq queue that carries it. `provider_id` is what receipts and replies refer to. `uncertain`
-    counts the tries that ended without an answer.
+    An unfinished one is to be looked at when `next_attempt_at` comes: its next try, its lease's end, or the time
+    that its id may lie in Redis. `queue` is the rq queue that carries it. `provider_id` is what receipts and
+    replies refer to. `uncertain` counts the tries that ended without an answer.
     """
 
     __tablename__ = "deliveries"
     __table_args__ = (
         Index("ix_deliveries_due", "state", "next_attempt_at"),
+        Index(
+            "ix_deliveries_open",
+            *("channel", "next_attempt_at", "id"),
+            sqlite_where=text(IS_UNFINISHED),
+            postgresql_where=text(IS_UNFINISHED),
+        ),
         Index("ix_deliveries_provider", "channel", "provider_id"),
         Index("ix_deliveries_order", "report_id", "address_id", "id"),
         Index("ix_deliveries_address", "address_id", "created_at"),

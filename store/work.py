@@ -4,23 +4,35 @@ import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from store.models import Delivery, Photo
+from store.models import IS_UNFINISHED, Delivery, Photo
 
 UNFINISHED = ("waiting", "sending", "unknown")
+# word for word as the index has it: with bound values SQLite would not see that they are the same
+_IS_UNFINISHED = text(f"deliveries.{IS_UNFINISHED}")
 LEASE = timedelta(minutes=5)
 CARRIED = timedelta(seconds=20)  # how long an id may lie in Redis before it is enqueued again
 FIRST_WAIT, LONGEST_WAIT = 1.0, 900.0  # seconds
 GIVE_UP_AFTER = timedelta(days=3)
 
 
-def due_deliveries(now: datetime) -> Select[Delivery]:
-    """Deliveries to work on now: due, or left by a worker that died; never before an earlier one of the
-    same report and address is finished."""
+def due_deliveries(now: datetime, channel: str | None = None) -> Select[Delivery]:
+    """Deliveries to look at now, the one that waits longest first: due, or left by a worker that died; never
+    before an earlier one of the same report and address is finished.
+
+    With a channel the index gives them one by one, however many wait behind.
+    """
+    query = select(Delivery).where(_IS_UNFINISHED, Delivery.next_attempt_at <= now, ~_overtakes())
+    if channel is not None:
+        query = query.where(Delivery.channel == channel)
+    return query.order_by(Delivery.next_attempt_at, Delivery.id)
+
+
+def _overtakes() -> ColumnElement[bool]:
     earlier = aliased(Delivery)
-    overtakes = (
+    return (
         select(earlier.id)
         .where(
             earlier.report_id == Delivery.report_id,
@@ -30,17 +42,11 @@ def due_deliveries(now: datetime) -> Select[Delivery]:
         )
         .exists()
     )
-    is_due = and_(Delivery.state.in_(("waiting", "unknown")), Delivery.next_attempt_at <= now)
-    is_left = and_(Delivery.state == "sending", Delivery.lease_until < now)
-    return select(Delivery).where(or_(is_due, is_left), ~overtakes).order_by(Delivery.id)
 
 
 def is_any_due(session: Session, now: datetime, channel: str | None = None) -> bool:
     """Whether claim_deliveries would find anything."""
-    query = due_deliveries(now).limit(1)
-    if channel is not None:
-        query = query.where(Delivery.channel == channel)
-    return session.scalars(query).first() is not None
+    return session.scalar(due_deliveries(now, channel).with_only_columns(Delivery.id).limit(1)) is not None
 
 
 def claim_deliveries(
@@ -52,14 +58,11 @@ def claim_deliveries(
 ) -> list[Delivery]:
     """Take deliveries for this worker: leased, so that a dead worker's come back.
 
-    With `ids` only those, with `channel` only its own. A row that was `unknown` or left behind may have been
-    sent: its `last_error` says `uncertain`.
+    With `ids`, which Redis carried here, only those, with `channel` only its own. A row that was `unknown` or
+    left behind may have been sent: its `last_error` says `uncertain`.
     """
-    query = due_deliveries(now).limit(limit).with_for_update(skip_locked=True, of=Delivery)
-    if ids is not None:
-        query = query.where(Delivery.id.in_(list(ids)))
-    if channel is not None:
-        query = query.where(Delivery.channel == channel)
+    query = due_deliveries(now, channel) if ids is None else _carried(now, list(ids))
+    query = query.limit(limit).with_for_update(skip_locked=True, of=Delivery)
     query = query.options(selectinload(Delivery.address), selectinload(Delivery.report))
     rows = list(session.scalars(query))
     for row in rows:
@@ -72,27 +75,34 @@ def claim_deliveries(
         row.state = "sending"
         row.attempts += 1
         row.first_tried_at = row.first_tried_at or now
-        row.lease_until = now + LEASE
+        row.lease_until = row.next_attempt_at = now + LEASE
         row.updated_at = now
     return rows
 
 
-def carry_deliveries(session: Session, now: datetime, limit: int) -> list[Delivery]:
+def _carried(now: datetime, ids: list[int]) -> Select[Delivery]:
+    """Of these, what is due, or was on its way to us when its time was put off."""
+    is_on_its_way = and_(Delivery.state != "sending", Delivery.lease_until > now)
+    is_due = or_(Delivery.next_attempt_at <= now, is_on_its_way)
+    query = select(Delivery).where(Delivery.id.in_(ids), Delivery.state.in_(UNFINISHED), is_due, ~_overtakes())
+    return query.order_by(Delivery.id)
+
+
+def carry_deliveries(session: Session, now: datetime, limit: int, channel: str) -> list[Delivery]:
     """Deliveries whose ids shall be put into Redis now; each is given out again only after CARRIED."""
-    query = due_deliveries(now).where(
-        or_(Delivery.state == "sending", Delivery.lease_until.is_(None), Delivery.lease_until < now)
-    )
-    rows = list(session.scalars(query.limit(limit).with_for_update(skip_locked=True, of=Delivery)))
+    query = due_deliveries(now, channel).limit(limit).with_for_update(skip_locked=True, of=Delivery)
+    rows = list(session.scalars(query))
     for row in rows:
+        row.next_attempt_at = now + CARRIED
         if row.state != "sending":
             row.lease_until = now + CARRIED
     return rows
 
 
-def drop_carried(session: Session, ids: Iterable[int]) -> None:
+def drop_carried(session: Session, now: datetime, ids: Iterable[int]) -> None:
     """Take the marks of carry_deliveries back: Redis did not take the ids."""
     mine = (Delivery.id.in_(list(ids)), Delivery.state != "sending")
-    session.execute(update(Delivery).where(*mine).values(lease_until=None))
+    session.execute(update(Delivery).where(*mine).values(lease_until=None, next_attempt_at=now))
 
 
 def claim_photos(session: Session, now: datetime, limit: int) -> list[Photo]:
@@ -117,7 +127,9 @@ def claim_photos(session: Session, now: datetime, limit: int) -> list[Photo]:
 
 def release_leases(session: Session, now: datetime) -> None:
     """Let go of everything that a process which is dead for certain had taken."""
-    session.execute(update(Delivery).where(Delivery.state == "sending").values(lease_until=now - LEASE))
+    session.execute(
+        update(Delivery).where(Delivery.state == "sending").values(lease_until=now - LEASE, next_attempt_at=now)
+    )
     session.execute(update(Photo).where(Photo.lease_until.is_not(None)).values(lease_until=None))
 
 

@@ -198,7 +198,11 @@ def not_written_down(town: Town) -> set[str]:
 def minutes_pass(town: Town, before: datetime | None = None) -> None:
     """Leases (of those claimed before then) are over: they last five minutes, nobody waits for them here."""
     claimed = (before or datetime.now(UTC)) + LEASE
-    query = update(Delivery).where(Delivery.lease_until < claimed).values(lease_until=Delivery.created_at)
+    query = (
+        update(Delivery)
+        .where(Delivery.lease_until < claimed)
+        .values(lease_until=Delivery.created_at, next_attempt_at=Delivery.created_at)
+    )
     with looking_into(town) as ours:
         ours.execute(query)
 
