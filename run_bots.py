@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 def serve(options: argparse.Namespace) -> int:
     import uvloop
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve_until_stopped(read_settings()))
     return 0
@@ -71,6 +72,7 @@ def work_queues(options: argparse.Namespace) -> int:
 log = logging.getLogger("lapor.serve")
 
 DATABASE_SECONDS = 5.0  # a database that went away is asked again at least this often
+SWITCH_SECONDS = 0.001  # Python's 5 ms is what an answer waits for a thread that counts and writes
 THREADS = 32
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
 FINISH_SECONDS = 15.0

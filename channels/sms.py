@@ -89,6 +89,11 @@ def is_signed(token: str, url: str, body: bytes, fields: Sequence[tuple[str, str
     return any(hmac.compare_digest(_signature(token, each, said), given) for each in _spellings(url))
 
 
+def _hmac_of(token: str, words: bytes) -> bytes:
+    # not hmac.digest(): it lets go of the interpreter for a microsecond's work, and a busy thread keeps it
+    return hmac.new(token.encode(), words, "sha1").digest()
+
+
 def _promised(url: str) -> str | None:
     try:
         return dict(parse_qsl(urlsplit(url).query)).get("bodySHA256")
@@ -98,7 +103,7 @@ def _promised(url: str) -> str | None:
 
 def _signature(token: str, url: str, said: str) -> bytes:
     """twilio's RequestValidator, the judge in our tests, takes fifteen times as long for the same."""
-    return b64encode(hmac.digest(token.encode(), (url + said).encode(), "sha1"))
+    return b64encode(_hmac_of(token, (url + said).encode()))
 
 
 def _spellings(url: str) -> Iterator[str]:

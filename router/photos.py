@@ -10,7 +10,7 @@ from router.house import House
 from router.intake import keep_photo
 from router.reports import take_photo_facts
 from store.models import Photo
-from store.work import claim_photos, wait_after
+from store.work import claim_photos, is_any_photo_due, wait_after
 
 log = logging.getLogger("lapor.photos")
 
@@ -26,6 +26,9 @@ async def fetch_owed(house: House, connections: Mapping[str, Connection], limit:
 
 
 def _claim(house: House, limit: int) -> list[Photo]:
+    with house.store.read() as session:  # mostly nothing is due: no reason to ask for the writer's place
+        if not is_any_photo_due(session, house.now()):
+            return []
     with house.store.write() as session:
         return claim_photos(session, house.now(), limit)
 

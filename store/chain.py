@@ -33,7 +33,7 @@ def mac_of(key: bytes, code: str, previous: bytes, line: StatusUpdate) -> bytes:
         line.text_hash,
     )
     joined = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
-    return hmac.digest(key, joined, "sha256")
+    return hmac.new(key, joined, "sha256").digest()  # hmac.digest() would let go of the interpreter
 
 
 def _has_its_text(line: StatusUpdate) -> bool:

@@ -105,19 +105,19 @@ def drop_carried(session: Session, now: datetime, ids: Iterable[int]) -> None:
     session.execute(update(Delivery).where(*mine).values(lease_until=None, next_attempt_at=now))
 
 
+def _due_photos(now: datetime) -> Select[Photo]:
+    is_free = or_(Photo.lease_until.is_(None), Photo.lease_until < now)
+    return select(Photo).where(Photo.state == "owed", Photo.next_attempt_at <= now, is_free).order_by(Photo.id)
+
+
+def is_any_photo_due(session: Session, now: datetime) -> bool:
+    """Whether claim_photos would find anything."""
+    return session.scalar(_due_photos(now).with_only_columns(Photo.id).limit(1)) is not None
+
+
 def claim_photos(session: Session, now: datetime, limit: int) -> list[Photo]:
     """Take owed photos to fetch, leased."""
-    query = (
-        select(Photo)
-        .where(
-            Photo.state == "owed",
-            Photo.next_attempt_at <= now,
-            or_(Photo.lease_until.is_(None), Photo.lease_until < now),
-        )
-        .order_by(Photo.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=Photo)
-    )
+    query = _due_photos(now).limit(limit).with_for_update(skip_locked=True, of=Photo)
     rows = list(session.scalars(query))
     for row in rows:
         row.attempts += 1
