@@ -77,6 +77,10 @@ THREADS = 32
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
 FINISH_SECONDS = 15.0
 BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
+TOGETHER_SECONDS, MANY = (
+    0.03,
+    50,
+)  # what is done at once is gathered for so long, or is so many that it need not be
 IDLE_SECONDS = 0.5  # how often the loops look for work that nobody woke them for
 
 
@@ -139,11 +143,11 @@ async def serve_until_stopped(given: Settings) -> None:
 
 
 class Bell:
-    """Wakes everybody who listens; may be rung from any thread."""
+    """Wakes those who listen: all of them, or those of a name; may be rung from any thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._listeners: list[asyncio.Event] = []
+        self._listeners: list[tuple[str, asyncio.Event]] = []
         self.is_down = False
 
     def take_down(self) -> None:
@@ -151,15 +155,14 @@ class Bell:
         self.is_down = True
         self.ring()
 
-    def listen(self) -> asyncio.Event:
-        self._listeners.append(asyncio.Event())
-        return self._listeners[-1]
+    def listen(self, name: str) -> asyncio.Event:
+        self._listeners.append((name, asyncio.Event()))
+        return self._listeners[-1][1]
 
-    def ring(self) -> None:
-        for listener in self._listeners:
-            if listener.is_set():
-                continue
-            self._loop.call_soon_threadsafe(listener.set)
+    def ring(self, *names: str) -> None:
+        for name, listener in self._listeners:
+            if not listener.is_set() and (not names or name in names):
+                self._loop.call_soon_threadsafe(listener.set)
 
 
 def _prepare_database(house: "House") -> str | None:
@@ -191,30 +194,32 @@ def _parts(
     """Everything that runs side by side; each is started again when it falls."""
     from channels import CHANNELS
     from router.clock import tick
+    from router.house import PHOTOS
     from router.journal import Ahead, accept_for, cursor_for, work_off
     from router.limits import Limits
     from router.outbox import deliver_due
     from router.photos import fetch_owed
 
     parts: dict[str, Callable[[], Awaitable[object]]] = {
-        "journal": _working(kept, partial(asyncio.to_thread, work_off, house, journal, Ahead())),
-        "photos": _working(owed, lambda: fetch_owed(house, connections)),
-        "clock": _working(quiet, lambda: asyncio.to_thread(tick, house)),
+        "journal": _working(kept, "journal", partial(asyncio.to_thread, work_off, house, journal, Ahead())),
+        "photos": _working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
+        "clock": _working(quiet, "clock", lambda: asyncio.to_thread(tick, house)),
     }
     if carrier := _carrier(house):
-        parts["outbox"] = _working(owed, carrier)
+        for name in connections:
+            parts[f"outbox {name}"] = _working(owed, name, partial(carrier, name))
     else:  # one for each channel: a provider that hangs holds up its own answers only
         limits = Limits()
         for name in connections:
             deliver = partial(deliver_due, house, connections, channel=name, limits=limits)
-            parts[f"outbox {name}"] = _working(owed, deliver)
+            parts[f"outbox {name}"] = _working(owed, name, deliver)
     for name, channel in {id(module): (name, module) for name, module in reversed(CHANNELS.items())}.values():
         accept, cursor = accept_for(journal, name, kept.ring), cursor_for(journal, name)
         parts[name] = partial(channel.receive, house.settings, accept, cursor)
     return parts
 
 
-def _carrier(house: "House") -> Callable[[], Awaitable[int]] | None:
+def _carrier(house: "House") -> Callable[[str], Awaitable[int]] | None:
     """With REDIS_URL deliveries are put into rq's queues instead of being sent here."""
     if house.settings.redis_url is None:
         return None
@@ -223,21 +228,25 @@ def _carrier(house: "House") -> Callable[[], Awaitable[int]] | None:
     from router.worker import carry
 
     redis = Redis.from_url(house.settings.redis_url, socket_timeout=10)
-    return lambda: asyncio.to_thread(carry, house, redis)
+    return lambda channel: asyncio.to_thread(carry, house, redis, channel)
 
 
-def _working(bell: Bell, once: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[None]]:
-    """Work until the bell is taken down: at once while there is work, else when it rings or twice a second."""
+def _working(bell: Bell, name: str, once: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[None]]:
+    """Work until the bell is taken down, whenever it rings or twice a second.
 
-    rung = bell.listen()
+    Behind a piece of work it pauses: what comes meanwhile is done together, which costs little more than one.
+    """
+    rung = bell.listen(name)
 
     async def work() -> None:
         while not bell.is_down:
             rung.clear()
-            if await once():
+            if done := await once():
+                await asyncio.sleep(TOGETHER_SECONDS if done < MANY else 0)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(rung.wait(), IDLE_SECONDS)
+                async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 may swallow a cancellation
+                    await rung.wait()
 
     return work
 

@@ -10,6 +10,8 @@ from config.settings import Settings
 from router.readers import Here, Readers
 from store.database import Store, open_store
 
+PHOTOS = "photos"
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -19,7 +21,8 @@ def utc_now() -> datetime:
 class House:
     """One installation.
 
-    `now` is the clock (tests hand in their own); `wake` tells the outbox of new work; `readers` read messages.
+    `now` is the clock (tests hand in their own); `readers` read messages. `wake` tells who sends that
+    there is new work: on the channels it names, for PHOTOS, or (no name) for everybody.
     """
 
     settings: Settings
@@ -27,7 +30,7 @@ class House:
     store: Store
     readers: Readers
     now: Callable[[], datetime] = field(default=utc_now)
-    wake: Callable[[], None] = field(default=lambda: None)
+    wake: Callable[..., None] = field(default=lambda *_: None)
 
     @property
     def keys(self) -> Keys:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
 from normalizer.text import own_words
 from router.conversation import Decision, decide, says_yes
-from router.house import House
+from router.house import PHOTOS, House
 from router.reading import Look, Understood, understand
 from router.replies import fields_of, may_answer, owe_to, say, status_name
 from router.reports import BY_CITIZEN, add, free_codes, open_report, settle, take_place
@@ -81,7 +81,8 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
             for each in heard:
                 take_messages(house, [each])
     reached("work off, committed")
-    house.wake()
+    owes_photos = any(photo.facts is None for each in heard for photo in each.photos)
+    house.wake(*{each.message.channel for each in heard}, *([PHOTOS] if owes_photos else []))
 
 
 def _take(session: Session, heard: Sequence[Heard], house: House) -> None:

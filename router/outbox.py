@@ -33,6 +33,7 @@ from store.work import GIVE_UP_AFTER, claim_deliveries, is_any_due, wait_after
 log = logging.getLogger("lapor.outbox")
 
 AT_ONCE = 100
+TOGETHER_SECONDS = 0.02  # a moment: longer, and a death in it leaves more answers that may have arrived
 WITH_RECEIPTS = ("sms", "whatsapp")
 SEND_SECONDS = 90.0  # longer than any channel's own limit: the last resort against one that hangs
 
@@ -82,17 +83,19 @@ async def deliver_due(
 ) -> int:
     """Send what is due (of these `ids`, on this `channel`), side by side; the number that was tried.
 
-    What ends in the same moment is written down in one transaction.
+    What ends within the same moment is written down in one transaction.
     """
     claimed = await asyncio.to_thread(_claim, house, limit, ids, channel)
     limits = limits or Limits()
     sending = {asyncio.create_task(_try(connections, owed, limits)) for owed in claimed}
     while sending:
         ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+        if sending:
+            soon, sending = await asyncio.wait(sending, timeout=TOGETHER_SECONDS)
+            ended |= soon
         reached("send, answered")
         await _written_down(house, [task.result() for task in ended])
         reached("write down, committed")
-        house.wake()
     return len(claimed)
 
 
@@ -129,16 +132,19 @@ class Outcome:
     owed: Owed
     provider_id: str = ""
     failure: TemporaryFailure | PermanentFailure | None = None
+    is_ours: bool = False  # we held it back ourselves: no reason ever to give it up
 
 
 async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits) -> Outcome:
     reached("claim, committed")
     channel, to = owed.message.channel, owed.message.to
     if (wait := limits.take(channel, to)) > LONGEST_WAIT:
-        return Outcome(owed=owed, failure=TemporaryFailure("our own limit for this channel", retry_after=wait))
+        failure = TemporaryFailure("our own limit for this channel", retry_after=wait)
+        return Outcome(owed=owed, failure=failure, is_ours=True)
     await asyncio.sleep(wait)
     if (wait := limits.paused(channel)) > 0:  # the provider asked for a pause meanwhile
-        return Outcome(owed=owed, failure=TemporaryFailure("the provider's pause", retry_after=wait))
+        failure = TemporaryFailure("the provider's pause", retry_after=wait)
+        return Outcome(owed=owed, failure=failure, is_ours=True)
     try:
         async with asyncio.timeout(SEND_SECONDS):
             return Outcome(owed=owed, provider_id=await _send(connections, owed))
@@ -209,12 +215,16 @@ def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
             row.lease_until, row.updated_at = None, house.now()
             if failure is None:
                 _sent(row, outcome.provider_id)
-            elif isinstance(failure, TemporaryFailure) and house.now() - row.created_at <= GIVE_UP_AFTER:
+            elif isinstance(failure, TemporaryFailure) and (outcome.is_ours or _is_young(row, house)):
                 _later(row, failure, house)
             else:
                 _failed(row, str(failure))
         reached("write down, before commit")
     metrics.written_down(rows.values())
+
+
+def _is_young(row: Delivery, house: House) -> bool:
+    return house.now() - row.created_at <= GIVE_UP_AFTER
 
 
 def _hear_early(house: House, outcomes: Sequence[Outcome]) -> None:

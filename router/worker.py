@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 
-from channels import CHANNELS
 from channels.protocol import Connection
 from config.pack import Pack
 from config.settings import Settings
@@ -35,16 +34,12 @@ def queue_names(pack: Pack) -> list[str]:
     return [REPLIES, *(f"deliver-{agency_id}" for agency_id in pack.agencies)]
 
 
-def carry(house: House, redis: Redis) -> int:
-    """Put the ids of due deliveries into their queues; the number of ids.
+def carry(house: House, redis: Redis, channel: str) -> int:
+    """Put the ids of a channel's due deliveries into their queues; the number of ids.
 
     The ids are pushed after the commit that marks them: before it a quick worker would find the rows locked and
     leave them. When Redis fails the marks are taken back; a crash in between costs the seconds that a mark lasts.
     """
-    return sum(_carry_channel(house, redis, channel) for channel in (*CHANNELS, "desk"))
-
-
-def _carry_channel(house: House, redis: Redis, channel: str) -> int:
     with house.store.read() as session:  # mostly nothing is due: no reason to ask for the writer's place
         if not is_any_due(session, house.now(), channel):
             return 0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Dialect, func, insert, inspect, select, text
+from sqlalchemy import Connection, Dialect, Insert, insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import RelationshipProperty, Session, make_transient_to_detached
 
@@ -99,7 +99,12 @@ def _insert(session: Session, model: type[Base], rows: Sequence[Base]) -> None:
     if connection.dialect.name == "postgresql":
         _copy(connection, model, values)
     else:
-        connection.execute(insert(model.__table__), values)  # type: ignore[arg-type]
+        connection.execute(_insertion(model), values)
+
+
+@cache
+def _insertion(model: type[Base]) -> Insert:
+    return insert(model)
 
 
 def _copy(connection: Connection, model: type[Base], values: Sequence[dict[str, Any]]) -> None:
@@ -150,8 +155,8 @@ def _free_ids(session: Session, model: type[Base], count: int) -> Iterator[int]:
     """So many ids that no row has: from the sequence, or (SQLite's writer is alone) behind the largest."""
     connection = session.connection()
     if connection.dialect.name != "postgresql":
-        largest = connection.scalar(select(func.coalesce(func.max(model.id), 0)))  # type: ignore[attr-defined]
-        return iter(range(int(largest or 0) + 1, int(largest or 0) + 1 + count))
+        largest = connection.exec_driver_sql(f"SELECT max(id) FROM {model.__tablename__}").scalar() or 0  # noqa: S608
+        return iter(range(largest + 1, largest + 1 + count))
     query = text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)")
     found = connection.scalars(query, {"name": model.__tablename__, "count": count})
     return iter([int(number) for number in found])

@@ -4,13 +4,24 @@ import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, text, update
+from sqlalchemy import Select, and_, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from store.models import IS_UNFINISHED, Delivery, Photo
 
 UNFINISHED = ("waiting", "sending", "unknown")
 # word for word as the index has it: with bound values SQLite would not see that they are the same
+_EARLIER = aliased(Delivery)
+_IS_FIRST = ~(
+    select(_EARLIER.id)
+    .where(
+        _EARLIER.report_id == Delivery.report_id,
+        _EARLIER.address_id == Delivery.address_id,
+        _EARLIER.id < Delivery.id,
+        _EARLIER.state.in_(UNFINISHED),
+    )
+    .exists()
+)
 _IS_UNFINISHED = text(f"deliveries.{IS_UNFINISHED}")
 LEASE = timedelta(minutes=5)
 CARRIED = timedelta(seconds=20)  # how long an id may lie in Redis before it is enqueued again
@@ -24,24 +35,10 @@ def due_deliveries(now: datetime, channel: str | None = None) -> Select[Delivery
 
     With a channel the index gives them one by one, however many wait behind.
     """
-    query = select(Delivery).where(_IS_UNFINISHED, Delivery.next_attempt_at <= now, ~_overtakes())
+    query = select(Delivery).where(_IS_UNFINISHED, Delivery.next_attempt_at <= now, _IS_FIRST)
     if channel is not None:
         query = query.where(Delivery.channel == channel)
     return query.order_by(Delivery.next_attempt_at, Delivery.id)
-
-
-def _overtakes() -> ColumnElement[bool]:
-    earlier = aliased(Delivery)
-    return (
-        select(earlier.id)
-        .where(
-            earlier.report_id == Delivery.report_id,
-            earlier.address_id == Delivery.address_id,
-            earlier.id < Delivery.id,
-            earlier.state.in_(UNFINISHED),
-        )
-        .exists()
-    )
 
 
 def is_any_due(session: Session, now: datetime, channel: str | None = None) -> bool:
@@ -84,7 +81,7 @@ def _carried(now: datetime, ids: list[int]) -> Select[Delivery]:
     """Of these, what is due, or was on its way to us when its time was put off."""
     is_on_its_way = and_(Delivery.state != "sending", Delivery.lease_until > now)
     is_due = or_(Delivery.next_attempt_at <= now, is_on_its_way)
-    query = select(Delivery).where(Delivery.id.in_(ids), Delivery.state.in_(UNFINISHED), is_due, ~_overtakes())
+    query = select(Delivery).where(Delivery.id.in_(ids), Delivery.state.in_(UNFINISHED), is_due, _IS_FIRST)
     return query.order_by(Delivery.id)
 
 

@@ -530,7 +530,7 @@ def test_no_log_line_repeats_what_was_said_or_by_whom(town: Town, caplog: pytest
 def test_taking_a_message_wakes_the_outbox(town: Town) -> None:
     woken: list[bool] = []
     message = town.tell(WHOLE)
-    house = replace(town.house, wake=lambda: woken.append(True))
+    house = replace(town.house, wake=lambda *_: woken.append(True))
     take_message(house, replace(message, external_id="another"), "raw", house.now())
 
     assert woken == [True]

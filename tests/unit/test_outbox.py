@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from normalizer.schema import (
     TemporaryFailure,
 )
 from router.codes import code_of_thread
+from router.limits import Limits
 from router.outbox import Desk, deliver_due, open_connections
 from router.photos import TRIES, fetch_owed
 from router.receipts import take_receipt
@@ -197,6 +198,16 @@ async def test_what_waited_for_its_turn_heeds_a_pause_that_came_meanwhile(town: 
 
     assert len(provider.answers) == 2
     assert {(row.state, row.uncertain) for row in to_citizen(town)} == {("waiting", 0)}
+
+
+async def test_what_our_own_limits_hold_back_is_never_given_up(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE, channel="telegram", sender="7001")
+    town.clock.on(seconds=GIVE_UP_AFTER.total_seconds() + 60)
+    limits = Limits()
+    limits.pause("telegram", 3600)
+    await deliver_due(town.house, provider.connections, limits=limits)
+
+    assert [row.state for row in to_citizen(town)] == ["waiting"]
 
 
 async def test_a_channel_that_is_gone_is_a_permanent_failure(town: Town) -> None:
@@ -491,14 +502,6 @@ async def test_no_log_line_repeats_what_was_sent_or_to_whom(
 async def test_every_channel_has_a_connection(town: Town) -> None:
     async with open_connections(town.house.settings) as connections:
         assert set(connections) == {"desk", "sms", "whatsapp", "email", "telegram", "x"}
-
-
-async def test_delivering_wakes_whoever_waits_for_the_next_one(town: Town, provider: Provider) -> None:
-    woken: list[int] = []
-    town.tell(WHOLE)
-    await deliver_due(replace(town.house, wake=lambda: woken.append(1)), provider.connections)
-
-    assert woken
 
 
 async def test_a_delivery_that_another_worker_finished_is_left_alone(town: Town, provider: Provider) -> None:
