@@ -83,8 +83,9 @@ class Bell:
 
     async def wait(self, seconds: float) -> None:
         """Return at the next ring, or after `seconds`."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._next.wait(), max(seconds, 0))
+        with suppress(TimeoutError):  # (3.11's wait_for may swallow a cancellation that comes with the ring)
+            async with asyncio.timeout(max(seconds, 0)):
+                await self._next.wait()
 
 
 @dataclass(kw_only=True)

@@ -25,6 +25,7 @@ from starlette.routing import Route
 import sandbox
 from config.settings import Settings, SettingsError
 from sandbox.identity import identity
+from sandbox.stage import Bell
 
 JAKARTA = {"lat": -6.2146, "long": 106.8451}
 
@@ -274,3 +275,20 @@ async def test_the_page_loads_nothing_from_elsewhere(served: Served) -> None:
     for name in ("sandbox.css", "sandbox.js"):
         assert name in page.text
         assert (await served.http.get(f"/sandbox/static/{name}")).status_code == 200
+
+
+@pytest.mark.parametrize("turns", range(3))
+async def test_who_waits_for_the_bell_can_be_stopped_in_the_moment_it_rings(turns: int) -> None:
+    bell = Bell()
+    waiting = asyncio.create_task(bell.wait(60))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    bell.ring()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    had_ended = waiting.done()
+    waiting.cancel()
+
+    await asyncio.wait([waiting])
+    assert waiting.cancelled() is not had_ended
