@@ -54,11 +54,12 @@ class Town:
 
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
+    http: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.http, self.smtp, self.ops = free_port(), free_port(), free_port()
+        self.smtp, self.ops = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.http}"
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.environment = keep | {
