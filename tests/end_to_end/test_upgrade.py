@@ -6,7 +6,7 @@ import re
 import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -226,3 +226,16 @@ def test_the_history_verifies(city: City) -> None:
     said = city.town.run("verify")
 
     assert (said.returncode, said.stdout.strip()) == (0, "the history is unbroken")
+
+
+def test_a_newer_versions_database_is_refused_in_one_line(new_town: Callable[..., Town]) -> None:
+    town = new_town()
+    assert town.run("migrate").returncode == 0
+    with closing(sqlite_module().connect(str(town.folder / "data" / "reports.db"))) as rows:
+        rows.execute("UPDATE alembic_version SET version_num = '9999'")
+        rows.commit()
+    refused = town.run("serve")
+
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith("run_bots.py: the database's schema is a newer version's")
+    assert "Traceback" not in refused.stderr
