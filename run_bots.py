@@ -196,6 +196,7 @@ def _parts(
     from router.clock import tick
     from router.house import PHOTOS
     from router.journal import Ahead, accept_for, cursor_for, work_off
+    from router.leases import by_one_server
     from router.limits import Limits
     from router.outbox import deliver_due
     from router.photos import fetch_owed
@@ -215,7 +216,7 @@ def _parts(
             parts[f"outbox {name}"] = _working(owed, name, deliver)
     for name, channel in {id(module): (name, module) for name, module in reversed(CHANNELS.items())}.values():
         accept, cursor = accept_for(journal, name, kept.ring), cursor_for(journal, name)
-        parts[name] = partial(channel.receive, house.settings, accept, cursor)
+        parts[name] = by_one_server(house, name, partial(channel.receive, house.settings, accept, cursor))
     return parts
 
 

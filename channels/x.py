@@ -101,22 +101,28 @@ async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
     """Ask for mentions every X_POLL_SECONDS, for ever; the cursor moves behind what is kept."""
     if not settings.has_x:
         return
+    pool = ThreadPoolExecutor(2, thread_name_prefix="x-poll")
+    try:
+        await _poll(Asker(client=open_client(settings), pool=pool), settings, accept, cursor)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # an answer under way holds nobody up
+
+
+async def _poll(asker: Asker, settings: Settings, accept: Accept, cursor: Cursor) -> None:
     user_id = ""
     failures = 0
-    with ThreadPoolExecutor(2, thread_name_prefix="x-poll") as pool:
-        asker = Asker(client=open_client(settings), pool=pool)
-        while True:
-            try:
-                user_id = user_id or await _own_id(asker)
-                await _round(asker, settings, user_id, accept, cursor)
-                failures = 0
-                wait = settings.x_poll_seconds
-            except Exception as error:
-                failures += 1
-                log.warning("mentions: %s, try %d", error, failures)
-                named = error.retry_after if isinstance(error, TemporaryFailure) else None
-                wait = min(named or 0.25 * 2 ** min(failures, 11), 900.0)
-            await asyncio.sleep(wait)
+    while True:
+        try:
+            user_id = user_id or await _own_id(asker)
+            await _round(asker, settings, user_id, accept, cursor)
+            failures = 0
+            wait = settings.x_poll_seconds
+        except Exception as error:
+            failures += 1
+            log.warning("mentions: %s, try %d", error, failures)
+            named = error.retry_after if isinstance(error, TemporaryFailure) else None
+            wait = min(named or 0.25 * 2 ** min(failures, 11), 900.0)
+        await asyncio.sleep(wait)
 
 
 async def _own_id(asker: Asker) -> str:

@@ -16,6 +16,14 @@ from store.media import Media, open_media
 from store.seal import Sealer
 
 BUSY_SECONDS = 30
+# libpq's own would let a server that was cut off without a word wait for a quarter of an hour, or two
+WHEN_CUT_OFF = {
+    "connect_timeout": 10,  # seconds
+    "tcp_user_timeout": 30_000,  # milliseconds
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +85,9 @@ def open_store(settings: Settings, keys: Keys) -> Store:
 def open_engine(settings: Settings) -> Engine:
     """Make the engine; no connection is opened yet."""
     if not settings.is_sqlite:
-        return create_engine(settings.database, pool_size=10, pool_pre_ping=True, hide_parameters=True)
+        return create_engine(
+            settings.database, pool_size=10, pool_pre_ping=True, hide_parameters=True, connect_args=WHEN_CUT_OFF
+        )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         settings.database, module=sqlite_module(), connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True

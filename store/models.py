@@ -285,6 +285,16 @@ class EarlyReceipt(Base):
     at: Mapped[datetime]
 
 
+class Lease(Base):
+    """Who may poll an account until when: one server of several. `name` is channel and account."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(100))
+    until: Mapped[datetime]
+
+
 class Officer(Base):
     """An official's account. `agency_id` None: all agencies (triage, admin, auditor)."""
 

@@ -4,10 +4,10 @@ import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, or_, select, text, update
+from sqlalchemy import Select, and_, delete, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from store.models import IS_UNFINISHED, Delivery, Photo
+from store.models import IS_UNFINISHED, Delivery, Lease, Photo
 
 UNFINISHED = ("waiting", "sending", "unknown")
 # word for word as the index has it: with bound values SQLite would not see that they are the same
@@ -124,6 +124,7 @@ def claim_photos(session: Session, now: datetime, limit: int) -> list[Photo]:
 
 def release_leases(session: Session, now: datetime) -> None:
     """Let go of everything that a process which is dead for certain had taken."""
+    session.execute(delete(Lease))
     session.execute(
         update(Delivery).where(Delivery.state == "sending").values(lease_until=now - LEASE, next_attempt_at=now)
     )

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hmac
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -194,6 +195,24 @@ async def test_polling_waits_for_the_limits_reset_and_survives_whatever_comes(ap
         await until(lambda: "5" in kept.ids, seconds=30)
     assert api.script[MENTIONS] == []
     assert api.times(MENTIONS) < 15
+
+
+async def test_a_poller_that_is_told_to_end_waits_for_no_answer(api: Api) -> None:
+    """It may run in a server that goes on: another one polls by now."""
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: Request) -> Response:
+        asked.set()
+        await over.wait()
+        return JSONResponse({})
+
+    async with serving(answering(hang)) as url:
+        task = asyncio.create_task(x.receive(at(url), Kept().accept, Place()))
+        await asked.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert [thread for thread in threading.enumerate() if thread.name.startswith("x-poll")]
+        over.set()
 
 
 async def test_without_a_bearer_token_mentions_are_asked_for_with_our_own_signature(api: Api) -> None:
