@@ -139,6 +139,8 @@ class Twilio(Api):
 
 
 class Telegram(Api):
+    seconds = 5.0  # that getUpdates waits for news
+
     def do_POST(self) -> None:
         method, asked = self.path.rpartition("/")[2], self.form()
         if method == "sendMessage":
@@ -170,7 +172,7 @@ class Telegram(Api):
             self.say({"ok": True, "result": result})
 
     def updates(self, offset: int) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + self.seconds
         while time.monotonic() < deadline and not self.wire.is_over.is_set():
             if found := [each for each in self.wire.said if each["update_id"] >= offset]:
                 return found
