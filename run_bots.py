@@ -81,6 +81,7 @@ TOGETHER_SECONDS, MANY = (
     0.03,
     50,
 )  # what is done at once is gathered for so long, or is so many that it need not be
+HOUR_SECONDS = 3600.0
 IDLE_SECONDS = 0.5  # how often the loops look for work that nobody woke them for
 
 
@@ -205,6 +206,7 @@ def _parts(
         "journal": _working(kept, "journal", partial(asyncio.to_thread, work_off, house, journal, Ahead())),
         "photos": _working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
         "clock": _working(quiet, "clock", lambda: asyncio.to_thread(tick, house)),
+        "retention": partial(_hourly, partial(journal.forget, house.pack.journal_days)),
     }
     if carrier := _carrier(house):
         for name in connections:
@@ -250,6 +252,12 @@ def _working(bell: Bell, name: str, once: Callable[[], Awaitable[int]]) -> Calla
                     await rung.wait()
 
     return work
+
+
+async def _hourly(once: Callable[[], object]) -> None:
+    while True:
+        await asyncio.to_thread(once)
+        await asyncio.sleep(HOUR_SECONDS)
 
 
 async def _keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None:

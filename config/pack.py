@@ -95,6 +95,11 @@ class Pack:
     neighbourhoods: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]]
 
+    @property
+    def journal_days(self) -> int:
+        """How many days a past day's raw messages stay in the journal."""
+        return int(self.settings["journal_days"])
+
 
 @lru_cache(maxsize=4)
 def load_pack(path: Path) -> Pack:
@@ -122,6 +127,8 @@ def load_pack(path: Path) -> Pack:
 
 
 def _check(pack: Pack) -> None:
+    if type(pack.settings.get("journal_days")) is not int or pack.journal_days < 1:
+        raise PackError("city.toml: journal_days is missing or no whole number of days from 1 up")
     for service in pack.services.values():
         for agency_id in (service.agency_id, *service.other_agency_ids):
             if agency_id is not None and agency_id not in pack.agencies:

@@ -85,7 +85,12 @@ def _journal(folder: Path, copies: Path, notes: list[str], say: Say) -> Iterator
     for source in sorted(folder.glob("*.sqlite")):
         say(f"journal {source.stem}")
         copy = copies / "journal" / source.name
-        copy_sqlite(source, copy)
+        try:
+            copy_sqlite(source, copy)
+        except OSError:
+            if source.exists():
+                raise
+            continue  # a day that is over was removed meanwhile
         yield f"journal/{source.name}", copy
         try:
             beside = [row[0] for row in _rows(copy, "SELECT file FROM entries WHERE file IS NOT NULL")]

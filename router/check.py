@@ -25,6 +25,7 @@ def check_all(settings: Settings) -> int:
 def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield _tried("city pack", lambda: f"{load_pack(settings.city).name} ({settings.city})")
     yield _tried("data", lambda: _disk(settings.data_dir))
+    yield _tried("journal", lambda: _room(settings.data_dir / "journal", settings.data_dir))
     yield _sqlite()
     yield _tried("database", lambda: _database(settings))
     yield _tried("media", lambda: _media(settings))
@@ -49,8 +50,17 @@ def _disk(folder: Path) -> str:
     probe.unlink()
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE:
-        raise OSError(f"{folder} has only {free // 1_000_000} MB free: intake stops when it is full")
+        raise OSError(f"{folder} has only {free // 1_000_000} MB free")
     return f"{folder} can be written, {free // 1_000_000_000} GB free"
+
+
+def _room(journal: Path, data: Path) -> str:
+    from store.room import lack_of_room
+
+    folder = journal if journal.is_dir() else data
+    if lack := lack_of_room(folder):
+        raise OSError(f"{folder}: {lack}")
+    return f"{folder} has room for messages"
 
 
 def _sqlite() -> tuple[str, bool, str]:

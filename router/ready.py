@@ -1,7 +1,6 @@
 """Whether this server can do all of its work now, and if not, why: what /readyz answers."""
 
 import os
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -13,9 +12,10 @@ from redis import Redis
 from normalizer.schema import TemporaryFailure
 from router.house import House
 from router.in_time import InTime
-from store.journal import RESERVE, Journal
+from store.journal import Journal
 from store.media import key_of
 from store.migrate import is_current
+from store.room import lack_of_room
 
 WAITS_TOO_LONG = timedelta(minutes=5)
 
@@ -27,7 +27,7 @@ def not_ready(house: House, journal: Journal, in_time: InTime) -> list[str]:
     questions: dict[str, Callable[[], Reason]] = {
         "database": partial(_schema, house),
         "media": partial(_media, house),
-        "disk": partial(_disk, house),
+        "disk": partial(lack_of_room, house.settings.data_dir / "journal"),
         "journal": partial(_refusing, journal),
         "backlog": partial(_backlog, house, journal),
     }
@@ -59,11 +59,6 @@ def _media(house: House) -> Reason:
 def _nearest(path: Path) -> Path:
     """The folder, or the one above that is there already."""
     return next(each for each in (path, *path.absolute().parents) if each.exists())
-
-
-def _disk(house: House) -> Reason:
-    free = shutil.disk_usage(house.settings.data_dir / "journal").free
-    return None if free >= RESERVE else f"{free // 1_000_000} MB are free, {RESERVE // 1_000_000} MB must be"
 
 
 def _refusing(journal: Journal) -> Reason:

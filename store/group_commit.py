@@ -5,15 +5,18 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from normalizer.schema import TemporaryFailure
 from store.database import sqlite_module
 from store.media import sync_folder
+from store.room import Room
 from store.steps import reached
 
 log = logging.getLogger("lapor.journal")
@@ -35,6 +38,19 @@ class Promise(Protocol):
     def set_exception(self, error: BaseException) -> None: ...
 
 
+class Asked(NamedTuple):
+    """One operation that waits; without a file's name it is run by itself, between the commits."""
+
+    name: str
+    operation: Operation
+    promise: Promise
+    is_new: bool = False  # a message: taken only while the disk has more than its reserve
+
+
+class Gone(Exception):  # noqa: N818
+    """A past day's file that is not there any more."""
+
+
 class GroupCommit:
     """Runs operations on SQLite files, each file by one connection of this one thread.
 
@@ -46,9 +62,10 @@ class GroupCommit:
         self._folder = folder
         self._today = today
         self._schema = schema
-        self._waiting: queue.SimpleQueue[tuple[str, Operation, Promise] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
         self._open: dict[str, Any] = {}
-        self._newest = max((name for name in self.files() if name.startswith(today())), default=today())
+        self._newest = max((name for name in self.files() if _is_near(name, today())), default=today())
+        self.room = Room(folder)
         self._refuse_until = 0.0
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -59,9 +76,13 @@ class GroupCommit:
         return sorted(path.stem for path in self._folder.glob("*.sqlite"))
 
     def current(self) -> str:
-        """The file that new messages go to: the day's, or the fresh one after an error."""
+        """The file that new messages go to: the day's, or the fresh one after an error.
+
+        A clock that is set back over midnight goes on with the file that it has: what came later lies behind
+        what came before. Only a file that is days ahead is left for the day's own.
+        """
         day = self._today()
-        if not self._newest.startswith(day):
+        if not self._newest.startswith(day) and not _is_near(self._newest, day):
             self._newest = day
         return self._newest
 
@@ -71,9 +92,9 @@ class GroupCommit:
         self.tell(name, operation, future)
         return future
 
-    def tell(self, name: str, operation: Operation, promise: Promise) -> None:
-        """The same, for whoever brings a promise of their own."""
-        self._waiting.put((name, operation, promise))
+    def tell(self, name: str, operation: Operation, promise: Promise, *, is_new: bool = False) -> None:
+        """The same, for whoever brings a promise of their own; a new message leaves the disk its reserve."""
+        self._waiting.put(Asked(name, operation, promise, is_new))
         if self._is_closed:
             self._refuse_rest()
 
@@ -82,7 +103,24 @@ class GroupCommit:
         with suppress(queue.Empty):
             while True:
                 if item := self._waiting.get_nowait():
-                    item[2].set_exception(TemporaryFailure("journal: closed"))
+                    item.promise.set_exception(TemporaryFailure("journal: closed"))
+
+    def remove(self, name: str, is_over: Operation) -> "Future[bool]":
+        """Unlink a past day's file if `is_over` says so of it, with all that SQLite has beside; whether it did."""
+        future: Future[bool] = Future()
+        self._waiting.put(Asked("", partial(self._remove, name, is_over), future))
+        if self._is_closed:
+            self._refuse_rest()
+        return future
+
+    def _remove(self, name: str, is_over: Operation, _: None) -> bool:
+        if not is_over(self._connection(name)):
+            return False
+        self._open.pop(name).close()
+        for end in ("", "-wal", "-shm"):  # a log without its file means nothing; a file without its log might
+            (self._folder / f"{name}.sqlite{end}").unlink(missing_ok=True)
+        sync_folder(self._folder)
+        return True
 
     def close(self) -> None:
         """Finish what waits, then close the files."""
@@ -98,43 +136,64 @@ class GroupCommit:
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get())
             stopping = None in batch
-            by_file: dict[str, list[tuple[Operation, Promise]]] = {}
-            for item in batch:
-                if item is not None:
-                    by_file.setdefault(item[0], []).append(item[1:])
-            for name, operations in by_file.items():
-                self._commit(name, [each for each in operations if each[1].set_running_or_notify_cancel()])
+            self._work(filter(None, batch))
         for connection in self._open.values():
             with suppress(Exception):
                 connection.close()
 
-    def _commit(self, name: str, operations: list[tuple[Operation, Promise]]) -> None:
+    def _work(self, batch: Iterable[Asked]) -> None:
+        by_file: dict[str, list[Asked]] = {}
+        for asked in batch:
+            if not asked.promise.set_running_or_notify_cancel():
+                continue
+            if asked.is_new and not self.room.is_enough():
+                asked.promise.set_exception(TemporaryFailure("journal: the disk has too little room"))
+            else:
+                by_file.setdefault(asked.name, []).append(asked)
+        between = by_file.pop("", ())
+        for name, operations in by_file.items():
+            self._commit(name, operations)
+        for asked in between:
+            self._run_alone(asked)
+
+    def _run_alone(self, asked: Asked) -> None:
+        try:
+            result = asked.operation(None)
+        except Exception as error:
+            asked.promise.set_exception(TemporaryFailure(f"journal: {type(error).__name__}"))
+        else:
+            asked.promise.set_result(result)
+
+    def _commit(self, name: str, operations: list[Asked]) -> None:
         try:
             if time.monotonic() < self._refuse_until:
                 raise TimeoutError("the disk refused a moment ago")
             connection = self._connection(name)
             connection.execute("BEGIN IMMEDIATE")
-            results = [operation(connection) for operation, _ in operations]
+            results = [asked.operation(connection) for asked in operations]
             reached("keep, before commit")
             connection.execute("COMMIT")
         except Exception as error:
             self._drop(name, error)
-            for _, future in operations:
-                future.set_exception(TemporaryFailure(f"journal: {type(error).__name__}"))
+            for asked in operations:
+                asked.promise.set_exception(TemporaryFailure(f"journal: {type(error).__name__}"))
             return
         reached("keep, after commit")
-        for (_, future), result in zip(operations, results, strict=True):
-            future.set_result(result)
+        for asked, result in zip(operations, results, strict=True):
+            asked.promise.set_result(result)
         self._checkpoint(name, connection)
 
     def _connection(self, name: str) -> Any:
         if name not in self._open:
-            self._open[name] = _open(self._folder / f"{name}.sqlite", self._schema)
+            path = self._folder / f"{name}.sqlite"
+            if name[:10] < self._today() and not path.exists():  # removed: reading must not make it anew
+                raise Gone
+            self._open[name] = _open(path, self._schema)
             sync_folder(self._folder)
         return self._open[name]
 
     def _drop(self, name: str, error: Exception) -> None:
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError | Gone):
             return
         log.error("journal file %s refused: %s", name, type(error).__name__)
         connection = self._open.pop(name, None)
@@ -145,8 +204,7 @@ class GroupCommit:
         self._refuse_until = time.monotonic() + PAUSE_SECONDS
         if connection is not None or not isinstance(error, sqlite_module().OperationalError):
             # (a file that could not be made, on a full disk, is tried again by its name)
-            day = self._today()
-            self._newest = f"{day}.{int(name[len(day) + 1 :] or 0) + 1:04d}"
+            self._newest = f"{name[:10]}.{int(name[11:] or 0) + 1:04d}"
 
     def _checkpoint(self, name: str, connection: Any) -> None:
         """Move the log into the file, outside of any commit and only when nobody waits."""
@@ -155,6 +213,15 @@ class GroupCommit:
         with suppress(Exception):
             if os.stat(self._folder / f"{name}.sqlite-wal").st_size > CHECKPOINT_BYTES:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _is_near(name: str, day: str) -> bool:
+    """Whether a file is the day's or the next day's."""
+    try:
+        ahead = date.fromisoformat(name[:10]) - date.fromisoformat(day)
+    except ValueError:  # somebody else's file
+        return False
+    return timedelta(0) <= ahead <= timedelta(days=1)
 
 
 def _open(path: Path, schema: str) -> Any:

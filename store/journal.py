@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 from normalizer.schema import TemporaryFailure
 from store.group_commit import PAUSE_SECONDS, GroupCommit, Operation, Promise
 from store.media import sync_folder, write_synced
+from store.retention import forget_before
 
 BATCH_BYTES = 8_000_000  # of bodies that are worked off at once
-RESERVE = 100_000_000  # bytes: with less free beside it a server is not ready
+LONGEST_RETRY = timedelta(minutes=5)  # a later try was set before the clock was set back
 IN_ROW_LIMIT = 65_536  # larger bodies lie as files beside the day's file
 
 _SCHEMA = """
@@ -117,6 +118,9 @@ class Journal:
         day = self._files.current()
         if len(raw) > IN_ROW_LIMIT:
             beside, row = f"{day}.d/{os.urandom(12).hex()}", None
+            if not self._files.room.is_enough():
+                kept.set_exception(TemporaryFailure("journal: the disk has too little room"))
+                return
             try:
                 write_synced(self._folder / beside, raw)
                 sync_folder(self._folder)
@@ -139,9 +143,11 @@ class Journal:
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 values,
             )
+            self._settled.discard(day)  # a past day's: the clock was set back, or the put began before midnight
+            self._settled_counts.pop(day, None)
             return bool(made.rowcount)
 
-        self._files.tell(day, insert, kept)
+        self._files.tell(day, insert, kept, is_new=True)
 
     # --- working off --------------------------------------------------------------------------------------
 
@@ -149,6 +155,7 @@ class Journal:
         """Entries to work off, oldest first, the first one of each lane's line only behind no other.
 
         A lane whose oldest entry waits for its next try is left out as a whole. `skip` names lanes in work.
+        A try that is further away than any pause was meant before the clock was set back: it is due.
         """
         now = self._now().timestamp()
         yesterday = (self._now() - timedelta(days=1)).strftime("%Y-%m-%d")
@@ -157,9 +164,7 @@ class Journal:
         for name in self._files.files():
             if name in self._settled:
                 continue
-            rows = self._look(name, _waiting(0, limit * 4))
-            if rows == [] and name[:10] < yesterday:  # a put() that began before midnight may still come
-                self._settled.add(name)
+            rows = self._look(name, partial(self._first_waiting, name, limit * 4, yesterday))
             while rows and len(found) < limit and _size(found) < BATCH_BYTES:
                 for row in rows:
                     self._take(name, row, now, blocked, found)
@@ -168,10 +173,17 @@ class Journal:
                 rows = self._look(name, _waiting(rows[-1][0], limit * 4)) if len(rows) == limit * 4 else []
         return found
 
+    def _first_waiting(self, name: str, limit: int, yesterday: str, connection: Any) -> Sequence[Any]:
+        """In the writer's thread, so that no entry comes between the look and what it says of the file."""
+        rows: Sequence[Any] = _waiting(0, limit)(connection)
+        if not rows and name[:10] < yesterday:
+            self._settled.add(name)
+        return rows
+
     def _take(self, name: str, row: Sequence[Any], now: float, blocked: set[str], found: list[Entry]) -> None:
         """Add a row to what was found, unless its lane is held."""
         lane = f"{row[1]}\0{row[3]}"
-        if lane in blocked or row[8] > now:
+        if lane in blocked or now < row[8] <= now + LONGEST_RETRY.total_seconds():
             blocked.add(lane)
             return
         try:
@@ -260,7 +272,7 @@ class Journal:
             return self._settled_counts[name]
         is_settled = name in self._settled
         counts: Counts = self._look(name, _counts) or (0, 0, 0)
-        if is_settled:
+        if is_settled and name in self._settled:
             self._settled_counts[name] = counts
         return counts
 
@@ -278,8 +290,9 @@ class Journal:
     # --- cursors ------------------------------------------------------------------------------------------
 
     def get_cursor(self, name: str) -> str | None:
-        """Where a polling channel stands: the newest file that knows it."""
-        for file in reversed(self._files.files()):
+        """Where a polling channel stands: the current file if it knows it, or the newest that does."""
+        current = self._files.current()
+        for file in sorted(self._files.files(), key=lambda name: (name == current, name), reverse=True):
             query = partial(_fetch_one, "SELECT value FROM cursors WHERE name = ?", (name,))
             if row := self._look(file, query):
                 return str(row[0])
@@ -297,6 +310,15 @@ class Journal:
         return self._files.do(self._files.current(), upsert)
 
     # --- the files ----------------------------------------------------------------------------------------
+
+    def forget(self, days: int) -> list[str]:
+        """Remove the files of days that are more than so many days past and over; their names, oldest first."""
+        first = self._now().date() - timedelta(days=days)
+        removed = forget_before(first, self._files, self._folder, self.get_cursor)
+        for name in removed:
+            self._settled.discard(name)
+            self._settled_counts.pop(name, None)
+        return removed
 
     def close(self) -> None:
         """Finish what waits and close."""

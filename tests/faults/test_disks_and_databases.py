@@ -78,6 +78,12 @@ def fill(disk: Path) -> Path:
     return path
 
 
+def not_ready(town: Town) -> list[str]:
+    """Why the server is not ready; asking it tries to write."""
+    told: list[str] = httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=30).json()["reasons"]
+    return told
+
+
 def test_on_a_full_disk_providers_are_told_to_try_again_and_nothing_thanked_is_lost(tmp_path: Path) -> None:
     town = Town(folder=tmp_path)
     with small_disk(tmp_path / "data" / "journal", 8) as disk, contextlib.ExitStack() as stack:
@@ -90,6 +96,9 @@ def test_on_a_full_disk_providers_are_told_to_try_again_and_nothing_thanked_is_l
             late = [a_citizen("sms"), a_citizen("email")]
             eventually(lambda: post_sms(town, late[0]) == 503, what="Twilio is told to try again")
             eventually(lambda: send_mail(town, late[1]) == 451, what="mail servers are told to try again")
+            told = eventually(lambda: len(not_ready(town)) == 2 and not_ready(town), what="both reasons are said")
+            assert [each.partition(":")[0] for each in told] == ["disk", "journal"]  # no reserve, and no byte left
+            assert "messages are refused under" in town.run("check").stdout
             assert town.client.get("/").status_code == 200
             filler.unlink()
             eventually(lambda: post_sms(town, late[0]) == 200, what="an SMS is kept again")

@@ -85,6 +85,16 @@ def test_a_text_that_one_language_lacks_is_named(copied: Path) -> None:
         load_pack(copied)
 
 
+@pytest.mark.parametrize(
+    "days", ["", "journal_days = 0", 'journal_days = "14"', "journal_days = 1.5", "journal_days = true"]
+)
+def test_a_journal_that_keeps_no_whole_days_is_named(copied: Path, days: str) -> None:
+    city = (copied / "city.toml").read_text(encoding="utf-8")
+    (copied / "city.toml").write_text(city.replace("journal_days = 14", days, 1), encoding="utf-8")
+    with pytest.raises(PackError, match="journal_days"):
+        load_pack(copied)
+
+
 def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(PackError, match=r"city\.toml"):
         load_pack(tmp_path / "nowhere")
