@@ -35,4 +35,4 @@ bench-long: setup
 
 # Twenty times at every step, under load; FAULT_ROUNDS=n make faults for another number.
 faults: setup
-	@FAULT_ROUNDS=$${FAULT_ROUNDS:-20} $(PY) -m pytest -q -rP tests/faults/test_kills.py
+	@FAULT_ROUNDS=$${FAULT_ROUNDS:-20} $(PY) -m pytest -q -rP tests/faults/test_kills.py tests/faults/test_clocks_and_errors.py

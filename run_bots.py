@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
 from desk import console
+from normalizer.schema import TemporaryFailure
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -71,11 +72,12 @@ def work_queues(options: argparse.Namespace) -> int:
 
 log = logging.getLogger("lapor.serve")
 
-DATABASE_SECONDS = 5.0  # a database that went away is asked again at least this often
+DATABASE_SECONDS = 5.0  # a database or a journal's disk that went away is asked again at least this often
 SWITCH_SECONDS = 0.001  # Python's 5 ms is what an answer waits for a thread that counts and writes
 THREADS = 32
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
 FINISH_SECONDS = 15.0
+DOWN = {"DatabaseDown", "OperationalError"}
 BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
 TOGETHER_SECONDS, MANY = (
     0.03,
@@ -194,7 +196,7 @@ def _parts(
 ) -> dict[str, Callable[[], Awaitable[object]]]:
     """Everything that runs side by side; each is started again when it falls."""
     from channels import CHANNELS
-    from router.clock import tick
+    from router.clock import Seen, tick
     from router.house import PHOTOS
     from router.journal import Ahead, accept_for, cursor_for, work_off
     from router.leases import by_one_server
@@ -205,7 +207,7 @@ def _parts(
     parts: dict[str, Callable[[], Awaitable[object]]] = {
         "journal": _working(kept, "journal", partial(asyncio.to_thread, work_off, house, journal, Ahead())),
         "photos": _working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
-        "clock": _working(quiet, "clock", lambda: asyncio.to_thread(tick, house)),
+        "clock": _working(quiet, "clock", partial(asyncio.to_thread, tick, house, Seen())),
         "retention": partial(_hourly, partial(journal.forget, house.pack.journal_days)),
     }
     if carrier := _carrier(house):
@@ -270,7 +272,7 @@ async def _keep_running(name: str, part: Callable[[], Awaitable[object]]) -> Non
         except Exception as error:
             if asyncio.get_running_loop().time() - began > longest:
                 wait = BACK_OFF[0]
-            is_down = type(error).__name__ in {"DatabaseDown", "OperationalError"}
+            is_down = type(error).__name__ in DOWN or (name == "journal" and isinstance(error, TemporaryFailure))
             wait = min(wait, DATABASE_SECONDS) if is_down else wait
             level = logging.WARNING if is_down else logging.ERROR
             log.log(level, "%s fell (%s), again in %.0f s", name, type(error).__name__, wait)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, and_, delete, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from store.models import IS_UNFINISHED, Delivery, Lease, Photo
+from store.models import IS_UNFINISHED, Delivery, Lease, Photo, Report
 
 UNFINISHED = ("waiting", "sending", "unknown")
 # word for word as the index has it: with bound values SQLite would not see that they are the same
@@ -129,6 +129,24 @@ def release_leases(session: Session, now: datetime) -> None:
         update(Delivery).where(Delivery.state == "sending").values(lease_until=now - LEASE, next_attempt_at=now)
     )
     session.execute(update(Photo).where(Photo.lease_until.is_not(None)).values(lease_until=None))
+
+
+def forgive_clock(session: Session, now: datetime, quiet: timedelta) -> None:
+    """The clock was set back: what was to wait from the later time on is due now, once more tried at worst.
+
+    What is being sent keeps its lease: only time can tell that nobody is at it. `quiet` is how long a report
+    waits for more words.
+    """
+    is_later = or_(Delivery.updated_at > now, Delivery.lease_until > now + CARRIED)
+    put_off = update(Delivery).where(_IS_UNFINISHED, Delivery.state != "sending", is_later)
+    session.execute(put_off.values(next_attempt_at=now, lease_until=None, updated_at=now))
+    # from then on a provider's list is asked
+    tried = update(Delivery).where(_IS_UNFINISHED, Delivery.first_tried_at > now)
+    session.execute(tried.values(first_tried_at=now - timedelta(days=1)))
+    longest = timedelta(seconds=LONGEST_WAIT) * 1.25
+    owed = (Photo.state == "owed", Photo.next_attempt_at > now + longest)
+    session.execute(update(Photo).where(*owed).values(next_attempt_at=now))
+    session.execute(update(Report).where(Report.quiet_until > now + quiet).values(quiet_until=now))
 
 
 def wait_after(attempts: int, retry_after: float | None = None) -> timedelta:
