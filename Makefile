@@ -18,7 +18,11 @@ setup: .venv/.ready
 
 test: setup
 	@$(PY) tests/prepare.py
-	@$(PY) -m pytest -q -n 3 --dist loadfile
+	@$(PY) -m pytest -q -n 3 --dist loadfile -m "not long"
+
+# What takes a minute or more each.
+long: setup
+	@$(PY) -m pytest -q -m long
 
 check: setup
 	@.venv/bin/ruff check .

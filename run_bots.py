@@ -284,12 +284,15 @@ async def _keep_running(name: str, part: Callable[[], Awaitable[object]]) -> Non
 
 
 async def _end(tasks: list["asyncio.Task[None]"], *bells: Bell) -> None:
-    """Let the workers finish what they have in hand, a message half sent above all; then end the rest."""
+    """Hear nobody any more, so that another server can at once; let the workers finish what they have in hand, a
+    message half sent above all; then end the rest."""
     for bell in bells:
         bell.take_down()
     workers = [task for task in tasks if task.get_name().startswith(WORKERS)]
+    for task in set(tasks) - set(workers):
+        task.cancel()
     await asyncio.wait(workers, timeout=FINISH_SECONDS)
-    for task in tasks:
+    for task in workers:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 

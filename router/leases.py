@@ -30,7 +30,8 @@ Receive: TypeAlias = Callable[[], Awaitable[object]]
 def polled_account(channel: str, settings: Settings) -> str | None:
     """The account that one server at a time may poll; None where nothing is polled. Never a secret."""
     if channel == "telegram" and settings.telegram_token and not settings.telegram_webhook_secret:
-        return f"telegram:{settings.telegram_token.partition(':')[0]}"
+        bot, colon, _ = settings.telegram_token.partition(":")
+        return f"telegram:{bot if colon and bot.isdecimal() else _digest(settings.telegram_token)}"
     if channel == "x" and settings.has_x and settings.x_access_token:
         return f"x:{_x_user(settings.x_access_token)}"
     return None
@@ -39,7 +40,11 @@ def polled_account(channel: str, settings: Settings) -> str | None:
 def _x_user(token: str) -> str:
     """X writes the user's id before the token's hyphen; of a token without one a digest tells accounts apart."""
     user, hyphen, _ = token.partition("-")
-    return user if hyphen and user.isdecimal() else sha256(token.encode()).hexdigest()[:16]
+    return user if hyphen and user.isdecimal() else _digest(token)
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode()).hexdigest()[:16]
 
 
 def by_one_server(house: House, channel: str, receive: Receive) -> Receive:

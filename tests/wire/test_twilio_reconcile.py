@@ -303,6 +303,7 @@ def ago(account: str = ACCOUNT, **more: float) -> str:
         (ago(hours=50), 56),
         (ago(days=30), 7 * 24),
     ],
+    ids=["nothing", "empty", "rubbish", "no time", "no zone", "another account", "1 hour", "50 hours", "30 days"],
 )
 async def test_a_pass_looks_back_to_six_hours_before_the_last_whole_one(
     twilio: TwilioLog, tmp_path: Path, kept: str | None, hours: int
