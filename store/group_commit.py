@@ -5,11 +5,12 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -22,10 +23,14 @@ from store.steps import reached
 log = logging.getLogger("lapor.journal")
 
 BATCH = 500  # operations in one commit
+MOST_ROWS = 64  # in one statement
 CHECKPOINT_BYTES = 4_000_000
 PAUSE_SECONDS = 0.5  # after a refusal by the disk, before it is tried again
 
 Operation: TypeAlias = Callable[[Any], Any]
+
+
+Row: TypeAlias = tuple[Any, ...]
 
 
 class Promise(Protocol):
@@ -39,10 +44,10 @@ class Promise(Protocol):
 
 
 class Asked(NamedTuple):
-    """One operation that waits; without a file's name it is run by itself, between the commits."""
+    """One operation that waits, or a row to be inserted; without a file's name it is run between the commits."""
 
     name: str
-    operation: Operation
+    operation: Operation | Row
     promise: Promise
     is_new: bool = False  # a message: taken only while the disk has more than its reserve
 
@@ -58,10 +63,15 @@ class GroupCommit:
     names a fresh one, and everything is refused for half a second so that a full disk is not hammered.
     """
 
-    def __init__(self, folder: Path, today: Callable[[], str], schema: str) -> None:
+    def __init__(
+        self, folder: Path, today: Callable[[], str], schema: str, insertion: str, inserted: Callable[[str], None]
+    ) -> None:
+        """`insertion` has `{rows}` where rows go; `inserted` hears a file's name behind them, in this thread."""
         self._folder = folder
         self._today = today
         self._schema = schema
+        self._insertion = insertion
+        self._inserted = inserted
         self._waiting: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
         self._open: dict[str, Any] = {}
         self._newest = max((name for name in self.files() if _is_near(name, today())), default=today())
@@ -92,8 +102,8 @@ class GroupCommit:
         self.tell(name, operation, future)
         return future
 
-    def tell(self, name: str, operation: Operation, promise: Promise, *, is_new: bool = False) -> None:
-        """The same, for whoever brings a promise of their own; a new message leaves the disk its reserve."""
+    def tell(self, name: str, operation: Operation | Row, promise: Promise, *, is_new: bool = False) -> None:
+        """The same, or insert a row, for whoever brings a promise; a new message leaves the disk its reserve."""
         self._waiting.put(Asked(name, operation, promise, is_new))
         if self._is_closed:
             self._refuse_rest()
@@ -158,7 +168,7 @@ class GroupCommit:
 
     def _run_alone(self, asked: Asked) -> None:
         try:
-            result = asked.operation(None)
+            result = None if isinstance(asked.operation, tuple) else asked.operation(None)
         except Exception as error:
             asked.promise.set_exception(TemporaryFailure(f"journal: {type(error).__name__}"))
         else:
@@ -170,7 +180,7 @@ class GroupCommit:
                 raise TimeoutError("the disk refused a moment ago")
             connection = self._connection(name)
             connection.execute("BEGIN IMMEDIATE")
-            results = [asked.operation(connection) for asked in operations]
+            results = self._operate(name, connection, operations)
             reached("keep, before commit")
             connection.execute("COMMIT")
         except Exception as error:
@@ -182,6 +192,18 @@ class GroupCommit:
         for asked, result in zip(operations, results, strict=True):
             asked.promise.set_result(result)
         self._checkpoint(name, connection)
+
+    def _operate(self, name: str, connection: Any, operations: list[Asked]) -> list[Any]:
+        """Rows first, many in one step: SQLite lets go of the interpreter at each, and busy threads keep it."""
+        rows = [asked.operation for asked in operations if isinstance(asked.operation, tuple)]
+        for some in _in_powers_of_two(rows):
+            places = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
+            connection.execute(self._insertion.format(rows=places), list(chain.from_iterable(some)))
+        if rows:
+            self._inserted(name)
+        return [
+            True if isinstance(asked.operation, tuple) else asked.operation(connection) for asked in operations
+        ]
 
     def _connection(self, name: str) -> Any:
         if name not in self._open:
@@ -213,6 +235,15 @@ class GroupCommit:
         with suppress(Exception):
             if os.stat(self._folder / f"{name}.sqlite-wal").st_size > CHECKPOINT_BYTES:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _in_powers_of_two(rows: list[Row]) -> Iterator[list[Row]]:
+    """At most MOST_ROWS together, in few sizes: SQLite keeps a statement that it has seen."""
+    start = 0
+    while start < len(rows):
+        size = min(1 << ((len(rows) - start).bit_length() - 1), MOST_ROWS)
+        yield rows[start : start + size]
+        start += size
 
 
 def _is_near(name: str, day: str) -> bool:

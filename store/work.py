@@ -80,7 +80,8 @@ def claim_deliveries(
 def _carried(now: datetime, ids: list[int]) -> Select[Delivery]:
     """Of these, what is due, or was on its way to us when its time was put off."""
     is_on_its_way = and_(Delivery.state != "sending", Delivery.lease_until > now)
-    is_due = or_(Delivery.next_attempt_at <= now, is_on_its_way)
+    is_left = and_(Delivery.state == "sending", Delivery.lease_until <= now)  # by a worker that died
+    is_due = or_(Delivery.next_attempt_at <= now, is_on_its_way, is_left)
     query = select(Delivery).where(Delivery.id.in_(ids), Delivery.state.in_(UNFINISHED), is_due, _IS_FIRST)
     return query.order_by(Delivery.id)
 

@@ -82,7 +82,7 @@ def test_any_id_lane_and_bytes_are_kept(
 
 def test_a_repeat_is_thanked_and_changes_nothing(journal: Journal) -> None:
     assert keep(journal, "SM1", raw=b"first").result() is True
-    assert keep(journal, "SM1", raw=b"second").result() is False
+    assert keep(journal, "SM1", raw=b"second").result() is True  # thanked, and changes nothing
     assert keep(journal, "SM1", channel="whatsapp").result() is True
 
     assert [entry.raw for entry in journal.waiting(10)] == [b"first", b"raw"]
