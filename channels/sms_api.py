@@ -58,7 +58,7 @@ class Teller:
     async def ask(self, call: Callable[[Client], Awaitable[T]]) -> T:
         """Raises TemporaryFailure or PermanentFailure, with codes and no words of people."""
         with _failures():
-            async with self.turns, asyncio.timeout(CALL_SECONDS):
+            async with self.turns, asyncio.timeout(HTTP_SECONDS):
                 return await call(self.client)
 
 
