@@ -9,45 +9,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from normalizer.schema import TemporaryFailure
 from store.group_commit import PAUSE_SECONDS, GroupCommit, Operation, Promise
+from store.journal_sql import (
+    INSERTION,
+    SCHEMA,
+    Counts,
+    counts_of,
+    execute,
+    fetch_one,
+    in_state,
+    oldest,
+    probe,
+    rows_of,
+    waiting_rows,
+)
 from store.media import sync_folder, write_synced
 from store.retention import forget_before
 
 BATCH_BYTES = 8_000_000  # of bodies that are worked off at once
 LONGEST_RETRY = timedelta(minutes=5)  # a later try was set before the clock was set back
 IN_ROW_LIMIT = 65_536  # larger bodies lie as files beside the day's file
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY,
-    channel TEXT NOT NULL,
-    external_id TEXT NOT NULL,
-    lane TEXT NOT NULL,
-    meta TEXT NOT NULL,
-    raw BLOB,
-    file TEXT,
-    received_at REAL NOT NULL,
-    state TEXT NOT NULL DEFAULT 'waiting',
-    attempts INTEGER NOT NULL DEFAULT 0,
-    next_attempt_at REAL NOT NULL DEFAULT 0,
-    error TEXT,
-    UNIQUE (channel, external_id)
-);
-CREATE INDEX IF NOT EXISTS entries_waiting ON entries (id) WHERE state = 'waiting';
-CREATE INDEX IF NOT EXISTS entries_failed ON entries (id) WHERE state = 'failed';
-CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
-
-
-_INSERTION = (
-    "INSERT INTO entries (channel, external_id, lane, meta, raw, file, received_at) VALUES {rows}"
-    " ON CONFLICT DO NOTHING"
-)
-
-Counts: TypeAlias = tuple[int, int, int]  # waiting, failed, all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +70,7 @@ class Journal:
         self._settled: set[str] = set()  # older files with nothing left to work off
         self._settled_counts: dict[str, Counts] = {}
         today = lambda: now().strftime("%Y-%m-%d")  # noqa: E731
-        self._files = GroupCommit(folder, today, _SCHEMA, _INSERTION, self._has_more)
+        self._files = GroupCommit(folder, today, SCHEMA, INSERTION, self._has_more)
         try:
             self._start()
         except TemporaryFailure as error:
@@ -97,12 +81,12 @@ class Journal:
         """Probe the newest file; when it is broken, the fresh one."""
         name = self._files.current()
         try:
-            self._files.do(name, _probe).result()
+            self._files.do(name, probe).result()
         except TemporaryFailure:
             if self._files.current() == name:
                 raise
             time.sleep(PAUSE_SECONDS)
-            self._files.do(self._files.current(), _probe).result()
+            self._files.do(self._files.current(), probe).result()
 
     # --- keeping ------------------------------------------------------------------------------------------
 
@@ -165,19 +149,19 @@ class Journal:
         for name in self._files.files():
             if name in self._settled:
                 continue
-            rows = _rows(self._look(name, partial(self._first_waiting, name, limit * 2, yesterday)))
+            rows = rows_of(self._look(name, partial(self._first_waiting, name, limit * 2, yesterday)))
             while rows and len(found) < limit and _size(found) < BATCH_BYTES:
                 for row in rows:
                     self._take(name, row, now, blocked, found)
                     if len(found) >= limit or _size(found) >= BATCH_BYTES:
                         return found
                 more = len(rows) == limit * 2
-                rows = _rows(self._look(name, _waiting(rows[-1][0], limit * 2))) if more else []
+                rows = rows_of(self._look(name, waiting_rows(rows[-1][0], limit * 2))) if more else []
         return found
 
     def _first_waiting(self, name: str, limit: int, yesterday: str, connection: Any) -> str:
         """In the writer's thread, so that no entry comes between the look and what it says of the file."""
-        rows: str = _waiting(0, limit)(connection)
+        rows: str = waiting_rows(0, limit)(connection)
         if rows == "[]" and name[:10] < yesterday:
             self._settled.add(name)
         return rows
@@ -210,7 +194,7 @@ class Journal:
             by_file.setdefault(name, []).append(int(row))
         statement = "UPDATE entries SET state = 'done', error = NULL WHERE id IN (SELECT value FROM json_each(?))"
         futures = [
-            self._files.do(name, partial(_execute, statement, (json.dumps(ids),))) for name, ids in by_file.items()
+            self._files.do(name, partial(execute, statement, (json.dumps(ids),))) for name, ids in by_file.items()
         ]
         for future in futures:
             future.result()
@@ -245,7 +229,7 @@ class Journal:
         """Entries in a state (`waiting`, `failed`, `done`), oldest first, without the bodies beside."""
         found: list[Entry] = []
         for name in self._files.files():
-            rows = self._look(name, _in_state(state, limit - len(found))) or []
+            rows = self._look(name, in_state(state, limit - len(found))) or []
             found += [self._entry(name, row) for row in rows]
             if len(found) >= limit:
                 break
@@ -256,7 +240,7 @@ class Journal:
         name, _, row = key.rpartition(":")
         if name not in self._files.files() or not row.isdecimal() or len(row) > 18:  # SQLite's ids: 63 bits
             return False
-        found = self._files.do(name, partial(_fetch_one, "SELECT 1 FROM entries WHERE id = ?", (int(row),)))
+        found = self._files.do(name, partial(fetch_one, "SELECT 1 FROM entries WHERE id = ?", (int(row),)))
         return found.result() is not None
 
     def counts(self) -> dict[str, int]:
@@ -275,7 +259,7 @@ class Journal:
         if name in self._settled_counts:
             return self._settled_counts[name]
         is_settled = name in self._settled
-        counts: Counts = self._look(name, _counts) or (0, 0, 0)
+        counts: Counts = self._look(name, counts_of) or (0, 0, 0)
         if is_settled and name in self._settled:
             self._settled_counts[name] = counts
         return counts
@@ -283,13 +267,13 @@ class Journal:
     def oldest_waiting(self) -> datetime | None:
         """When the first entry that waits (for its first or its next try) came in; None when none does."""
         for name in self._files.files():
-            if name not in self._settled and (row := self._look(name, _oldest)):
+            if name not in self._settled and (row := self._look(name, oldest)):
                 return datetime.fromtimestamp(row[0], UTC)
         return None
 
     def probe(self) -> "Future[None]":
         """Write something: done means that a message could be kept now."""
-        return self._files.do(self._files.current(), _probe)
+        return self._files.do(self._files.current(), probe)
 
     # --- cursors ------------------------------------------------------------------------------------------
 
@@ -297,7 +281,7 @@ class Journal:
         """Where a polling channel stands: the current file if it knows it, or the newest that does."""
         current = self._files.current()
         for file in sorted(self._files.files(), key=lambda name: (name == current, name), reverse=True):
-            query = partial(_fetch_one, "SELECT value FROM cursors WHERE name = ?", (name,))
+            query = partial(fetch_one, "SELECT value FROM cursors WHERE name = ?", (name,))
             if row := self._look(file, query):
                 return str(row[0])
         return None
@@ -353,65 +337,13 @@ class Journal:
         for key in keys:
             name, _, row = key.rpartition(":")
             arguments = (int(row), *values)
-            futures.append(self._files.do(name, partial(_execute, statement, arguments)))
+            futures.append(self._files.do(name, partial(execute, statement, arguments)))
         for future in futures:
             future.result()
 
 
 def _size(entries: Sequence[Entry]) -> int:
     return sum(len(entry.raw) for entry in entries)
-
-
-_COLUMNS = "id, channel, external_id, lane, meta, raw, file, received_at, next_attempt_at, attempts, state, error"
-
-
-def _waiting(after: int, limit: int) -> Operation:
-    """One step for all rows, as JSON: SQLite lets go of the interpreter at each step."""
-    query = (
-        "SELECT json_group_array(json_array(id, channel, external_id, lane, meta, hex(raw), file,"
-        " CAST(received_at * 1000000 AS INTEGER), next_attempt_at, attempts, state, error))"
-        " FROM (SELECT * FROM entries WHERE state = 'waiting' AND id > ? ORDER BY id LIMIT ?)"
-    )
-    return lambda connection: connection.execute(query, (after, limit)).fetchone()[0]
-
-
-def _rows(told: str | None) -> list[list[Any]]:
-    """What _waiting told, as rows of _COLUMNS."""
-    rows: list[list[Any]] = json.loads(told or "[]")
-    for row in rows:
-        row[5], row[7] = bytes.fromhex(row[5]), row[7] / 1_000_000
-    return rows
-
-
-def _in_state(state: str, limit: int) -> Operation:
-    query = f"SELECT {_COLUMNS} FROM entries WHERE state = ? ORDER BY id LIMIT ?"  # noqa: S608
-    return lambda connection: connection.execute(query, (state, limit)).fetchall()
-
-
-def _counts(connection: Any) -> Counts:
-    """Entries are never deleted: the last id is their number. The other two have an index of their own."""
-    waiting, failed, last = connection.execute(
-        "SELECT (SELECT count(*) FROM entries WHERE state = 'waiting'),"
-        " (SELECT count(*) FROM entries WHERE state = 'failed'), (SELECT max(id) FROM entries)"
-    ).fetchone()
-    return waiting, failed, last or 0
-
-
-def _oldest(connection: Any) -> Any:
-    query = "SELECT received_at FROM entries WHERE state = 'waiting' ORDER BY id LIMIT 1"
-    return connection.execute(query).fetchone()
-
-
-def _execute(statement: str, arguments: tuple[Any, ...], connection: Any) -> None:
-    connection.execute(statement, arguments)
-
-
-def _fetch_one(statement: str, arguments: tuple[Any, ...], connection: Any) -> Any:
-    return connection.execute(statement, arguments).fetchone()
-
-
-def _probe(connection: Any) -> None:
-    connection.execute("INSERT OR REPLACE INTO cursors VALUES ('probe', 'ok')")
 
 
 def _lock(folder: Path) -> int:
