@@ -52,7 +52,9 @@ def city(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("upgrade")
     for copy in ("before", "data"):  # one to look into: a look at a database left open would tidy it up
         with tarfile.open(ARCHIVE) as tar:
-            tar.extractall(folder / copy, filter="data")
+            if hasattr(tarfile, "data_filter"):  # Python 3.11.4 and later
+                tar.extraction_filter = tarfile.data_filter
+            tar.extractall(folder / copy)
     made = json.loads((folder / "before" / "made.json").read_text())
     env: dict[str, str] = {}
     if request.param == "postgresql":

@@ -35,9 +35,9 @@ STEPS = {
     "work off, committed": 1,
     "claim, committed": 5,
     "send, before": 5,
-    "send, answered": 5,
-    "write down, before commit": 5,
-    "write down, committed": 4,
+    "send, answered": 2,  # from here on once for all answers of a moment
+    "write down, before commit": 2,
+    "write down, committed": 2,
 }
 WORKER_STEPS = ("claim, committed", "send, before", "send, answered", "write down, before commit")
 SERVER_STEPS = ("carry, marked", "carry, pushed")

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 from town import API_KEY, PLACE, TEXT, Town, code_in, eventually, free_port, jpeg, new_citizen, report
 
@@ -55,11 +56,20 @@ def s3() -> Iterator[S3]:
     _owner(each).create_bucket(Bucket="photos", CreateBucketConfiguration=where)
     yield each
     each.start() if each._server is None else None
+    eventually(lambda: _is_deleted(each), what="the bucket is empty")
+    each.stop()
+
+
+def _is_deleted(each: "S3") -> bool:
+    """False when a server that is just ending has put something in once more."""
     bucket = _owner(each)
     for key in each.keys("photos"):
         bucket.delete_object(Bucket="photos", Key=key)
-    bucket.delete_bucket(Bucket="photos")
-    each.stop()
+    try:
+        bucket.delete_bucket(Bucket="photos")
+    except ClientError:
+        return False
+    return True
 
 
 @pytest.fixture
