@@ -92,9 +92,8 @@ def _insert(session: Session, model: type[Base], rows: Sequence[Base]) -> None:
             if (target := row.__dict__.get(name)) is not None:
                 row.__dict__[column] = target.id
     values = [_values(model, row) for row in rows]
-    if key := UNIQUE.get(
-        model
-    ):  # in one order everywhere: two servers with the same rows never wait for each other
+    # in one order everywhere: two servers with the same rows never wait for each other
+    if key := UNIQUE.get(model):
         values.sort(key=lambda value: [value[name] for name in key])
     connection = session.connection()
     if connection.dialect.name == "postgresql":
