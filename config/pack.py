@@ -26,7 +26,7 @@ class Agency:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
-    """What: a kind of problem (Open311's service). `words` and `words_en` are phrases that mean it, each with
+    """What: a kind of problem (Open311's service). `words` are phrases of all languages that mean it, each with
     a weight; `excludes` are phrases that speak against it."""
 
     code: str
@@ -113,7 +113,7 @@ def load_pack(path: Path) -> Pack:
             languages=tuple(city["languages"]),
             settings=city,
             agencies={key: _agency(key, row) for key, row in _toml(path / "agencies.toml").items()},
-            services={key: _service(key, row) for key, row in _toml(path / "services.toml").items()},
+            services=_services(path),
             areas={row["code"]: _area(row) for row in _rows(path / "odbl" / "areas.csv")},
             landmarks=tuple(_landmarks(path)),
             streets=tuple(_street(row) for row in _rows(path / "odbl" / "streets.csv")),
@@ -164,7 +164,20 @@ def _agency(key: str, row: Mapping[str, Any]) -> Agency:
     )
 
 
-def _service(key: str, row: Mapping[str, Any]) -> Service:
+def _services(path: Path) -> dict[str, Service]:
+    """Read services.toml and each language's words; a phrase of several languages keeps its largest weight."""
+    rows = _toml(path / "services.toml")
+    words: dict[str, dict[str, float]] = {key: {} for key in rows}
+    for file in sorted((path / "words").glob("*.toml")):
+        for key, phrases in _toml(file).items():
+            if key not in words:
+                raise PackError(f"words/{file.name} names an unknown service: {key}")
+            for phrase, weight in phrases.items():
+                words[key][phrase] = max(weight, words[key].get(phrase, 0.0))
+    return {key: _service(key, row, words[key]) for key, row in rows.items()}
+
+
+def _service(key: str, row: Mapping[str, Any], words: Mapping[str, float]) -> Service:
     return Service(
         code=key,
         name=row["name"],
@@ -172,7 +185,7 @@ def _service(key: str, row: Mapping[str, Any]) -> Service:
         agency_id=row.get("agency"),
         other_agency_ids=tuple(row.get("other_agencies", ())),
         group=row.get("group", ""),
-        words=row.get("words", {}),
+        words=words,
         excludes=tuple(row.get("excludes", ())),
     )
 

@@ -150,8 +150,31 @@ PlaceSource: TypeAlias = Literal["pin", "photo", "text", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """One answer to "where": who says so, and how sure it is (0 to 1)."""
+
+    source: PlaceSource
+    confidence: float
+    area_code: str
+    lat: float | None = None
+    long: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conflict:
+    """Two sources of one message that lie too far apart to be one place: the sender is asked which counts."""
+
+    first: Candidate
+    second: Candidate
+    metres: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where: a point, an area, or both. `area_code` is Kemendagri's (`31.74.01.1001`, or its first parts)."""
+    """Where: a point, an area, or both. `area_code` is Kemendagri's (`31.74.01.1001`, or its first parts).
+
+    `candidates` are the other answers, the likeliest first.
+    """
 
     source: PlaceSource
     confidence: float
@@ -163,6 +186,8 @@ class Place:
     kota: str | None = None
     address_string: str | None = None
     alternatives: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    conflict: Conflict | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,7 +200,11 @@ class Guess:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhotoFacts:
-    """What a photo's bytes tell: readable at all, its size in pixels (upright), where and when it was taken."""
+    """What a photo's bytes tell: readable at all, its size in pixels (upright), where and when it was taken.
+
+    `direction` is where the camera looked, in degrees from north; `phash` is a perceptual hash of 64 bits in
+    hexadecimal: few bits differ between copies of one picture.
+    """
 
     readable: bool
     content_type: str = "application/octet-stream"
@@ -183,12 +212,22 @@ class PhotoFacts:
     height: int = 0
     position: Position | None = None
     taken_at: datetime | None = None
+    direction: float | None = None
+    phash: str | None = None
     note: str | None = None
+
+
+NotReport: TypeAlias = Literal["empty", "greeting", "thanks", "question", "news", "advertising", "abuse", "spam"]
+Danger: TypeAlias = Literal["wire", "gas", "fire", "trapped", "collapse", "water", "injured"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """What the normalizer understood. `service` is None where it abstains; `missing` is what to ask for."""
+    """What the normalizer understood. `service` is None where it abstains; `missing` is what to ask for.
+
+    `also` are further problems that the same message reports; `not_report` says what it is instead of a report;
+    `danger` what makes it urgent.
+    """
 
     is_report: bool
     service: Guess | None
@@ -199,3 +238,6 @@ class Draft:
     language: Literal["id", "en", "other"]
     urgent: bool
     missing: tuple[Literal["service", "place"], ...] = field(default=())
+    also: tuple[Guess, ...] = ()
+    not_report: NotReport | None = None
+    danger: Danger | None = None

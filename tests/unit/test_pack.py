@@ -111,3 +111,16 @@ def test_the_share_alike_files_carry_licence_and_credit() -> None:
 def test_all_toml_of_the_pack_is_valid() -> None:
     for path in JAKARTA.rglob("*.toml"):
         assert isinstance(tomllib.loads(path.read_text(encoding="utf-8")), dict)
+
+
+def test_words_for_a_service_that_is_not_there_are_named(copied: Path) -> None:
+    (copied / "words" / "jv.toml").write_text("[dalan_rusak]\nbolong = 1.0\n", encoding="utf-8")
+    with pytest.raises(PackError, match=r"words/jv\.toml names an unknown service: dalan_rusak"):
+        load_pack(copied)
+
+
+def test_words_of_another_language_join_those_that_are_there(copied: Path) -> None:
+    (copied / "words" / "jv.toml").write_text('[jalan_rusak]\n"dalan ambyar" = 3.0\n', encoding="utf-8")
+    words = load_pack(copied).services["jalan_rusak"].words
+    assert words["dalan ambyar"] == 3.0
+    assert words["jalan rusak"] == 3.0
