@@ -1,4 +1,4 @@
-.PHONY: run setup test check bench bench-long faults
+.PHONY: run setup test check bench bench-long long corpus faults
 .DEFAULT_GOAL := test
 
 PY := .venv/bin/python
@@ -36,6 +36,10 @@ bench: setup
 # A burst of a whole minute, and a store with a million reports: some fifteen minutes, 5 GB under DATA_DIR.
 bench-long: setup
 	@$(PY) -m bench --long
+
+# How well texts, places and photos of public collections (../shared) are understood; PARTS="services places" for some.
+corpus: setup
+	@$(PY) -m bench.corpus $(PARTS)
 
 # Twenty times at every step, under load; FAULT_ROUNDS=n make faults for another number.
 faults: setup
