@@ -1,4 +1,4 @@
-"""`make corpus [PARTS=...]`: prints every figure; `python -m bench.corpus confusions` prints the commonest mistakes."""
+"""`make corpus [PARTS=...]`: prints every figure; the part "confusions" prints the commonest mistakes."""
 
 import argparse
 import sys

@@ -42,7 +42,7 @@ def names_it(text: str, kelurahan: str) -> bool:
 
 
 def with_typo(text: str, kelurahan: str) -> str | None:
-    """The text with one letter of the kelurahan's name changed, left out, doubled or swapped; None if not there."""
+    """Make one letter of the kelurahan's name wrong, missing, doubled or swapped; None if it is not there."""
     found = re.search(re.escape(kelurahan), text, re.IGNORECASE)
     if not found or len(kelurahan) < 6:
         return None
