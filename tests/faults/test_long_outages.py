@@ -1,0 +1,101 @@
+"""Outages in their full length: a minute without a database under load, ten minutes of full disk. `make long`."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from town import Town, eventually
+
+from tests.end_to_end.test_missed_messages import twilio_hears
+from tests.faults.crowd import (
+    Citizen,
+    a_citizen,
+    becomes_quiet,
+    counted,
+    metrics,
+    minutes_pass,
+    not_written_down,
+    post_sms,
+    send_mail,
+    sms_form,
+    talking,
+)
+from tests.faults.test_disks_and_databases import (
+    Valkey,
+    city,
+    everybody_is_answered_once,
+    fill,
+    more_are_thanked,
+    small_disk,
+)
+from tests.unit.test_journal import Cable
+
+__all__ = ["city"]  # a fixture of the shorter tests
+
+pytestmark = pytest.mark.long
+
+MINUTE = 60.0
+
+
+def during(seconds: float, do: Callable[[], object], every: float) -> None:
+    """Do something again and again for so long: the length is what is tried here."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        do()
+        time.sleep(every)
+
+
+@pytest.mark.servers
+def test_a_minute_without_a_database_under_load_costs_nobody_an_answer(city: tuple[Town, Cable, Valkey]) -> None:
+    town, cable, _ = city
+    before = counted(town, "lapor_reports")
+    with talking(town) as crowd:
+        more_are_thanked(crowd, 15)
+        cable.cut()
+        cut_at = datetime.now(UTC)
+        heard_before = sum(citizen.is_heard for citizen in crowd.citizens)
+        during(MINUTE, lambda: None, 1)
+        assert metrics(town)['lapor_part_up{part="database"}'] == 0
+        heard = sum(citizen.is_heard for citizen in crowd.citizens) - heard_before
+        assert counted(town, "lapor_journal_entries", "waiting") >= heard > 100
+        cable.mend()
+        more_are_thanked(crowd, 10)
+    crowd.may_repeat = not_written_down(town)
+    minutes_pass(town, before=cut_at)
+    print(f"thanked without a database: {heard}")
+    everybody_is_answered_once(town, crowd, before)
+
+
+def test_after_ten_minutes_of_full_disk_every_sms_is_there_once(tmp_path: Path) -> None:
+    """SMS are not said again: Twilio lists them. Mail servers say theirs again."""
+    town = Town(folder=tmp_path)
+    refused: list[Citizen] = []
+    mails: list[Citizen] = []
+
+    def people_write() -> None:
+        sms, mail = a_citizen("sms"), a_citizen("email")
+        assert (post_sms(town, sms), send_mail(town, mail)) == (503, 451)
+        twilio_hears(town, sms_form(town, sms))
+        refused.append(sms)
+        mails.append(mail)
+
+    with small_disk(tmp_path / "data" / "journal", 8) as disk, contextlib.ExitStack() as stack:
+        stack.callback(town.client.close)
+        stack.callback(town.stop)
+        town.start()
+        filler = fill(disk)
+        eventually(lambda: post_sms(town, a_citizen("sms")) == 503, what="Twilio is told to try again")
+        during(10 * MINUTE, people_write, 2)
+        filler.unlink()
+        for citizen in mails:
+            eventually(lambda c=citizen: send_mail(town, c) == 250, what="a mail is kept again")
+        for citizen in refused:
+            town.answer("sms", citizen.name, within=60)
+        becomes_quiet(town)
+        assert [len(town.answers("sms", citizen.name)) for citizen in refused] == [1] * len(refused)
+        assert [len(town.answers("email", citizen.name)) for citizen in mails] == [1] * len(mails)
+        assert counted(town, "lapor_reports") == len(refused) + len(mails)
+        print(f"refused and there once: {len(refused)} SMS, {len(mails)} mails")
