@@ -104,10 +104,10 @@ def die_at(ride: Ride, step: str, *command: str) -> None:
 def hear_out(ride: Ride) -> None:
     """The leases of the dead are over; everybody is thanked, and all that is owed is sent."""
     minutes_pass(ride.town)
-    for crowd in (crowd for each in ride.crowds.values() for crowd in each):
+    for crowd in (each[-1] for each in ride.crowds.values()):  # those of this round
         crowd.join()
-    for citizen in ride.people():
-        eventually(lambda c=citizen: answers_of(ride.town, c), within=60, what=f"an answer to {citizen}")
+        for citizen in crowd.citizens:
+            eventually(lambda c=citizen: answers_of(ride.town, c), within=60, what=f"an answer to {citizen}")
     becomes_quiet(ride.town)
 
 
