@@ -29,12 +29,12 @@ from tests.faults.crowd import (
 from tests.unit.test_journal import Cable
 
 
-def everybody_is_answered_once(town: Town, crowd: Crowd, reports_before: int) -> None:
+def everybody_is_answered_once(town: Town, crowd: Crowd, reports_before: int, within: float = 90) -> None:
     """One report and one answer each; a second answer only to those in the air when the database went."""
     for citizen in crowd.citizens:
         look = lambda c=citizen: town.answers(c.channel, c.name)  # noqa: E731
-        eventually(look, within=90, what=f"an answer to {citizen}")
-    becomes_quiet(town)
+        eventually(look, within=within, what=f"an answer to {citizen}")
+    becomes_quiet(town, within)
     repeated = 0
     for citizen in crowd.citizens:
         answers = town.answers(citizen.channel, citizen.name)
