@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from config.pack import Pack
+from normalizer.english import base_forms
 from normalizer.schema import Guess
 from normalizer.tokens import plain, stems, words_of
 from normalizer.wordlists import words as word_list
@@ -85,9 +86,10 @@ def _folder(known: frozenset[str]) -> Callable[[str], str]:
     @lru_cache(maxsize=20_000)
     def fold(token: str) -> str:
         word = plain(token)
-        if word in known or len(word) < 5:
+        if word in known or len(word) < 4:
             return word
-        return next((stem for stem in stems(word) if stem in known), word)
+        forms = base_forms(word) + (stems(word) if len(word) > 4 else [])
+        return next((form for form in forms if form in known), word)
 
     return fold
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from config.pack import Pack, Service
 from normalizer.category import guess_service, lexicon
+from normalizer.english import without_false_friends
 from normalizer.place import Told, place_of, told_by
 from normalizer.privacy import public_description
 from normalizer.schema import Draft, Guess, PhotoFacts, Place, Position
@@ -40,7 +41,9 @@ def normalize(
     )
     words = words_of(split_hashtags(read, lexicon(pack).known))
     told = told_by(words, pack)
-    service, alternatives = guess_service(pack, _without(words, told))
+    spoken = language_of(read, language)
+    named = _without(words, told)
+    service, alternatives = guess_service(pack, without_false_friends(named) if spoken == "en" else named)
     place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
     is_report = _is_report(words, service, place, photos, has_hint=bool(alternatives))
     if not is_report:
@@ -52,7 +55,7 @@ def normalize(
         place=place,
         description=description,
         public_description=public_description(own_words(description)),
-        language=language_of(read, language),
+        language=spoken,
         urgent=is_report and is_urgent(words.tokens),
         missing=_missing(service, place, pack) if is_report else (),
     )

@@ -8,6 +8,7 @@ _LISTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding
 
 SLANG: dict[str, str] = _LISTS["slang"]
 SHORT_NAMES: dict[str, str] = _LISTS["short_names"]
+ENGLISH_SPELLINGS: dict[str, str] = _LISTS["english_spellings"]
 
 
 def words(name: str) -> frozenset[str]:

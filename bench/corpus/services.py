@@ -113,24 +113,32 @@ def routing(shared: Path) -> list[Figure]:
 
 
 def english(shared: Path) -> list[Figure]:
-    """English titles and texts of SeeClickFix, as far as the crosswalk maps their categories."""
+    """English titles and texts of SeeClickFix, as far as the crosswalk maps their categories; halves as read."""
     figures: list[Figure] = []
     for name, dataset in (
         ("eval_only/complaints/en_seeclickfix_us_2024.csv", "en_seeclickfix"),
         ("complaints/en_seeclickfix_hampton_roads_2015.csv", "en_seeclickfix"),
     ):
         codes = crosswalk(shared, dataset)
-        rows = [row for row in rows_of(shared, name) if row["category"].strip() in codes]
+        rows = [row for row in rows_of(shared, name) if codes.get(row["category"].strip())]
         titles = [told(row["category"], codes[row["category"].strip()]) for row in rows]
         texts = [told(row["text"], codes[row["category"].strip()]) for row in rows if row["text"]]
         both = [told(f"{row['category']}. {row['text']}", codes[row["category"].strip()]) for row in rows]
         short = Path(name).stem
-        figures += [
-            (f"{short}: titles", share(sum(r.given == r.wanted for r in titles), len(titles)), "0.75"),
-            (f"{short}: texts alone", share(sum(r.given == r.wanted for r in texts), len(texts)), ""),
-            (f"{short}: title and text", share(sum(r.given == r.wanted for r in both), len(both)), ""),
-        ]
+        for what, part, goal in (
+            ("titles", titles, "0.75"),
+            ("texts alone", texts, ""),
+            ("title and text", both, ""),
+        ):
+            figures += [
+                (f"{short}: {what}", _right(part), goal),
+                (f"{short}: {what}, half not read", _right([r for r in part if not is_read(r.text)]), goal),
+            ]
     return figures
+
+
+def _right(rows: Sequence[Told]) -> str:
+    return share(sum(row.given == row.wanted for row in rows), len(rows))
 
 
 def reliability(shared: Path) -> list[Figure]:
