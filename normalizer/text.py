@@ -111,22 +111,51 @@ def _ends_here(lines: Sequence[str], number: int) -> bool:
     return sum(1 for near in lines[number : number + 5] if _MAIL_HEAD.match(near)) >= 3
 
 
-_INDONESIAN = words("indonesian")
-_ENGLISH = words("english")
-_LATIN = re.compile(r"[a-z]+", re.IGNORECASE)
+_SPOKEN_IN = {
+    word: language
+    for language, name in (("id", "indonesian"), ("en", "english"), ("other", "other_languages"))
+    for word in words(name)
+}
+_WORD = re.compile(r"[^\W\d_]+")
+_NOT_SPOKEN = re.compile(r"https?://\S+|(?:\bRT )?@\w+|#\w+")
+# How words end and begin that no list holds: -nya, me(ng)-, ber-, pe(ng)-…an against -ing, -tion, -ed.
+_LIKE_INDONESIAN = re.compile(r"\w{3,}nya|(?:meng?|mem|meny|ber|ter|peng?|pem|per|ke|di|se)[a-z]{4,}(?:an|i)?")
+_LIKE_ENGLISH = re.compile(
+    r"\w{3,}(?:ing|tions?|ed|ment|ness|ally|ful|ous|able|ight|ck)|wh\w{2,}|\w*th(?:er|e|ough)\w*"
+)
+
+Language = Literal["id", "en", "other"]
 
 
-def language_of(text: str, hint: str | None = None) -> Literal["id", "en", "other"]:
+def language_of(text: str, hint: str | None = None) -> Language:
     """Tell Indonesian (with its slang, Betawi and Javanese) from English and from anything else.
 
     `hint` is what the channel says of its user; it decides only where the words do not.
     """
-    found = [word.lower() for word in _LATIN.findall(text[:1500])]
-    indonesian = sum(word in _INDONESIAN for word in found)
-    english = sum(word in _ENGLISH for word in found)
+    found = _WORD.findall(_NOT_SPOKEN.sub(" ", text[:1500]).lower())
+    if not text.isascii() and _in_another_script(found):
+        return "other"
+    spoken = [_SPOKEN_IN.get(word) for word in found]
+    indonesian, english, other = spoken.count("id"), spoken.count("en"), spoken.count("other")
+    if other > 1 and other > indonesian and other >= english:
+        return "other"
+    if indonesian == english:
+        indonesian += sum(_LIKE_INDONESIAN.fullmatch(word) is not None for word in found)
+        english += sum(_LIKE_ENGLISH.fullmatch(word) is not None for word in found)
     if indonesian or english:
         return "en" if english > indonesian else "id"
+    return _without_evidence(found, hint)
+
+
+def _in_another_script(found: Sequence[str]) -> bool:
+    """Whether most letters are not Latin: Chinese and Japanese run many words together."""
+    letters = "".join(found)
+    latin = sum(letter < "\u0250" or "\u1e00" <= letter <= "\u1eff" for letter in letters) if letters else 0
+    return len(letters) > 2 * latin
+
+
+def _without_evidence(found: Sequence[str], hint: str | None) -> Language:
+    """Believe the channel; else a few words are a place's name, many are a language that we do not know."""
     if hint and hint[:2].lower() in {"id", "en", "in", "ms", "jv", "su"}:
         return "en" if hint[:2].lower() == "en" else "id"
-    letters = sum(character.isalpha() for character in text[:1500])
-    return "other" if len(found) > 5 or letters > 5 * sum(map(len, found)) else "id"
+    return "other" if len(found) > 5 else "id"

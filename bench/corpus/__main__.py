@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench.corpus.language import language
 from bench.corpus.noise import noise
 from bench.corpus.places import places
 from bench.corpus.rows import Figure, table
@@ -17,6 +18,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], list[Figure]]]] = {
     "reliability": ("How sure is how right (the goal is the mean stated confidence)", reliability),
     "noise": ("Report or not", noise),
     "places": ("Words to place", places),
+    "language": ("Which language", language),
 }
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 

@@ -11,6 +11,8 @@ from config.pack import load_pack
 from normalizer.category import guess_service
 from normalizer.english import base_forms, without_false_friends
 from normalizer.normalize import normalize
+from normalizer.text import language_of
+from normalizer.wordlists import words
 
 PACK_PATH = Path(__file__).resolve().parents[2] / "config" / "jakarta"
 PACK = load_pack(PACK_PATH)
@@ -236,3 +238,39 @@ def test_no_english_phrase_is_written_with_a_plural_that_would_hide_the_singular
 def test_an_english_service_keeps_its_alternatives() -> None:
     first, others = guess_service(PACK, ["garbage", "thrown", "into", "the", "drain"])
     assert {guess.service_code for guess in (first, *others) if guess} >= {"sampah", "saluran"}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("pothole", "en"),
+        ("street light out", "en"),
+        ("Overflowing bin", "en"),
+        ("The air smells of burnt plastic tonight", "en"),
+        ("the got in front of my kos is clogged", "en"),
+        ("https://example.org/yang/di/sini broken swing", "en"),
+        ("banjir", "id"),
+        ("kabel menjuntai", "id"),
+        ("pengangkutan terlambat", "id"),
+        ("min tolong fix lampu jalan di gang kami", "id"),
+        ("uripku angel, dalane rusak akeh lubang", "id"),
+        ("RT 05 RW 02 Cipete", "id"),
+        ("Manggarai", "id"),
+        ("路灯不亮", "other"),
+        ("街灯が切れています", "other"),
+        ("عمود الإنارة معطل", "other"),
+        ("Фонарь не горит", "other"),
+        ("De stoep is kapot, het is gevaarlijk voor kinderen", "other"),
+        ("Le lampadaire est en panne depuis trois jours dans notre rue", "other"),
+        ("Die Strasse ist nicht beleuchtet und das ist gef\u00e4hrlich", "other"),
+        ("Hindi po nakolekta ang basura dito sa amin", "other"),
+    ],
+)
+def test_the_language_of_short_mixed_and_foreign_texts_is_told(text: str, language: str) -> None:
+    assert language_of(text) == language
+
+
+def test_no_word_votes_for_two_languages() -> None:
+    english, indonesian, other = words("english"), words("indonesian"), words("other_languages")
+    assert not english & indonesian
+    assert not other & (english | indonesian)
