@@ -58,6 +58,7 @@ def service(text: str) -> str | None:
         ("overflowing bins, rubbish everywhere", "sampah"),
         ("fly-tipping on the vacant lot", "sampah"),
         ("burning trash", "bakar_sampah"),
+        ("My neighbour burns plastic every evening and the smoke gets into our bedroom", "bakar_sampah"),
         ("The factory releases black smoke and a chemical smell", "pencemaran"),
         ("there's a foul stench, the river turned black", "pencemaran"),
         ("A tree fell and is blocking the road", "pohon"),
