@@ -52,6 +52,7 @@ def _desk(house: House) -> list[BaseRoute]:
         _get("/desk/photos/{id}", doors.inside(house, report.photo)),
         _get("/desk/r/{code}", doors.inside(house, report.report_page)),
         _post("/desk/r/{code}", doors.posted(house, report.move)),
+        _post("/desk/r/{code}/service", doors.posted(house, report.correct)),
         _get("/desk/r/{code}/thread", doors.inside(house, report.thread_part)),
     ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ from desk.pages import render
 from desk.rights import Official, official_of, sees_all
 from desk.wire import typed_code
 from router.house import House
-from store import queries
+from store import counts, queries
 from store.models import DeskSession, Report
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -23,6 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "done": ("closed", "rejected", "duplicate"),
 }
 PAGE_SIZE = 30
+LATELY = timedelta(days=30)
 LAST_PAGE = 100_000
 
 
@@ -81,8 +83,17 @@ def queue_page(house: House, request: Request, login: DeskSession) -> Response:
         nav=login,
         agencies=house.pack.agencies if sees_all(official) else {},
         passed_on=typed_code(request.query_params.get("passed", "")),
+        guesses=_guesses(house),
         **_rows(house, request, official),
     )
+
+
+def _guesses(house: House) -> dict[str, int]:
+    """How many guessed services officials agreed with lately, how many they changed; empty before the first."""
+    with house.store.read() as session:
+        found = counts.count_guesses(session, house.now() - LATELY)
+    judged = sum(found.values())
+    return {**found, "percent": 100 * found["agreed"] // judged} if judged else {}
 
 
 def queue_part(house: House, request: Request, login: DeskSession) -> Response:

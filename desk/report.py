@@ -10,6 +10,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from desk.corrections import choices, try_correct
 from desk.doors import Fields
 from desk.pages import language_of, render, status_word, texts
 from desk.reasons import reason_of
@@ -88,7 +89,9 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
     if report is None:
         return render(house, request, "not_found.html", status=404, nav=login)
     moves, thread = allowed_moves(report), thread_of(report)
+    likely_services, other_services = choices(house.pack, report, language_of(request))
     words = {"problem": None, "note": "", "done": request.query_params.get("done") == report.status, **words}
+    is_corrected = request.query_params.get("service") == report.service_code
     return render(
         house,
         request,
@@ -103,6 +106,9 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         moves=[move for move in moves if move not in NOT_BUTTONS],
         agencies=_others(house, report) if "assigned" in moves else {},
         likely=LIKELY.get(report.status),
+        likely_services=likely_services,
+        other_services=other_services,
+        corrected=is_corrected and report.sources.get("service", {}).get("source") == "desk",
         seen_line=report.history[-1].seq if report.history else 0,
         is_picture=is_picture,
         **words,
@@ -141,6 +147,18 @@ def move(house: House, request: Request, login: DeskSession, fields: Fields) -> 
     if not words["still_mine"]:
         return RedirectResponse(f"/desk?passed={quote(code)}", status_code=303)
     return RedirectResponse(f"/desk/r/{quote(code)}?done={quote(fields['status'])}", status_code=303)
+
+
+def correct(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    """Put the service right, when the report still is what the form was shown with."""
+    status, problem, words = try_correct(house, request, login, fields)
+    if problem:
+        return _page(house, request, login, status=status, problem=texts(language_of(request))[problem])
+    house.wake()
+    code = quote(typed_code(request.path_params["code"]))
+    if not words["still_mine"]:
+        return RedirectResponse(f"/desk?passed={code}", status_code=303)
+    return RedirectResponse(f"/desk/r/{code}?service={quote(fields['service_code'])}", status_code=303)
 
 
 def _try_move(

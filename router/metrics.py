@@ -209,7 +209,7 @@ def _of_journal(journal: Journal, now: datetime) -> list[Metric]:
 def _of_database(house: House) -> list[Metric]:
     with house.store.read() as session:
         owed, reports = counts.count_deliveries(session), counts.count_reports(session)
-        photos = counts.count_photos(session)
+        photos, guesses = counts.count_photos(session), counts.count_guesses(session)
     ages = {(channel,): 0.0 for channel in CHANNELS}
     ages |= {(channel,): _age(oldest, house.now()) for channel, oldest in owed.oldest.items()}
     by_state = {key: count for key, count in owed.counts.items() if count}
@@ -220,7 +220,16 @@ def _of_database(house: House) -> list[Metric]:
         _many("lapor_oldest_owed_seconds", "Age of the oldest delivery still owed", ["channel"], ages),
         _many("lapor_reports", "Reports by status", ["status"], by_status),
         _many("lapor_photos", "Photos still to be fetched, or lost", ["state"], by_photo),
+        _guesses(guesses),
     ]
+
+
+def _guesses(outcomes: Mapping[str, int]) -> Metric:
+    words = "Guessed services that an official moved on as they were, or changed"
+    metric = CounterMetricFamily("lapor_service_guesses", words, None, ["outcome"])
+    for outcome, count in outcomes.items():
+        metric.add_metric([outcome], count)
+    return metric
 
 
 def _free(house: House) -> int:

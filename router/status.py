@@ -7,6 +7,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
+from router.guesses import agree
 from router.house import House
 from router.replies import owe_handover, owe_status_reply
 from store.bulk import keep, made
@@ -41,6 +42,8 @@ OPEN = frozenset(MOVES) - {"closed", "rejected", "duplicate"}
 NEEDS_REASON = frozenset({"resolved", "rejected"})
 ONLY_REPORTER_CLOSES = frozenset(MOVES) - {"needs_info", "resolved"}
 
+MOVED_ON = frozenset({"accepted", "in_progress", "scheduled", "resolved"})  # somebody took it as it was
+
 REOPENS_WITHIN = timedelta(days=30)
 
 CITIZEN = "citizen"
@@ -62,6 +65,10 @@ class Actor:
     @property
     def is_reporter(self) -> bool:
         return self.name == CITIZEN
+
+    @property
+    def is_official(self) -> bool:
+        return self.name.startswith(("officer:", "api:"))
 
 
 def allowed_moves(report: Report, *, by_reporter: bool = False) -> tuple[str, ...]:
@@ -109,6 +116,8 @@ def change_status(
     report.updated_at = now
     if agency_id is not None:
         report.agency_id = agency_id
+    if status in MOVED_ON and by.is_official:
+        agree(report)
     line = add_line(session, report, status, by=by, house=house, now=now, notes=notes)
     if status == "assigned":
         owe_handover(session, report, now)

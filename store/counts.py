@@ -49,6 +49,15 @@ def count_reports(session: Session) -> dict[str, int]:
     return total
 
 
+def count_guesses(session: Session, since: datetime | None = None) -> dict[str, int]:
+    """Guessed services by what officials made of them (`agreed`, `changed`), of reports received since then."""
+    query = select(Report.service_guess, func.count()).where(Report.service_guess.in_(("agreed", "changed")))
+    if since is not None:
+        query = query.where(Report.requested_at >= since)
+    found = dict(session.execute(query.group_by(Report.service_guess)).all())
+    return {outcome: found.get(outcome, 0) for outcome in ("agreed", "changed")}
+
+
 def count_photos(session: Session) -> dict[str, int]:
     """Photos that are still owed, and those that can no longer be had."""
     query = select(Photo.state, func.count()).where(Photo.state.in_(("owed", "lost"))).group_by(Photo.state)

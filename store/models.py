@@ -87,12 +87,16 @@ class Address(Base):
     owed_this_hour = None  # type: int | None
 
 
+IS_JUDGED = "service_guess IS NOT NULL"
+
+
 class Report(Base):
     """The thing with a life. Field names are Open311's where it has one.
 
     `quiet_until` is set while a report that lacks service or place waits for more before it is acknowledged.
     `asked_for` names what the citizen was asked; `status_before` is where an answered question or a taken-apart
-    join returns to. `sources` says where each field came from and how sure it is.
+    join returns to. `sources` says where each field came from and how sure it is. `service_guess` is what
+    officials made of the guessed service: agreed, changed, or named where nothing was guessed; None before that.
     """
 
     __tablename__ = "reports"
@@ -101,6 +105,12 @@ class Report(Base):
         Index("ix_reports_requested_at", "requested_at"),
         Index("ix_reports_updated_at", "updated_at"),
         Index("ix_reports_quiet_until", "quiet_until"),
+        Index(
+            "ix_reports_service_guess",
+            *("service_guess", "requested_at"),
+            sqlite_where=text(IS_JUDGED),
+            postgresql_where=text(IS_JUDGED),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -116,6 +126,7 @@ class Report(Base):
     area_code: Mapped[str | None] = mapped_column(String(16), index=True)
     sources: Mapped[dict[str, Any]]
     agency_id: Mapped[str | None] = mapped_column(String(40))
+    service_guess: Mapped[str | None] = mapped_column(String(8))
     urgent: Mapped[bool] = mapped_column(default=False)
     language: Mapped[str] = mapped_column(String(8))
     channel: Mapped[str] = mapped_column(String(16))
@@ -335,3 +346,18 @@ class ApiUpdate(Base):
     key_name: Mapped[str] = mapped_column(String(80))
     update_id: Mapped[str] = mapped_column(String(200))
     status_update_id: Mapped[int] = mapped_column(ForeignKey("status_updates.id"))
+
+
+class LearnedModel(Base):
+    """What was learned from the desk's corrections: one row, replaced as a whole.
+
+    `content` is a file of normalizer/learned.py's format, `figures` what it was measured at.
+    """
+
+    __tablename__ = "learned_models"
+
+    version: Mapped[str] = mapped_column(String(40), primary_key=True)
+    made_at: Mapped[datetime]
+    figures: Mapped[dict[str, Any]]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    sha256: Mapped[str] = mapped_column(String(64))
