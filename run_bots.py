@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
-from desk import console
+from desk import console, learning
 from normalizer.schema import TemporaryFailure
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     work = console.add(commands, "work", work_queues, "a delivery worker on rq (needs REDIS_URL)")
     work.add_argument("--queue", action="append", default=[], metavar="NAME")
     console.add_commands(commands)
+    learning.add_commands(commands)
     return parser
 
 
@@ -171,6 +172,7 @@ class Bell:
 def _prepare_database(house: "House") -> str | None:
     """Bring the schema up and make the first admin; their one-time password, if one was made."""
     from normalizer.normalize import warm_up
+    from router.learned import look_for_model
     from store.accounts import first_admin
     from store.migrate import is_current, migrate
     from store.work import release_leases
@@ -180,6 +182,7 @@ def _prepare_database(house: "House") -> str | None:
     elif not is_current(house.store.engine):
         raise SettingsError("the database schema is not this version's: run `run_bots.py migrate` first")
     warm_up(house.pack)
+    look_for_model(house)
     with house.store.write() as session:
         if house.settings.is_sqlite:  # whoever held them is dead: this process holds the journal's lock
             release_leases(session, house.now())
@@ -199,6 +202,7 @@ def _parts(
     from router.clock import Seen, tick
     from router.house import PHOTOS
     from router.journal import Ahead, accept_for, cursor_for, work_off
+    from router.learned import LOOK_SECONDS, look_for_model
     from router.leases import by_one_server
     from router.limits import Limits
     from router.outbox import deliver_due
@@ -208,7 +212,8 @@ def _parts(
         "journal": _working(kept, "journal", partial(asyncio.to_thread, work_off, house, journal, Ahead())),
         "photos": _working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
         "clock": _working(quiet, "clock", partial(asyncio.to_thread, tick, house, Seen())),
-        "retention": partial(_hourly, partial(journal.forget, house.pack.journal_days)),
+        "retention": partial(_every, HOUR_SECONDS, partial(journal.forget, house.pack.journal_days)),
+        "learned": partial(_every, LOOK_SECONDS, partial(look_for_model, house)),
     }
     if carrier := _carrier(house):
         for name in connections:
@@ -256,10 +261,10 @@ def _working(bell: Bell, name: str, once: Callable[[], Awaitable[int]]) -> Calla
     return work
 
 
-async def _hourly(once: Callable[[], object]) -> None:
+async def _every(seconds: float, once: Callable[[], object]) -> None:
     while True:
         await asyncio.to_thread(once)
-        await asyncio.sleep(HOUR_SECONDS)
+        await asyncio.sleep(seconds)
 
 
 async def _keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None:

@@ -11,6 +11,7 @@ from config.pack import Pack, load_pack
 from config.settings import read_settings
 
 if TYPE_CHECKING:
+    from normalizer.learned import Model
     from router.house import House
     from store.journal import Journal
 
@@ -72,30 +73,32 @@ def _add_user(commands: Any) -> None:
         one.set_defaults(action=action)
 
 
-def _print(line: str) -> None:
+def say_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def explain(options: argparse.Namespace) -> int:
+    from normalizer.learned import LEARNED, newest_in
     from normalizer.schema import Position
 
-    pack = load_pack(read_settings().city)
+    settings = read_settings()
+    pack, model = load_pack(settings.city), newest_in(settings.data_dir / LEARNED)
     if options.jsonl:
-        return _explain_lines(pack)
+        return _explain_lines(pack, model)
     if (options.lat is None) != (options.long is None):
         raise ValueError("--lat and --long belong together")
     pin = None if options.lat is None else Position(lat=options.lat, long=options.long)
-    said = _explained(options.text, options.photo, pin, options.language, pack)
+    said = _explained(options.text, options.photo, pin, options.language, pack, model)
     if sys.stdout.isatty():
         for name, value in said.items():
-            _print(f"{name:20} {value if value is not None else '-'}")
+            say_line(f"{name:20} {value if value is not None else '-'}")
     else:
-        _print(json.dumps(said, ensure_ascii=False))
+        say_line(json.dumps(said, ensure_ascii=False))
     return 0
 
 
-def _explain_lines(pack: Pack) -> int:
+def _explain_lines(pack: Pack, model: "Model | None") -> int:
     from normalizer.schema import Position
 
     failed = 0
@@ -107,20 +110,22 @@ def _explain_lines(pack: Pack) -> int:
             has_pin = asked.get("lat") is not None and asked.get("long") is not None
             pin = Position(lat=float(asked["lat"]), long=float(asked["long"])) if has_pin else None
             text, photos = str(asked.get("text") or ""), asked.get("photos") or []
-            said = _explained(text, photos, pin, asked.get("language"), pack)
+            said = _explained(text, photos, pin, asked.get("language"), pack, model)
         except (ValueError, TypeError, AttributeError, OSError) as error:
             failed, said = 1, {"error": f"{type(error).__name__}: {error}"}
-        _print(json.dumps(said, ensure_ascii=False))
+        say_line(json.dumps(said, ensure_ascii=False))
     return failed
 
 
-def _explained(text: str, photos: Sequence[str], pin: Any, language: str | None, pack: Pack) -> dict[str, object]:
+def _explained(
+    text: str, photos: Sequence[str], pin: Any, language: str | None, pack: Pack, model: "Model | None"
+) -> dict[str, object]:
     from normalizer.normalize import explain as explain_draft
     from normalizer.normalize import normalize
     from normalizer.photo import read_photo
 
     facts = [read_photo(Path(photo).read_bytes()) for photo in photos]
-    draft = normalize(text, pin=pin, photos=facts, language=language, pack=pack)
+    draft = normalize(text, pin=pin, photos=facts, language=language, pack=pack, learned=model)
     said: dict[str, object] = explain_draft(draft, pack)
     return said
 
@@ -148,7 +153,7 @@ def replay(options: argparse.Namespace) -> int:
         return {"done": operate.replay_some(house, journal, options.ids, failed=options.failed)}
 
     asked = {"ids": options.ids, "failed": options.failed}
-    _print(f"worked off: {operate.with_journal(house, settings, here, '/replay', asked)['done']}")
+    say_line(f"worked off: {operate.with_journal(house, settings, here, '/replay', asked)['done']}")
     return 0
 
 
@@ -163,7 +168,7 @@ def migrate(options: argparse.Namespace) -> int:
     from store.migrate import migrate as migrate_engine
 
     migrate_engine(open_engine(read_settings()))
-    _print("the schema is current")
+    say_line("the schema is current")
     return 0
 
 
@@ -172,17 +177,17 @@ def verify(options: argparse.Namespace) -> int:
     from router.operate import first_edited_row
 
     broken = first_edited_row(open_house(read_settings()))
-    _print(f"the history was edited: {broken}" if broken else "the history is unbroken")
+    say_line(f"the history was edited: {broken}" if broken else "the history is unbroken")
     return 1 if broken else 0
 
 
 def backup(options: argparse.Namespace) -> int:
     from router.backup import write_backup
 
-    lines = write_backup(read_settings(), options.file, _progress)
-    _progress("")
+    lines = write_backup(read_settings(), options.file, say_progress)
+    say_progress("")
     for line in lines:
-        _print(line)
+        say_line(line)
     return 0
 
 
@@ -190,17 +195,17 @@ def restore(options: argparse.Namespace) -> int:
     from router.restore import restore_backup
 
     settings = read_settings()
-    edited = restore_backup(settings, options.file, _progress)
-    _progress("")
-    _print(f"restored into {settings.data_dir}")
+    edited = restore_backup(settings, options.file, say_progress)
+    say_progress("")
+    say_line(f"restored into {settings.data_dir}")
     if not settings.is_sqlite:
-        _print("the database is not in a backup: load your pg_dump, then run `run_bots.py verify`")
+        say_line("the database is not in a backup: load your pg_dump, then run `run_bots.py verify`")
     if edited:
         raise ValueError(f"everything is restored, but its history was edited: {edited}")
     return 0
 
 
-def _progress(words: str) -> None:
+def say_progress(words: str) -> None:
     """Say on a terminal how far it is; one line that is written over."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{words}")
@@ -215,9 +220,9 @@ def user(options: argparse.Namespace) -> int:
     with house.store.write() as session:
         if options.action == "list":
             for officer in accounts.list_officers(session):
-                _print(f"{officer.name:32} {officer.role:8} {officer.agency_id or 'all agencies'}")
+                say_line(f"{officer.name:32} {officer.role:8} {officer.agency_id or 'all agencies'}")
         elif options.action == "reset":
-            _print(accounts.reset_password(session, options.name))
+            say_line(accounts.reset_password(session, options.name))
         elif options.action == "remove":
             accounts.remove_officer(session, options.name)
         else:
@@ -232,8 +237,8 @@ def _add_officer(session: Any, options: argparse.Namespace, house: "House") -> N
         raise LookupError(f"there is no agency {options.agency!r} in the city pack")
     password = accounts.add_officer(session, options.name, options.role, options.agency, now=house.now())
     if not options.key:
-        _print(password)
+        say_line(password)
         return
     officer = accounts.find_officer(session, options.name)
     assert officer is not None  # noqa: S101  (it was made a line above)
-    _print(accounts.make_api_key(session, officer))
+    say_line(accounts.make_api_key(session, officer))

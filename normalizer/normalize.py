@@ -6,6 +6,7 @@ from typing import Literal
 from config.pack import Pack, Service
 from normalizer.category import guess_service, lexicon
 from normalizer.english import without_false_friends
+from normalizer.learned import Model, blend, predict
 from normalizer.place import Told, place_of, told_by
 from normalizer.privacy import public_description
 from normalizer.schema import Draft, Guess, PhotoFacts, Place, Position
@@ -26,12 +27,14 @@ def normalize(
     photos: Sequence[PhotoFacts] = (),
     language: str | None = None,
     pack: Pack,
+    learned: Model | None = None,
 ) -> Draft:
     """Understand a message; never raises, whatever the text.
 
-    `language` is the channel's hint. `service` is None below the pack's `service_threshold`; `missing` names
-    what a reply should ask for: the service where none is sure, the place where neither a kelurahan, a point
-    in the city nor a street or landmark with its kecamatan is known.
+    `learned` is what the desk's corrections taught; the draft names it where it had a say. `language` is the
+    channel's hint. `service` is None below the pack's `service_threshold`; `missing` names what a reply should
+    ask for: the service where none is sure, the place where neither a kelurahan, a point in the city nor a street
+    or landmark with its kecamatan is known.
     """
     description = clean(text)
     read = (
@@ -39,13 +42,17 @@ def normalize(
         if subject
         else own_words(description)[:READ_AT_MOST]
     )
-    words = words_of(split_hashtags(read, lexicon(pack).known))
-    told = told_by(words, pack)
-    spoken = language_of(read, language)
-    named = _without(words, told)
-    service, alternatives = guess_service(pack, without_false_friends(named) if spoken == "en" else named)
+    words, told, spoken, tokens = _heard(read, language, pack)
+    service, alternatives = guess_service(pack, tokens)
+    has_hint = bool(alternatives)
+    said = predict(learned, tokens) if learned is not None else {}
+    if learned is not None and said:
+        threshold = pack.settings["service_threshold"]
+        service, alternatives = blend(
+            learned, said, service, alternatives, codes=pack.services, threshold=threshold
+        )
     place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
-    is_report = _is_report(words, service, place, photos, has_hint=bool(alternatives))
+    is_report = _is_report(words, service, place, photos, has_hint=has_hint)
     if not is_report:
         service, alternatives = Guess(service_code=NOT_A_REPORT, confidence=NO_REPORT_SURE), ()
     return Draft(
@@ -58,7 +65,23 @@ def normalize(
         language=spoken,
         urgent=is_report and is_urgent(words.tokens),
         missing=_missing(service, place, pack) if is_report else (),
+        learned=learned.version if learned is not None and said else None,
     )
+
+
+def service_words(text: str, pack: Pack) -> list[str]:
+    """The tokens that a text's service is guessed from: its words, with a gap for each name of a place."""
+    return _heard(own_words(clean(text))[:READ_AT_MOST], None, pack)[3]
+
+
+def _heard(
+    read: str, language: str | None, pack: Pack
+) -> tuple[Words, Told, Literal["id", "en", "other"], list[str]]:
+    """The words, the places in them, the language, and what the service is guessed from."""
+    words = words_of(split_hashtags(read, lexicon(pack).known))
+    told = told_by(words, pack)
+    spoken, named = language_of(read, language), _without(words, told)
+    return words, told, spoken, without_false_friends(named) if spoken == "en" else named
 
 
 def warm_up(pack: Pack) -> None:
@@ -150,6 +173,7 @@ def explain(draft: Draft, pack: Pack) -> dict[str, object]:
         "urgent": draft.urgent,
         "missing": list(draft.missing),
         "public_description": draft.public_description,
+        "learned": draft.learned,
     }
 
 

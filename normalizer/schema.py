@@ -226,7 +226,7 @@ class Draft:
     """What the normalizer understood. `service` is None where it abstains; `missing` is what to ask for.
 
     `also` are further problems that the same message reports; `not_report` says what it is instead of a report;
-    `danger` what makes it urgent.
+    `danger` what makes it urgent. `learned` is the version of the learned model that had a say in the service.
     """
 
     is_report: bool
@@ -241,3 +241,4 @@ class Draft:
     also: tuple[Guess, ...] = ()
     not_report: NotReport | None = None
     danger: Danger | None = None
+    learned: str | None = None

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from config.keys import Keys, read_keys
 from config.pack import Pack, load_pack
 from config.settings import Settings
+from normalizer.learned import Model, model_at
 from router.readers import Here, Readers
 from store.database import Store, open_store
 
@@ -15,6 +17,21 @@ PHOTOS = "photos"
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Learned:
+    """The file of the learned model that is in use now; a newer one takes its place while the house is open.
+
+    `broken` is the version of one that cannot be used.
+    """
+
+    path: Path | None = None
+    broken: str | None = None
+
+    @property
+    def model(self) -> Model | None:
+        return model_at(self.path) if self.path else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +48,7 @@ class House:
     readers: Readers
     now: Callable[[], datetime] = field(default=utc_now)
     wake: Callable[..., None] = field(default=lambda *_: None)
+    learned: Learned = field(default_factory=Learned)
 
     @property
     def keys(self) -> Keys:

@@ -49,7 +49,8 @@ class Heard:
 
 def take_message(house: House, message: InboundMessage, raw_key: str, received_at: datetime) -> None:
     """Give one message its effect, once: a second run meets its key and does nothing."""
-    take_messages(house, [keep_parts(house, understand(message, house.pack), raw_key, received_at)])
+    said = understand(message, house.pack, house.learned.model)
+    take_messages(house, [keep_parts(house, said, raw_key, received_at)])
 
 
 def keep_parts(house: House, said: Understood, raw_key: str, received_at: datetime) -> Heard:

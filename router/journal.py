@@ -147,10 +147,11 @@ def work_off(house: House, journal: Journal, ahead: Ahead | None = None, limit: 
     entries = ahead.entries if now else journal.waiting(limit)
     if not entries:
         return 0
-    begun = now or house.readers.begin(_raws(entries))
+    begun = now or house.readers.begin(_raws(entries), house.learned.path)
     if len(entries) >= limit:
         ahead.entries = journal.waiting(limit, skip=[lane_of(entry) for entry in entries])
-        ahead.begun = house.readers.begin(_raws(ahead.entries)) if ahead.entries else None
+        raws = _raws(ahead.entries)
+        ahead.begun = house.readers.begin(raws, house.learned.path) if raws else None
     return _carry_out(house, journal, entries, begun.result())
 
 

@@ -34,8 +34,11 @@ class Readers(Protocol):
     def start(self) -> None:
         """Make ready, so that the first message need not wait."""
 
-    def begin(self, messages: Sequence[Raw]) -> "Begun":
-        """Begin to read; the answer's result() has a reading for each message, in their order."""
+    def begin(self, messages: Sequence[Raw], learned: Path | None = None) -> "Begun":
+        """Begin to read; the answer's result() has a reading for each message, in their order.
+
+        `learned` is the file of the learned model that is in use.
+        """
 
     def look_at(self, content: bytes, content_type: str) -> Look:
         """Look at one photo. Raises ValueError when that cannot be done in time."""
@@ -57,9 +60,9 @@ class Here:
     def start(self) -> None:
         """There is nothing to make ready."""
 
-    def begin(self, messages: Sequence[Raw]) -> Begun:
+    def begin(self, messages: Sequence[Raw], learned: Path | None = None) -> Begun:
         done: Future[list[Reading]] = Future()
-        done.set_result(read_all(messages, self.city))
+        done.set_result(read_all(messages, self.city, learned))
         return done
 
     def look_at(self, content: bytes, content_type: str) -> Look:
@@ -89,8 +92,9 @@ class Beside:
                 self._pool = _pool()
             return cast("Future[Any]", self._pool.schedule(function, args=arguments, timeout=self._seconds))
 
-    def begin(self, messages: Sequence[Raw]) -> Begun:
-        return _Jobs(self, [(job, self._schedule(read_all, job, self._city)) for job in _jobs(messages)])
+    def begin(self, messages: Sequence[Raw], learned: Path | None = None) -> Begun:
+        jobs = [(job, self._schedule(read_all, job, self._city, learned)) for job in _jobs(messages)]
+        return _Jobs(self, jobs, learned)
 
     def look_at(self, content: bytes, content_type: str) -> Look:
         try:
@@ -109,6 +113,7 @@ class _Jobs:
 
     readers: Beside
     jobs: list[tuple[list[Raw], "Future[Any]"]]
+    learned: Path | None
 
     def result(self) -> list[Reading]:
         return [reading for job, begun in self.jobs for reading in self._readings(job, begun)]
@@ -119,7 +124,7 @@ class _Jobs:
         except ENDED as error:
             log.warning("a reader of %d messages ended: %s", len(job), type(error).__name__)
             if len(job) > 1:
-                return [reading for each in job for reading in self.readers.begin([each]).result()]
+                return [reading for each in job for reading in self.readers.begin([each], self.learned).result()]
             return [Unreadable(reason=_reason(error))]
 
 

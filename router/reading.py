@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from channels import CHANNELS
 from config.pack import Pack, load_pack
+from normalizer.learned import Model, model_at
 from normalizer.normalize import normalize, warm_up
 from normalizer.photo import make_copy, read_photo
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts, Press, Receipt
@@ -60,14 +61,15 @@ def pack_at(city: Path) -> Pack:
     return pack
 
 
-def read_all(messages: Sequence[Raw], city: Path) -> list[Reading]:
-    """Read messages; one that cannot be read does not hold up the others."""
-    return [_read(each, pack_at(city)) for each in messages]
+def read_all(messages: Sequence[Raw], city: Path, learned: Path | None = None) -> list[Reading]:
+    """Read messages; one that cannot be read does not hold up the others. `learned` is a learned model's file."""
+    model = model_at(learned) if learned else None
+    return [_read(each, pack_at(city), model) for each in messages]
 
 
-def _read(each: Raw, pack: Pack) -> Reading:
+def _read(each: Raw, pack: Pack, model: Model | None) -> Reading:
     try:
-        return [said if isinstance(said, Receipt) else understand(said, pack) for said in _said(each)]
+        return [said if isinstance(said, Receipt) else understand(said, pack, model) for said in _said(each)]
     except Exception as error:
         return Unreadable(reason=f"{type(error).__name__}: {where(error)}")
 
@@ -102,7 +104,7 @@ def _as_message(press: Press) -> InboundMessage:
     )
 
 
-def understand(message: InboundMessage, pack: Pack) -> Understood:
+def understand(message: InboundMessage, pack: Pack, model: Model | None = None) -> Understood:
     """Words and photos into a draft."""
     message = replace(
         message,
@@ -118,6 +120,7 @@ def understand(message: InboundMessage, pack: Pack) -> Understood:
         photos=[look.facts for look in looks if look is not None],
         language=message.language,
         pack=pack,
+        learned=model,
     )
     return Understood(message=message, draft=draft, looks=looks)
 

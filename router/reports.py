@@ -1,6 +1,5 @@
 """A report as its messages make it: opened, completed, acknowledged, with what is owed for it."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -118,17 +117,18 @@ def take_service(report: Report, draft: Draft) -> None:
         return
     if draft.service is not None:
         report.service_code = draft.service.service_code
-        report.sources = {**report.sources, "service": _service_source(draft.service, draft.alternatives)}
+        report.sources = {**report.sources, "service": _service_source(draft.service, draft)}
     elif draft.alternatives:
-        report.sources = {**report.sources, "service": _service_source(None, draft.alternatives)}
+        report.sources = {**report.sources, "service": _service_source(None, draft)}
 
 
-def _service_source(guess: Guess | None, alternatives: Sequence[Guess]) -> dict[str, object]:
-    return {
+def _service_source(guess: Guess | None, draft: Draft) -> dict[str, object]:
+    source: dict[str, object] = {
         "source": "text",
         "confidence": guess.confidence if guess else 0.0,
-        "alternatives": [[other.service_code, other.confidence] for other in alternatives],
+        "alternatives": [[other.service_code, other.confidence] for other in draft.alternatives],
     }
+    return {**source, "learned": draft.learned} if draft.learned else source
 
 
 def take_place(report: Report, place: Place | None, pack: Pack) -> None:
@@ -166,7 +166,8 @@ def add(session: Session, report: Report, draft: Draft, house: House) -> None:
     if missing(report):
         take_service(report, draft)
     if missing(report):  # neither alone says it: perhaps both together do
-        whole = normalize(report.description, language=report.language, pack=house.pack)
+        model = house.learned.model
+        whole = normalize(report.description, language=report.language, pack=house.pack, learned=model)
         take_service(report, whole)
         take_place(report, whole.place, house.pack)
     report.urgent = report.urgent or draft.urgent
