@@ -1,5 +1,6 @@
 """Trains a linear model on what officials judged, and measures whether it helps (scikit-learn, extra `learn`)."""
 
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
@@ -137,7 +139,9 @@ def fit(found: Sequence[Example]) -> Fit:
     features = vocabulary(taught)
     counts = Counter(each.service_code for each in taught)
     trained = LogisticRegression(C=STRENGTH, max_iter=200, tol=1e-3)
-    with threadpool_limits(1):  # many threads for small arrays wait for each other, above all beside a server
+    # many threads for small arrays wait for each other, above all beside a server
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: what it is worth is measured
         trained.fit(
             _matrix(taught, features),
             [each.service_code for each in taught],
@@ -191,7 +195,9 @@ def learn(found: Sequence[Example], version: str, pack: Pack, say: Say) -> tuple
 
 def _splits(found: Sequence[Example], groups: Sequence[int]) -> Any:
     splits = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=1)
-    return splits.split(np.zeros(len(found)), [each.service_code for each in found], groups)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of services with fewer examples than folds
+        return list(splits.split(np.zeros(len(found)), [each.service_code for each in found], groups))
 
 
 def _fold(found: Sequence[Example], taught: Sequence[int], held_out: Sequence[int], pack: Pack) -> _Fold:

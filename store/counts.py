@@ -51,11 +51,15 @@ def count_reports(session: Session) -> dict[str, int]:
 
 def count_guesses(session: Session, since: datetime | None = None) -> dict[str, int]:
     """Guessed services by what officials made of them (`agreed`, `changed`), of reports received since then."""
-    query = select(Report.service_guess, func.count()).where(Report.service_guess.in_(("agreed", "changed")))
+    return {outcome: _count_guesses(session, outcome, since) for outcome in ("agreed", "changed")}
+
+
+def _count_guesses(session: Session, outcome: str, since: datetime | None) -> int:
+    """One outcome: counting a stretch of the index costs half of grouping it."""
+    query = select(func.count()).select_from(Report).where(Report.service_guess == outcome)
     if since is not None:
         query = query.where(Report.requested_at >= since)
-    found = dict(session.execute(query.group_by(Report.service_guess)).all())
-    return {outcome: found.get(outcome, 0) for outcome in ("agreed", "changed")}
+    return session.scalar(query) or 0
 
 
 def count_photos(session: Session) -> dict[str, int]:
