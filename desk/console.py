@@ -143,6 +143,7 @@ def stuck(options: argparse.Namespace) -> int:
 def replay(options: argparse.Namespace) -> int:
     from router import operate
     from router.house import open_house
+    from router.learned import look_for_model
 
     if bool(options.ids) == options.failed:
         raise ValueError("name the messages to replay (stuck lists them), or say --failed")
@@ -150,6 +151,7 @@ def replay(options: argparse.Namespace) -> int:
     house = open_house(settings)
 
     def here(journal: "Journal") -> dict[str, int]:
+        look_for_model(house)
         return {"done": operate.replay_some(house, journal, options.ids, failed=options.failed)}
 
     asked = {"ids": options.ids, "failed": options.failed}

@@ -18,6 +18,7 @@ from math import exp, isfinite, sqrt
 from pathlib import Path
 from typing import Any
 
+from normalizer.english import base_forms
 from normalizer.schema import Guess
 from normalizer.tokens import plain, stems
 
@@ -180,9 +181,10 @@ def folder(known: Container[str]) -> Callable[[str], str]:
     @lru_cache(maxsize=20_000)
     def fold(token: str) -> str:
         word = plain(token)
-        if word in known or len(word) < 5:
+        if word in known or len(word) < 4:
             return word
-        return next((stem for stem in stems(word) if stem in known), word)
+        forms = base_forms(word) + (stems(word) if len(word) > 4 else [])
+        return next((form for form in forms if form in known), word)
 
     return fold
 

@@ -59,8 +59,8 @@ def forget_model(house: House) -> str | None:
 def look_for_model(house: House) -> None:
     """Put the database's model to use where it is another one than before, or none.
 
-    A model that cannot be read is left out with a line in the log: the lexicon goes on alone. What the database
-    itself raises is the caller's.
+    A model that cannot be read is left out with a line in the log: the lexicon goes on alone. Where only its file
+    cannot be written, that is tried again at the next look. What the database itself raises is the caller's.
     """
     with house.store.read() as session:
         version = _version(session)
@@ -70,10 +70,23 @@ def look_for_model(house: House) -> None:
     elif path == house.learned.path or version == house.learned.broken:
         return
     else:
-        house.learned.path = path if _is_here(house, version, path) else None
-        house.learned.broken = None if house.learned.path else version
-        log.info("learned model %s is %s", version, "in use" if house.learned.path else "left out")
+        _take(house, version, path)
     _sweep(house)
+
+
+def _take(house: House, version: str, path: Path) -> None:
+    house.learned.path = None
+    try:
+        if not _is_good(path, version):
+            _write(path, _content(house, version))
+    except ValueError as error:
+        house.learned.broken = version
+        log.warning("learned model %s is left out: %s", version, error)
+    except OSError as error:
+        log.warning("the file of learned model %s cannot be written: %s", version, type(error).__name__)
+    else:
+        house.learned.path, house.learned.broken = path, None
+        log.info("learned model %s is in use", version)
 
 
 def _version(session: Session) -> str | None:
@@ -82,19 +95,11 @@ def _version(session: Session) -> str | None:
     return version if version is not None and VERSION.fullmatch(version) else None
 
 
-def _is_here(house: House, version: str, path: Path) -> bool:
-    """Whether a good copy of the database's model lies at `path` now."""
+def _is_good(path: Path, version: str) -> bool:
     try:
-        if path.exists() and load(path.read_bytes()).version == version:
-            return True
+        return load(path.read_bytes()).version == version
     except (OSError, ValueError):
-        log.warning("the file of learned model %s is broken: it is written again", version)
-    try:
-        _write(path, _content(house, version))
-    except (OSError, ValueError) as error:
-        log.warning("learned model %s cannot be used: %s", version, type(error).__name__)
         return False
-    return True
 
 
 def _content(house: House, version: str) -> bytes:

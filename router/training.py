@@ -15,13 +15,14 @@ from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from config.pack import Pack
-from normalizer.learned import MOST_FEATURES, Model, blend, features_of, folder, model_of, predict
+from normalizer.learned import Model, blend, features_of, folder, model_of, predict
 from normalizer.schema import Guess
 from normalizer.tokens import plain
 from router.examples import Example, groups_of
 
 ENOUGH = 200  # judged reports, below which nothing is learned
 ENOUGH_OF_ONE = 10  # of a service, below which it is left to the lexicon
+MOST_WORDS = 20_000  # and pairs of words in a model: with 48 services 4 MB
 SEEN_IN, SEEN_OF = 5, 3  # reports, different reporters: what a word must be seen in before the model may hold it
 FOLDS = 5
 STRENGTH = 100.0  # scikit-learn's C: how freely weights may grow
@@ -82,9 +83,10 @@ def too_few(found: Sequence[Example]) -> str | None:
     """Why nothing can be learned yet; None when there is enough."""
     if len(found) < ENOUGH:
         return f"{len(found)} judged reports are too few, {ENOUGH} are needed"
-    if len(_learnable(found)) < 2:
+    services = _learnable(found)
+    if len(services) < 2:
         return f"fewer than two services have the {ENOUGH_OF_ONE} judged reports that one needs to be learned"
-    if not vocabulary(found):
+    if not vocabulary([each for each in found if each.service_code in services]):
         return f"no word was said in {SEEN_IN} reports of {SEEN_OF} different people"
     return None
 
@@ -113,7 +115,7 @@ def _common(words: Sequence[Sequence[str]], found: Sequence[Example]) -> list[st
                 said[feature] += 1
                 people[feature].add(example.reporter)
     common = [one for one, count in said.items() if count >= SEEN_IN and len(people[one]) >= SEEN_OF]
-    return sorted(sorted(common, key=lambda one: -said[one])[:MOST_FEATURES])
+    return sorted(sorted(common, key=lambda one: -said[one])[:MOST_WORDS])
 
 
 def _matrix(found: Sequence[Example], features: Sequence[str]) -> Any:
@@ -132,12 +134,12 @@ def _matrix(found: Sequence[Example], features: Sequence[str]) -> Any:
 # --- training ---------------------------------------------------------------------------------------------
 
 
-def fit(found: Sequence[Example]) -> Fit:
-    """Multinomial logistic regression over the services with enough examples."""
-    services = _learnable(found)
+def fit(found: Sequence[Example], services: Collection[str]) -> Fit | None:
+    """Multinomial logistic regression over these services; None where there is only one, or no words."""
     taught = [each for each in found if each.service_code in services]
-    features = vocabulary(taught)
-    counts = Counter(each.service_code for each in taught)
+    features, counts = vocabulary(taught), Counter(each.service_code for each in taught)
+    if len(counts) < 2 or not features:
+        return None
     trained = LogisticRegression(C=STRENGTH, max_iter=200, tol=1e-3)
     # many threads for small arrays wait for each other, above all beside a server
     with threadpool_limits(1), warnings.catch_warnings():
@@ -179,17 +181,21 @@ def learn(found: Sequence[Example], version: str, pack: Pack, say: Say) -> tuple
     """
     if reason := too_few(found):
         raise ValueError(reason)
-    groups, folds = groups_of(found), []
+    services, groups, folds = _learnable(found), groups_of(found), []
     for number, (taught, held_out) in enumerate(_splits(found, groups), start=1):
         say(f"training and measuring: {number} of {FOLDS}")
-        folds.append(_fold(found, taught, held_out, pack))
+        fitted = fit([found[place] for place in taught], services)
+        folds.append(_measured(fitted, [found[place] for place in held_out], held_out, pack))
     alone, together = np.zeros(len(found), int), np.zeros(len(found), int)
     for fold in folds:
         choice = _best([other for other in folds if other is not fold])
         alone[fold.held_out], together[fold.held_out] = fold.alone[choice], fold.together[choice]
     lexicon = np.array([_worth(each.service, each) for each in found])
     say("training on all")
-    model = fit(found).model(version, *_best(folds))
+    fitted = fit(found, services)
+    if fitted is None:
+        raise ValueError("there is nothing to learn")
+    model = fitted.model(version, *_best(folds))
     return model, _verdict(found, {LEXICON: lexicon, MODEL: alone, BLEND: together}, groups)
 
 
@@ -200,9 +206,13 @@ def _splits(found: Sequence[Example], groups: Sequence[int]) -> Any:
         return list(splits.split(np.zeros(len(found)), [each.service_code for each in found], groups))
 
 
-def _fold(found: Sequence[Example], taught: Sequence[int], held_out: Sequence[int], pack: Pack) -> _Fold:
-    fitted = fit([found[place] for place in taught])
-    asked = [found[place] for place in held_out]
+def _measured(fitted: Fit | None, asked: Sequence[Example], held_out: Any, pack: Pack) -> _Fold:
+    """A fold's worth; where nothing could be learned the lexicon's."""
+    if fitted is None:
+        nothing, lexicon = np.zeros(len(asked), int), _worths(asked, [each.service for each in asked])
+        return _Fold(
+            held_out=held_out, alone=dict.fromkeys(CHOICES, nothing), together=dict.fromkeys(CHOICES, lexicon)
+        )
     alone, together = {}, {}
     for temperature in TEMPERATURES:
         model = fitted.model("measured", SHARES[0], temperature)

@@ -240,7 +240,7 @@ def test_a_broken_row_is_left_out_with_one_line_and_the_lexicon_goes_on(
     look_for_model(other.house)
     assert told(other)["learned"] is None
     assert [line.getMessage() for line in caplog.records if line.levelname == "WARNING"] == [
-        "learned model v1 cannot be used: ValueError"
+        "learned model v1 is left out: the row is broken"
     ]
     keep_model(town.house, small("v2"), {})
     look_for_model(other.house)
@@ -269,6 +269,9 @@ def test_a_folder_that_cannot_be_written_leaves_the_lexicon_alone(town: Town) ->
     keep_model(town.house, small(), {})
     assert town.house.learned.path is None
     assert told(town)["learned"] is None
+    (town.house.settings.data_dir / "learned").unlink()
+    look_for_model(town.house)  # there is room again
+    assert told(town)["learned"] == "v1"
 
 
 def test_a_report_remembers_which_model_had_a_say(town: Town) -> None:

@@ -77,6 +77,13 @@ def test_the_same_text_many_times_is_never_on_both_sides_of_a_fold() -> None:
     assert verdict.services["saluran"] == (150, 0, 0)
 
 
+def test_a_service_that_is_missing_from_a_fold_is_measured_with_the_lexicon() -> None:
+    again = [("gluduk kami luber lagi dekat musala", "saluran")] * ENOUGH
+    few = [row for row in judged(400, seed=9) if row[1] == "pohon"][:12]
+    _, verdict = learn(lessons([*again, *few]), "v1", PACK, silent)
+    assert not verdict.is_better
+
+
 @pytest.mark.parametrize("count", [0, 1, ENOUGH - 1])
 def test_few_examples_are_said_to_be_too_few(count: int) -> None:
     found = lessons(judged(count))
