@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from normalizer.normalize import is_enough, normalize
-from normalizer.schema import Draft, Guess, PhotoFacts, Place
+from normalizer.schema import Candidate, Draft, Guess, PhotoFacts, Place
 from router.agencies import agency_for
 from router.codes import new_code
 from router.house import House
@@ -151,8 +151,19 @@ def take_place(report: Report, place: Place | None, pack: Pack) -> None:
             "source": place.source,
             "confidence": place.confidence,
             "enough": found,
-            "alternatives": list(place.alternatives),
+            "candidates": [_kept(each) for each in place.candidates],
+            "conflict": [_kept(place.conflict.first), _kept(place.conflict.second)] if place.conflict else [],
         },
+    }
+
+
+def _kept(candidate: Candidate) -> dict[str, object]:
+    return {
+        "source": candidate.source,
+        "confidence": candidate.confidence,
+        "area_code": candidate.area_code,
+        "lat": candidate.lat,
+        "long": candidate.long,
     }
 
 

@@ -9,6 +9,7 @@ from bench.corpus.rows import Figure, pack, rows_of, share, understood
 from normalizer.cells import area_at
 
 SURE = 0.8
+# As people write RT 6 of RW 4; we write it "RT 6/RW 4".
 RT_RW = (
     "RT 06/04",
     "RT06/RW04",
@@ -150,7 +151,7 @@ def _points(shared: Path) -> list[Figure]:
 
 def _rt_rw(shared: Path) -> list[Figure]:
     own = [understood(f"Lampu mati di Jl Kenanga {spelling} Cipete Utara").place for spelling in RT_RW]
-    right = sum(place is not None and "RT 06/RW 04" in (place.address_string or "") for place in own)
+    right = sum(place is not None and "RT 6/RW 4" in (place.address_string or "") for place in own)
     rows = [row for row in rows_of(shared, "categories/routing_cases.csv") if row["rt"] or row["rw"]]
     return [
         ("spellings of RT and RW", share(right, len(RT_RW)), "all"),
