@@ -1,12 +1,14 @@
 """What is said to citizens, per status, language and channel, and how it becomes something owed."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
+from router.choices import question_of
 from router.house import House
 from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
 from store.bulk import keep, made
@@ -115,12 +117,20 @@ def acknowledgement(report: Report, house: House, channel: str) -> str:
     if report.urgent:
         parts.insert(0, say(house.pack, language, "urgent", channel, **fields))
     if report.asked_for:
-        question = say(house.pack, language, f"ask_{report.asked_for}", channel)
+        question = question_for(report, house.pack, channel)
         if channel == "sms" or report.agency_id is None:
             asked = say(house.pack, language, "question", channel, **fields, question=question)
             return _joined([*parts[:-1], asked], channel)
         parts.append(question)
     return _joined(parts, channel)
+
+
+def question_for(report: Report, pack: Pack, channel: str) -> str:
+    """The open question: which of two places, where there are two, else what is missing."""
+    which = question_of(report, pack, report.language) if report.asked_for == "place" else None
+    if which:
+        return gsm7(which) if channel == "sms" else which
+    return say(pack, report.language, f"ask_{report.asked_for}", channel)
 
 
 def _joined(parts: list[str], channel: str) -> str:
@@ -145,6 +155,7 @@ def owe(
     now: datetime,
     *,
     ask_position: bool = False,
+    buttons: Sequence[Sequence[str]] = (),
 ) -> Delivery:
     """Owe the reporter a text on the thread of their report, on the channel it came from."""
     fields = fields_of(report, house, report.language)
@@ -161,6 +172,7 @@ def owe(
         subject=say(house.pack, report.language, "mail_subject", "email", **fields),
         in_reply_to=_last_reply_ref(session, report),
         ask_position=ask_position,
+        buttons=buttons,
     )
 
 
@@ -175,6 +187,7 @@ def owe_to(
     subject: str = "",
     in_reply_to: str | None = None,
     ask_position: bool = False,
+    buttons: Sequence[Sequence[str]] = (),
 ) -> Delivery:
     """Owe a text to an address."""
     delivery = _owed(
@@ -187,6 +200,7 @@ def owe_to(
         subject=subject,
         in_reply_to=in_reply_to,
         ask_position=ask_position,
+        buttons=buttons,
     )
     keep(session, delivery)
     if address.owed_this_hour is not None:
@@ -213,6 +227,7 @@ def _owed(
     subject: str = "",
     in_reply_to: str | None = None,
     ask_position: bool = False,
+    buttons: Sequence[Sequence[str]] = (),
     state: str = "waiting",
 ) -> Delivery:
     """A delivery with every column set: rows that are alike are written many at once."""
@@ -227,7 +242,7 @@ def _owed(
         ask_position=ask_position,
         text=text,
         subject=subject,
-        buttons=[],
+        buttons=[list(button) for button in buttons],
         state=state,
         attempts=0,
         uncertain=0,
