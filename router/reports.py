@@ -255,6 +255,17 @@ def _take_or_dispute(session: Session, report: Report, place: Place | None, hous
         take_place(report, place, house.pack)
 
 
+def take_point(session: Session, report: Report, address: str, house: House) -> None:
+    """What a followed link of a map adds: the point that its address holds, if it lies in the city."""
+    place = normalize(address, language=report.language, pack=house.pack).place
+    if place is None or place.source != "pin" or place.area_code is None or _is_disputed(report):
+        return
+    lock(session, report)
+    _take_or_dispute(session, report, _fused(report, place, house.pack), house)
+    session.flush()
+    go_on(session, report, house)
+
+
 def _may_dispute(report: Report) -> bool:
     """Only words are doubted by a photo, and only while nobody works on the report."""
     had = report.sources.get("place", {})
