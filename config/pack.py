@@ -247,6 +247,8 @@ def _own_streets(path: Path) -> Iterator[Street]:
         codes.setdefault(name, []).append(code)
     for name, found in codes.items():
         yield Street(name=name, lat=None, long=None, area_codes=tuple(found))
+    for name, span in _toml(path / "places.toml")["roads"].items():
+        yield Street(name=name, lat=None, long=None, area_codes=tuple(span.split()))
 
 
 def _own_landmarks(path: Path) -> Iterator[Landmark]:

@@ -130,7 +130,7 @@ def _may_begin(
         return False
     token = words.tokens[place]
     if token in _STOP:
-        return _is_name(words, place) and not shouting and _known_end(words, folded, place, names) > place + 1
+        return _is_name(words, place) and _known_end(words, folded, place, names) > place + 1
     if (
         words.tokens[marker] in _SHORT_STREET_WORDS
         or token in _TITLES

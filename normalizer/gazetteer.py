@@ -26,6 +26,7 @@ class Gazetteer:
 
     areas: Mapping[str, tuple[Area, ...]]
     streets: Mapping[str, Mapping[str, int]]
+    families: Mapping[str, Mapping[str, int]]
     landmarks: Mapping[str, tuple[Landmark, ...]]
     misspelt: Mapping[str, tuple[str, ...]]
     misspelt_streets: Mapping[str, tuple[str, ...]]
@@ -54,6 +55,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
     return Gazetteer(
         areas=areas,
         streets=streets,
+        families=_families(pack),
         landmarks=landmarks,
         misspelt=spellings(areas),
         misspelt_streets=spellings(streets),
@@ -80,6 +82,8 @@ def _streets(pack: Pack) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for street in pack.streets:
         found[_street_key(street.name)].update(street.area_codes)
+        if len(street.area_codes) > 1 and street.lat is None:
+            found[_street_key(street.name)][street.area_codes[0]] += 1  # the likeliest stands first
     for landmark in pack.landmarks:
         if landmark.kind in {"bus", "station"}:
             name = _LAST_NUMBER.sub("", landmark.name.lower())
@@ -87,6 +91,16 @@ def _streets(pack: Pack) -> dict[str, Counter[str]]:
                 name = name.removeprefix(beginning)
             if key := _street_key(name):
                 found[key][landmark.area_code] += 1
+    return dict(found)
+
+
+def _families(pack: Pack) -> dict[str, Counter[str]]:
+    """The first words of streets -> where such streets are: an estate's streets are called alike."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for street in pack.streets:
+        tokens = [fold(token) for token in words_of(street.name).tokens]
+        for words in range(1, min(len(tokens), 4)):
+            found[street_key(tokens[:words])].update(street.area_codes)
     return dict(found)
 
 

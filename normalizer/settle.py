@@ -12,14 +12,16 @@ from normalizer.landmarks import Known
 from normalizer.mentions import ENOUGH, EXPLICIT, GUESSED, LONG_NAME, Mention
 from normalizer.misspelt import right_spellings
 from normalizer.schema import Candidate
-from normalizer.street_names import keys_of_street
+from normalizer.street_names import keys_of_street, street_key
 from normalizer.wordlists import words as word_list
 
 # How sure a place is, by where it comes from. `place_threshold` (0.5) lies between "must ask" and "is enough":
 # a kelurahan or a landmark is enough, a kecamatan only together with a street or a landmark, a city never.
 SURE_EXPLICIT, SURE_IN_KECAMATAN, SURE_NAME, SURE_LANDMARK, SURE_STREET = 0.9, 0.85, 0.75, 0.65, 0.6
 SURE_GUESS, NEXT_DOOR, SAME_NAME_GUESS = 0.45, 0.45, 0.4
+STREETS_IN_KECAMATAN, FAMILY = 0.5, 0.3
 STREET_IN_KECAMATAN, ONLY_KECAMATAN, LONE_STREET, ONLY_KOTA = 0.55, 0.4, 0.35, 0.2
+WELL_KNOWN = 3  # so often listed, a street's span is known better than by its name
 NEAR_M = 1500  # metres: a landmark this near a named kelurahan is meant, and may lie next door
 
 _ENDINGS, _COMMON = word_list("street_endings"), word_list("common_streets")
@@ -60,6 +62,8 @@ def settle(said: Said) -> Settled:
     found = _by_landmark(said, inside) or _by_street(said, area, inside) or _by_name_in_street(said, area, inside)
     if found:
         return found if not named else _named(found, area)
+    if found := _by_family(said, f"{weak.code}." if weak else "") if not named else None:
+        return found
     if weak is not None:
         return Settled(area=weak, confidence=LONE_STREET)
     return _alone(said, area, named=named)
@@ -183,12 +187,12 @@ def _by_landmark(said: Said, inside: str) -> Settled | None:
 
 
 def _street_codes(said: Said, inside: str) -> Counter[str]:
-    """The kelurahan that the streets run through, the likeliest first; of two streets where they meet."""
+    """The kelurahan that the streets run through, the likeliest first; of two streets where they meet, if they do."""
     found: Counter[str] = Counter()
     for street in said.streets:
         codes = _codes_of(said, street, inside)
         meeting = {code: found[code] + codes[code] for code in found if code in codes}
-        found = Counter(meeting) if meeting else (found or codes)
+        found = Counter(meeting) if meeting else found + codes
     return found
 
 
@@ -199,7 +203,11 @@ def _codes_of(said: Said, street: Street, inside: str) -> Counter[str]:
         known = said.names.streets.get(key) or _misspelt_street(said.names, key)
         codes = {code: count for code, count in known.items() if code.startswith(inside)}
         if codes:
-            return Counter(codes) + Counter(_in_name(said, street, inside))
+            well_known = max(codes.values()) >= WELL_KNOWN
+            counts = Counter({code: 2 * count for code, count in codes.items()})
+            for code in _in_name(said, street, inside):
+                counts[code] += (2 if well_known else 4) if code in codes else 1
+            return counts
     return Counter()
 
 
@@ -230,6 +238,8 @@ def _by_street(said: Said, area: Area | None, inside: str) -> Settled | None:
     sure = round(LONE_STREET if len(codes) > 2 else LONE_STREET + 0.05, 2)
     others = _candidates(said, {code: round(sure * 0.8, 2) for code in codes[1:]})
     if area and area.level == "kecamatan":
+        if len(codes) <= 3:
+            return Settled(area=first, confidence=STREETS_IN_KECAMATAN, candidates=others)
         mine = Candidate(source="text", confidence=sure, area_code=first.code)
         return Settled(area=area, confidence=STREET_IN_KECAMATAN, candidates=(mine, *others)[:5])
     return Settled(area=first, confidence=sure, candidates=others)
@@ -257,6 +267,21 @@ def _by_name_in_street(said: Said, area: Area | None, inside: str) -> Settled | 
     return Settled(
         area=said.pack.areas[codes[0]], confidence=SAME_NAME_GUESS, candidates=_candidates(said, others)
     )
+
+
+def _by_family(said: Said, inside: str) -> Settled | None:
+    """A guess for a street that nobody lists: where most streets are that begin with the same words."""
+    for street in said.streets:
+        for words in range(min(len(street.tokens), 4), 0, -1):
+            key = street_key(street.tokens[:words])
+            codes = Counter(
+                {code: n for code, n in said.names.families.get(key, {}).items() if code.startswith(inside)}
+            )
+            if codes and len(key) >= 5 and not all(token in _COMMON for token in street.tokens[:words]):
+                (code, most), *_ = codes.most_common(1)
+                if most >= 0.4 * codes.total():
+                    return Settled(area=said.pack.areas[code], confidence=FAMILY)
+    return None
 
 
 def _alone(said: Said, area: Area | None, *, named: bool) -> Settled:
