@@ -187,7 +187,7 @@ def _by_landmark(said: Said, inside: str) -> Settled | None:
 
 
 def _street_codes(said: Said, inside: str) -> Counter[str]:
-    """The kelurahan that the streets run through, the likeliest first; of two streets where they meet, if they do."""
+    """The kelurahan that the streets run through, the likeliest first; where two meet, only there."""
     found: Counter[str] = Counter()
     for street in said.streets:
         codes = _codes_of(said, street, inside)

@@ -50,7 +50,7 @@ def _squeezed(text: str) -> str:
 
 def _writes_another(text: str, kelurahan: str) -> bool:
     """Whether "Kel. …" stands there with another name; "Kel. kdw" and the like are no names that we know."""
-    written = re.search(r"\bkel(?:urahan|\.)\s*([A-Za-z ]{4,30})", text, re.IGNORECASE)
+    written = re.search(r"\bkel(?:urahan\b|\.|\b)\s*([A-Za-z ]{4,30})", text, re.IGNORECASE)
     if written is None or _squeezed(written[1]).startswith(_squeezed(kelurahan)):
         return False
     return any(
