@@ -93,8 +93,9 @@ def service_name(pack: Pack, code: str | None, language: str) -> str | None:
 
 
 def place_name(pack: Pack, report: Report) -> str | None:
-    """`Jl. Kemang Raya, Bangka`: the address as said, and the area's name where that is not in it."""
-    area = pack.areas.get(report.area_code or "")
+    """`Jl. Kemang Raya, Bangka`: the address as said, and the area's name where that is known and not in it."""
+    is_known = report.sources.get("place", {}).get("enough", True) or not report.address_string
+    area = pack.areas.get(report.area_code or "") if is_known else None
     address = (report.address_string or "").strip()
     if area is None or area.name.lower() in address.lower():
         return address or (area.name if area else None)
