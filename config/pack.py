@@ -55,18 +55,19 @@ class Area:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Landmark:
-    """A place that people name instead of an address: a market, a school, a stop."""
+    """A place that people name instead of an address: a market, a school, a stop; by its kelurahan, mostly with
+    its point."""
 
     name: str
     kind: str
-    lat: float
-    long: float
+    lat: float | None
+    long: float | None
     area_code: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Street:
-    """A street's name with the kelurahan it runs through; a point only where the street is short."""
+    """A street's name with kelurahan it runs through; a point only where the street is short."""
 
     name: str
     lat: float | None
@@ -115,8 +116,8 @@ def load_pack(path: Path) -> Pack:
             agencies={key: _agency(key, row) for key, row in _toml(path / "agencies.toml").items()},
             services=_services(path),
             areas={row["code"]: _area(row) for row in _rows(path / "odbl" / "areas.csv")},
-            landmarks=tuple(_landmarks(path)),
-            streets=tuple(_street(row) for row in _rows(path / "odbl" / "streets.csv")),
+            landmarks=(*_landmarks(path), *_own_landmarks(path)),
+            streets=(*map(_street, _rows(path / "odbl" / "streets.csv")), *_own_streets(path)),
             neighbourhoods=_toml(path / "neighbourhoods.toml"),
             texts={language: _toml(path / "texts" / f"{language}.toml") for language in city["languages"]},
         )
@@ -136,6 +137,12 @@ def _check(pack: Pack) -> None:
     for name, code in pack.neighbourhoods.items():
         if code not in pack.areas:
             raise PackError(f"neighbourhoods.toml: {name} names an unknown area: {code}")
+    for street in pack.streets:
+        if unknown := set(street.area_codes) - pack.areas.keys():
+            raise PackError(f"the street {street.name} lies in an unknown area: {', '.join(sorted(unknown))}")
+    for landmark in pack.landmarks:
+        if landmark.area_code not in pack.areas:
+            raise PackError(f"{landmark.name} lies in an unknown area: {landmark.area_code}")
     first, *others = pack.languages
     for language in others:
         if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
@@ -225,3 +232,25 @@ def _street(row: Mapping[str, str]) -> Street:
         long=float(row["long"]) if row["long"] else None,
         area_codes=tuple(row["area_codes"].split(";")),
     )
+
+
+def _own_names(path: Path, table: str) -> Iterator[tuple[str, str]]:
+    """Give each name of a table of places.toml with its kelurahan's code."""
+    for code, names in _toml(path / "places.toml")[table].items():
+        for name in names.split(";"):
+            yield " ".join(name.split()), code
+
+
+def _own_streets(path: Path) -> Iterator[Street]:
+    codes: dict[str, list[str]] = {}
+    for name, code in _own_names(path, "streets"):
+        codes.setdefault(name, []).append(code)
+    for name, found in codes.items():
+        yield Street(name=name, lat=None, long=None, area_codes=tuple(found))
+    for name, span in _toml(path / "places.toml")["roads"].items():
+        yield Street(name=name, lat=None, long=None, area_codes=tuple(span.split()))
+
+
+def _own_landmarks(path: Path) -> Iterator[Landmark]:
+    for name, code in _own_names(path, "places"):
+        yield Landmark(name=name, kind="known", lat=None, long=None, area_code=code)

@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     x_api_url: str | None = None
     x_poll_seconds: float = Field(default=60, gt=0)
 
+    maps_link_url: str | None = None
+
     database_url: str = Field(default="", repr=False)
     redis_url: str | None = Field(default=None, repr=False)
     media_url: str = ""

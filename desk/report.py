@@ -100,6 +100,7 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         nav=login,
         report=report,
         area=house.pack.areas.get(report.area_code or ""),
+        other_places=_other_places(house, report),
         thread=thread,
         not_reached=_not_reached(thread),
         may_change=may_change(official, report),
@@ -113,6 +114,18 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         is_picture=is_picture,
         **words,
     )
+
+
+def _other_places(house: House, report: Report) -> list[tuple[str, str, float]]:
+    """The other answers to "where": an area's name, who says so, how sure."""
+    place = report.sources.get("place", {})
+    found = [*place.get("conflict", ()), *place.get("candidates", ())]
+    others = {each["area_code"]: each for each in reversed(found) if each["area_code"] != report.area_code}
+    return [
+        (house.pack.areas[code].name, each["source"], each["confidence"])
+        for code, each in reversed(others.items())
+        if code in house.pack.areas
+    ]
 
 
 def _not_reached(thread: Sequence[Said]) -> str | None:

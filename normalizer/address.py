@@ -4,20 +4,24 @@ import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
-from normalizer.gazetteer import Gazetteer, keys_from
+from normalizer.gazetteer import LONGEST_NAME, Gazetteer, keys_from
+from normalizer.street_names import street_key
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
 
 _RT_RW = (
     re.compile(r"\brt\W{0,3}rw\W{0,3}0*(\d{1,3})\s*[/\\\-–. ]+\s*0*(\d{1,3})(?!\d)", re.IGNORECASE),
     re.compile(
-        r"\b(?:rt|erte)\W{0,3}0*(\d{1,3})\W{0,4}(?:rw|erwe)\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE
+        r"\brt\W{0,3}0*(\d{1,3})(?:\W{0,4}|\s?dan\s)rw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE
     ),
-    re.compile(r"\brt\W{0,3}0*(\d{1,3})\s?[/\\]\s?0*(\d{1,3})(?!\d)", re.IGNORECASE),
+    re.compile(r"\brt\W{0,3}0*(\d{1,3})\s?[/\\\-–]\s?0*(\d{1,3})(?!\d)", re.IGNORECASE),
 )
+# "R.T. 06", "erte 6", "rukun tetangga 6"
+_LONG_RT = re.compile(r"\b(?:r\s?\.\s?t\b|erte\b|rukun tetangga\b)", re.IGNORECASE)
+_LONG_RW = re.compile(r"\b(?:r\s?\.\s?w\b|erwe\b|rukun warga\b)", re.IGNORECASE)
 _RW_RT = re.compile(r"\brw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)\W{0,4}rt\W{0,3}0*(\d{1,3})(?!\d)", re.IGNORECASE)
-_RT = re.compile(r"\b(?:rt|erte)\W{0,3}0*(\d{1,3})(?!\d)", re.IGNORECASE)
-_RW = re.compile(r"\b(?:rw|erwe)\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE)
+_RT = re.compile(r"\brt\W{0,3}0*(\d{1,3})(?!\d)", re.IGNORECASE)
+_RW = re.compile(r"\brw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE)
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11,
           "xii": 12, "xiii": 13, "xiv": 14, "xv": 15, "xvi": 16}  # fmt: skip
 _NUMBER = re.compile(
@@ -30,16 +34,17 @@ _SHORT_STREET_WORDS = frozenset(["jl", "jln", "gg"])
 _TITLES = word_list("street_titles")
 _ENDINGS = word_list("street_endings")
 _STOP = word_list("no_street")
+_BEGIN_NAMES = word_list("street_begins")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Street:
-    """A street that a text names: its words' places, and the name as it was written."""
+    """A street that a text names: its words' places, the name as it was written, and its words folded."""
 
     first: int
     last: int
     text: str
-    key: str
+    tokens: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +61,7 @@ class RtRw:
 
 def rt_rw_in(text: str) -> RtRw:
     """Read RT and RW in any spelling: "RT 003/RW 09", "rt.3 rw.9", "RT/RW 03/09", "rt 01/11", "rw IV rt 2"."""
+    text = _LONG_RW.sub("rw", _LONG_RT.sub("rt", text))
     if match := _RW_RT.search(text):
         return RtRw(rt=_number(match[2]), rw=_number(match[1]))
     for pattern in _RT_RW:
@@ -79,9 +85,9 @@ def streets_in(words: Words, folded: Sequence[str], names: Gazetteer, known: Con
         if words.tokens[place] in _STREET_WORDS:
             last = _street_end(words, folded, place, names, known, shouting=shouting)
             if last > place + 1:
-                key = "".join(folded[place + 1 : last])
                 text = words.text[words.starts[place] : words.ends[last - 1]]
-                found.append(Street(first=place, last=last, text=text + _house(words, last), key=key))
+                tokens = tuple(folded[place + 1 : last])
+                found.append(Street(first=place, last=last, text=text + _house(words, last), tokens=tokens))
                 place = last - 1
         place += 1
     return found
@@ -120,16 +126,21 @@ def _may_begin(
     words: Words, folded: Sequence[str], marker: int, names: Gazetteer, known: Container[str], *, shouting: bool
 ) -> bool:
     place = marker + 1
-    if place >= len(words.tokens) or words.tokens[place] in _STOP or _gap(words, place, strict=False):
+    if place >= len(words.tokens) or _gap(words, place, strict=False):
         return False
     token = words.tokens[place]
+    if token in _STOP:
+        return _is_name(words, place) and _known_end(words, folded, place, names) > place + 1
     if (
         words.tokens[marker] in _SHORT_STREET_WORDS
         or token in _TITLES
         or (not shouting and _is_name(words, place))
     ):
         return True
-    if any(key in names.streets or key in names.areas for _, key in keys_from(folded, place)):
+    if (
+        any(key in names.areas for _, key in keys_from(folded, place))
+        or _known_end(words, folded, place, names) > place
+    ):
         return True
     return not token.isdigit() and token not in known and len(token) > 2
 
@@ -143,7 +154,8 @@ def _ender(
             return True
         if _belongs(token):
             return False
-        if place > first and any(key in names.areas for _, key in keys_from(folded, place)):
+        begins = place == first + 1 and (words.tokens[first] in _TITLES or words.tokens[first] in _BEGIN_NAMES)
+        if place > first and not begins and any(key in names.areas for _, key in keys_from(folded, place)):
             return True
         return token in known and (shouting or not _is_name(words, place))
 
@@ -162,8 +174,10 @@ def _gap(words: Words, place: int, *, strict: bool) -> bool:
 
 def _known_end(words: Words, folded: Sequence[str], place: int, names: Gazetteer) -> int:
     """The place after the longest known street's name that begins here, else the place itself."""
-    for last, key in keys_from(folded, place):
-        if key in names.streets and not any(_gap(words, spot, strict=True) for spot in range(place + 1, last)):
+    for last in range(min(place + LONGEST_NAME, len(folded)), place, -1):
+        if any(_gap(words, spot, strict=True) for spot in range(place + 1, last)):
+            continue
+        if street_key(folded[place:last]) in names.streets:
             return last
     return place
 

@@ -92,14 +92,15 @@ def _nearby(table: Cells, cell: int, lat: float, long: float, within_m: float) -
     edge_m = h3.average_hexagon_edge_length(table.resolution, unit="m")
     rings = math.ceil(within_m / (edge_m * math.sqrt(3))) + 1
     for ring in range(1, rings + 1):
-        found = [(_metres(lat, long, *h3.cell_to_latlng(near)), near) for near in h3.grid_ring(cell, ring)]
+        found = [(metres_between(lat, long, *h3.cell_to_latlng(near)), near) for near in h3.grid_ring(cell, ring)]
         found = [(metres, near) for metres, near in found if _codes(table, near)]
         if found and min(found)[0] <= within_m + edge_m:
             return _codes(table, min(found)[1])[:1]
     return ()
 
 
-def _metres(lat: float, long: float, other_lat: float, other_long: float) -> float:
+def metres_between(lat: float, long: float, other_lat: float, other_long: float) -> float:
+    """The distance of two points (degrees) in metres; for distances within a city."""
     east = (other_long - long) * math.cos(math.radians(lat))
     return math.hypot(other_lat - lat, east) * METRES_PER_DEGREE
 
@@ -121,6 +122,19 @@ def _cells_in(pack: Pack, code: str) -> list[int]:
         if kelurahan == code or kelurahan.startswith(f"{code}.")
         for cell in cells
     ]
+
+
+@lru_cache(maxsize=512)
+def _middles(pack: Pack, code: str) -> list[tuple[float, float, float]]:
+    """Each cell's middle (lat, long) and radius in metres."""
+    edges = {size: h3.average_hexagon_edge_length(size, unit="m") for size in range(16)}
+    return [(*h3.cell_to_latlng(cell), edges[h3.get_resolution(cell)]) for cell in _cells_in(pack, code)]
+
+
+def metres_to(pack: Pack, code: str, lat: float, long: float) -> float:
+    """How far a point (degrees) lies from an area, in metres; 0 inside, infinite where the area has no cells."""
+    away = (metres_between(lat, long, *middle) - edge for *middle, edge in _middles(pack, code))
+    return max(0.0, min(away, default=math.inf))
 
 
 def cells_of(pack: Pack, code: str) -> list[tuple[tuple[float, float], ...]]:

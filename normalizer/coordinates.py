@@ -3,10 +3,11 @@
 import re
 
 from config.pack import Pack
-from normalizer.cells import in_bounds
+from normalizer.cells import area_at, in_bounds
+from normalizer.plus_codes import middle_of, places_of_short, plus_codes_in
 from normalizer.schema import Position
 
-_MAYBE = re.compile(r"\d\.\d{3}|\d\s*[°º]")
+_MAYBE = re.compile(r"\d\.\d{3}|\d\s*[°º]|\w(?:\+|%2[Bb])\w")
 _NUMBER = r"(-?\d{1,3}\.\d{3,})"
 _PAIR = re.compile(rf"(?<![\d.]){_NUMBER}\s*[,;/ ]\s*{_NUMBER}(?![\d.])")
 _LETTERS = re.compile(
@@ -27,7 +28,7 @@ _EARLIER = (_GOOGLE_PLACE, _OSM_MARK, _GEO, _OSM_MAP)
 
 def point_in(text: str, pack: Pack) -> Position | None:
     """Find the first point of this city in a text: plain coordinates in degrees, with letters or minutes
-    (S/E, Indonesian LS/BT as U, L, T, B), or a full link of Google, Apple or OpenStreetMap.
+    (S/E, Indonesian LS/BT as U, L, T, B), a full link of Google, Apple or OpenStreetMap, or a plus code.
 
     A pair written as long, lat is turned round where only that lies in the city. Short links
     (maps.app.goo.gl) hold no coordinates and give None.
@@ -49,6 +50,17 @@ def point_in(text: str, pack: Pack) -> Position | None:
     for match in _PAIR.finditer(text):
         if found := _in_city(float(match[1]), float(match[2]), pack):
             return found
+    return _plus_code(text, pack)
+
+
+def _plus_code(text: str, pack: Pack) -> Position | None:
+    """The first plus code that lies in the city; a short one is the nearest such place to the city's middle."""
+    box = pack.settings["bounds"]
+    middle = ((box["south"] + box["north"]) / 2, (box["west"] + box["east"]) / 2)
+    for digits, is_short in plus_codes_in(text):
+        for lat, long in places_of_short(digits, *middle) if is_short else (middle_of(digits),):
+            if area_at(pack, lat, long):
+                return Position(lat=lat, long=long)
     return None
 
 

@@ -1,26 +1,35 @@
 """The names of places that a city pack knows, found in a text however people space or shorten them."""
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from config.pack import Area, Landmark, Pack, Street
+from config.pack import Area, Landmark, Pack
+from normalizer.misspelt import spellings
+from normalizer.street_names import street_key
 from normalizer.tokens import words_of
 from normalizer.wordlists import SHORT_NAMES
+from normalizer.wordlists import words as word_list
 
 LONGEST_NAME = 5  # words
-TYPO_LETTERS = 8  # names at least this long are also known with one letter wrong
+_LAST_NUMBER = re.compile(r"\s+\d{1,2}$")
+_STOP_AT = ("simpang ", "arah ", "sbr ", "seberang ", "jl ", "jln ", "jalan ", "jl. ", "gang ", "gg. ")
+_LEFT_OFF = word_list("landmark_left_off")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gazetteer:
-    """Joined names ("rawabadakutara") -> what they may mean."""
+    """Joined names ("rawabadakutara") -> what they may mean; streets by their `street_key` -> kelurahan's codes
+    with how many points or lists say so."""
 
     areas: Mapping[str, tuple[Area, ...]]
-    streets: Mapping[str, tuple[Street, ...]]
+    streets: Mapping[str, Mapping[str, int]]
+    families: Mapping[str, Mapping[str, int]]
     landmarks: Mapping[str, tuple[Landmark, ...]]
-    misspelt: Mapping[str, str]
+    misspelt: Mapping[str, tuple[str, ...]]
+    misspelt_streets: Mapping[str, tuple[str, ...]]
     beginnings: frozenset[str]
     landmark_beginnings: frozenset[str]
     ordinary: frozenset[str]
@@ -42,18 +51,16 @@ def joined(name: str) -> str:
 def gazetteer(pack: Pack) -> Gazetteer:
     """Compile a pack's names once."""
     areas = _areas(pack)
-    streets: dict[str, list[Street]] = defaultdict(list)
-    for street in pack.streets:
-        streets[joined(street.name)].append(street)
+    landmarks, streets = _landmarks(pack.landmarks, areas), _streets(pack)
     return Gazetteer(
         areas=areas,
-        streets={key: tuple(found) for key, found in streets.items()},
-        landmarks=_landmarks(pack, areas),
-        misspelt=_misspelt(areas),
+        streets=streets,
+        families=_families(pack),
+        landmarks=landmarks,
+        misspelt=spellings(areas),
+        misspelt_streets=spellings(streets),
         beginnings=frozenset(key[:3] for key in areas),
-        landmark_beginnings=frozenset(
-            fold(tokens[0]) for mark in pack.landmarks if (tokens := words_of(mark.name).tokens)
-        ),
+        landmark_beginnings=frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name),
         ordinary=frozenset(pack.settings["ordinary_names"].split()),
         readable=frozenset(pack.settings["readable_names"].split()),
         outside=frozenset(pack.settings["outside_names"].split()),
@@ -70,50 +77,58 @@ def _areas(pack: Pack) -> dict[str, tuple[Area, ...]]:
     return {key: tuple(found.values()) for key, found in names.items()}
 
 
-def _landmarks(pack: Pack, areas: Mapping[str, object]) -> dict[str, tuple[Landmark, ...]]:
-    """Names of at least two words that stand for one place: one kelurahan holds all points of that name."""
-    names: dict[str, list[Landmark]] = defaultdict(list)
+def _streets(pack: Pack) -> dict[str, Counter[str]]:
+    """Streets of the lists, and those that a stop is named after: "Simpang Poltangan 2" lies at Poltangan."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for street in pack.streets:
+        found[_street_key(street.name)].update(street.area_codes)
+        if len(street.area_codes) > 1 and street.lat is None:
+            found[_street_key(street.name)][street.area_codes[0]] += 1  # the likeliest stands first
     for landmark in pack.landmarks:
-        tokens = words_of(landmark.name).tokens
-        key = "".join(fold(token) for token in tokens)
-        if 2 <= len(tokens) <= LONGEST_NAME and len(key) >= TYPO_LETTERS and key not in areas:
-            names[key].append(landmark)
-    return {key: tuple(found) for key, found in names.items() if len({point.area_code for point in found}) == 1}
+        if landmark.kind in {"bus", "station"}:
+            name = _LAST_NUMBER.sub("", landmark.name.lower())
+            for beginning in _STOP_AT:
+                name = name.removeprefix(beginning)
+            if key := _street_key(name):
+                found[key][landmark.area_code] += 1
+    return dict(found)
 
 
-def _misspelt(names: Iterable[str]) -> dict[str, str]:
-    """Each long name with one letter left out -> the name; two names that meet there are both left out."""
-    short: dict[str, set[str]] = defaultdict(set)
-    for name in names:
-        if len(name) >= TYPO_LETTERS:
-            for spelling in without_one(name):
-                short[spelling].add(name)
-    return {spelling: found.pop() for spelling, found in short.items() if len(found) == 1}
+def _families(pack: Pack) -> dict[str, Counter[str]]:
+    """The first words of streets -> where such streets are: an estate's streets are called alike."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for street in pack.streets:
+        tokens = [fold(token) for token in words_of(street.name).tokens]
+        for words in range(1, min(len(tokens), 4)):
+            found[street_key(tokens[:words])].update(street.area_codes)
+    return dict(found)
 
 
-def without_one(name: str) -> Iterator[str]:
-    """Give the name with each one of its letters left out."""
-    for place in range(len(name)):
-        yield name[:place] + name[place + 1 :]
+def _street_key(name: str) -> str:
+    tokens = [fold(token) for token in words_of(name).tokens]
+    return street_key(tokens) if tokens else ""
+
+
+def _landmark_tokens(landmark: Landmark) -> list[str]:
+    tokens = [fold(token) for token in words_of(landmark.name).tokens]
+    return tokens or [""]
+
+
+def _landmarks(landmarks: Iterable[Landmark], areas: Mapping[str, object]) -> dict[str, tuple[Landmark, ...]]:
+    """Names of two words, or of one that our own list knows; the one with a point before the one without."""
+    names: dict[str, list[Landmark]] = defaultdict(list)
+    for landmark in sorted(landmarks, key=lambda mark: mark.lat is None):
+        tokens = _landmark_tokens(landmark)
+        for kept in (tokens, tokens[:-1] if tokens[-1] in _LEFT_OFF or tokens[-1].isdigit() else ()):
+            key = "".join(kept)
+            is_name = len(kept) > 1 and len(key) >= 6
+            is_known = landmark.kind == "known" and len(key) >= 3
+            if (is_name or is_known) and len(kept) <= LONGEST_NAME and key not in areas:
+                names[key].append(landmark)
+    return {key: tuple(found) for key, found in names.items()}
 
 
 def keys_from(folded: Sequence[str], place: int) -> Iterator[tuple[int, str]]:
     """Give the joined keys that begin at a word, with the word after each, the longest first."""
     for last in range(min(place + LONGEST_NAME, len(folded)), place, -1):
         yield last, "".join(folded[place:last])
-
-
-def right_spelling(names: Gazetteer, key: str) -> str | None:
-    """Give the long name of an area that a key misses by one letter: left out, put in or exchanged."""
-    if len(key) < TYPO_LETTERS - 1:
-        return None
-    if key in names.misspelt:
-        return names.misspelt[key]
-    if len(key) < TYPO_LETTERS:
-        return None
-    for spelling in without_one(key):
-        if spelling in names.areas and len(spelling) >= TYPO_LETTERS:
-            return spelling
-        if spelling in names.misspelt and len(names.misspelt[spelling]) == len(key):
-            return names.misspelt[spelling]
-    return None

@@ -1,13 +1,15 @@
 """Areas that a message names, weighed by the words around them: "setu cipayung" is a place, "setu" a lake."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from config.pack import Area
 from normalizer.address import Street
-from normalizer.gazetteer import Gazetteer, keys_from, right_spelling
+from normalizer.gazetteer import Gazetteer, keys_from
+from normalizer.misspelt import SHORTEST, right_spellings
 from normalizer.tokens import Words
+from normalizer.wordlists import SLANG
 from normalizer.wordlists import words as word_list
 
 Level = Literal["kelurahan", "kecamatan", "kota"]
@@ -18,11 +20,19 @@ _LEVEL_WORDS: Mapping[str, Level] = {
     **dict.fromkeys(("kota", "kotamadya", "kab", "kabupaten", "walikota"), "kota"),
 }
 _BEFORE_A_PLACE = word_list("before_a_place")
+# One letter off them are names of areas ("pasir", "kamar"): never read as a name with a wrong letter.
+_NO_MISTAKES = (
+    word_list("no_misspelt_names") | word_list("no_street") | word_list("indonesian") | word_list("english")
+    | word_list("landmarks") | word_list("courtesy") | word_list("beside")
+    | frozenset(SLANG) | frozenset(SLANG.values())
+)  # fmt: skip
 _LED_BY, _LED_TO = word_list("name_begins"), word_list("street_endings") | word_list("name_goes_on")
 
 # What a name counts, alone: at ENOUGH it stands for the place.
 EXPLICIT, PLAIN, READ_AS_WORDS, GOES_ON, IN_STREET, ORDINARY_WORD = 2.0, 1.0, 0.6, 0.6, 0.35, 0.25
 ENOUGH = 0.75
+LONG_MISTAKE, SHORT_MISTAKE, LONG_NAME = 0.85, 0.6, 8  # with a wrong letter; LONG_NAME in letters
+MOST_TRIES = 80  # words looked at for wrong letters, so that a long text costs no more
 GUESSED = 0.5  # above it a lone name is a guess worth asking about
 NEAR_KECAMATAN, IN_KECAMATAN, IN_KOTA, ELSEWHERE = 0.8, 0.5, 0.25, -0.5
 SAME_NAME = 0.45  # of the weight: a name that a kelurahan shares with a kecamatan means the kecamatan
@@ -40,17 +50,25 @@ class Mention:
     exact: bool = True
 
 
-def mentions_in(words: Words, folded: Sequence[str], names: Gazetteer, streets: Sequence[Street]) -> list[Mention]:
-    """Find the names of areas, the longest first at each word; with one wrong letter only where none is right."""
+def mentions_in(
+    words: Words,
+    folded: Sequence[str],
+    names: Gazetteer,
+    streets: Sequence[Street],
+    known: Container[str],
+) -> list[Mention]:
+    """Find the names of areas, the longest first at each word, and those with one wrong letter where no name is
+    right. `known` are ordinary words, which are no mistakes."""
     found: list[Mention] = []
-    place = 0
+    place = tries = 0
     while place < len(folded):
         mention = _mention_at(words, folded, names, place, streets)
+        if tries < MOST_TRIES:
+            longer, tried = _misspelt_at(words, folded, names, place, streets, known, mention)
+            mention, tries = longer or mention, tries + tried
         if mention:
             found.append(mention)
         place = mention.last if mention else place + 1
-    if not found:
-        found = list(_misspelt(words, folded, names))
     return found
 
 
@@ -100,21 +118,56 @@ def _stands_as_place(words: Words, place: int, last: int) -> bool:
     return all(words.text[words.starts[spot]].isupper() for spot in range(place, last))
 
 
-def _misspelt(words: Words, folded: Sequence[str], names: Gazetteer) -> list[Mention]:
-    """Look for names with one wrong letter; at most some dozens of tries, so a long text costs no more."""
-    found: list[Mention] = []
+def _misspelt_at(
+    words: Words,
+    folded: Sequence[str],
+    names: Gazetteer,
+    place: int,
+    streets: Sequence[Street],
+    known: Container[str],
+    right: Mention | None,
+) -> tuple[Mention | None, int]:
+    """Read the longest name with one wrong letter that begins at a word and is longer than the right one there;
+    also how many words were tried."""
     tries = 0
-    for place, token in enumerate(folded):
-        if tries > 60 or len(token) < 4:
+    if not folded[place][0].isalpha():
+        return None, tries
+    strange = [word not in _NO_MISTAKES and word not in known for word in words.tokens[place : place + 3]]
+    for last in range(place + len(strange), right.last if right else place, -1):
+        if not (any(strange[: last - place]) if right is None else strange[last - place - 1]):
             continue
-        for last in (place + 2, place + 1, place + 3):
-            key = "".join(folded[place:last])
-            if 7 <= len(key) <= 24 and last <= len(folded):
-                tries += 1
-                if name := right_spelling(names, key):
-                    found.append(Mention(areas=names.areas[name], first=place, last=last, weight=0.8, exact=False))
-                    break
-    return found
+        key = "".join(folded[place:last]).rstrip("0123456789")
+        if not SHORTEST <= len(key) <= 24 or any(_gap_between(words, spot) for spot in range(place + 1, last)):
+            continue
+        tries += 1
+        if meant := _meant(names, key):
+            return _misspelt(words, names, meant, place, last, streets), tries
+    return None, tries
+
+
+def _meant(names: Gazetteer, key: str) -> str | None:
+    """The one area's name that a word misses by a letter; of several the one with the same first letter."""
+    found = right_spellings(names.misspelt, key)
+    if len(found) > 1:
+        found = {name for name in found if name[0] == key[0] and name[-1] == key[-1]}
+    meant = found.pop() if len(found) == 1 else None
+    return None if meant in names.ordinary else meant
+
+
+def _misspelt(
+    words: Words, names: Gazetteer, meant: str, place: int, last: int, streets: Sequence[Street]
+) -> Mention:
+    level = _LEVEL_WORDS.get(words.tokens[place - 1]) if place else None
+    if level and not any(area.level == level for area in names.areas[meant]):
+        level = None
+    weight = EXPLICIT if level else _weight(words, names, meant, place, last, streets)
+    if weight == PLAIN:
+        weight = LONG_MISTAKE if len(meant) >= LONG_NAME else SHORT_MISTAKE
+    return Mention(areas=names.areas[meant], first=place, last=last, weight=weight, level=level, exact=False)
+
+
+def _gap_between(words: Words, place: int) -> bool:
+    return any(sign in ",;()!?\n" for sign in words.text[words.ends[place - 1] : words.starts[place]])
 
 
 def _is_in(area: Area, other: Area) -> bool:

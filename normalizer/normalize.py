@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from config.pack import Pack, Service
-from normalizer.category import guess_service, lexicon
+from normalizer.category import guess_service
 from normalizer.english import without_false_friends
 from normalizer.learned import Model, blend, predict
-from normalizer.place import Told, place_of, told_by
+from normalizer.place import Told, place_of, tag_words, told_by
 from normalizer.privacy import public_description
-from normalizer.schema import Draft, Guess, PhotoFacts, Place, Position
+from normalizer.schema import Candidate, Draft, Guess, PhotoFacts, Place, Position
 from normalizer.text import READ_AT_MOST, clean, language_of, own_words
 from normalizer.tokens import Words, plain, split_hashtags, words_of
 from normalizer.urgency import is_urgent
@@ -78,7 +78,7 @@ def _heard(
     read: str, language: str | None, pack: Pack
 ) -> tuple[Words, Told, Literal["id", "en", "other"], list[str]]:
     """The words, the places in them, the language, and what the service is guessed from."""
-    words = words_of(split_hashtags(read, lexicon(pack).known))
+    words = words_of(split_hashtags(read, tag_words(pack)))
     told = told_by(words, pack)
     spoken, named = language_of(read, language), _without(words, told)
     return words, told, spoken, without_false_friends(named) if spoken == "en" else named
@@ -140,9 +140,11 @@ def _missing(service: Guess | None, place: Place | None, pack: Pack) -> tuple[Li
 
 
 def is_enough(place: Place | None, pack: Pack) -> bool:
-    """Whether somebody can be sent there: an area is known, and sure enough by the pack's `place_threshold`."""
-    known = place is not None and place.area_code is not None
-    return known and place.confidence >= float(pack.settings["place_threshold"])  # type: ignore[union-attr]
+    """Whether somebody can be sent there: an area is known, sure enough by the pack's `place_threshold`, and
+    pin, photo and words do not speak against each other."""
+    if place is None or place.area_code is None or place.conflict is not None:
+        return False
+    return place.confidence >= float(pack.settings["place_threshold"])
 
 
 def explain(draft: Draft, pack: Pack) -> dict[str, object]:
@@ -174,6 +176,28 @@ def explain(draft: Draft, pack: Pack) -> dict[str, object]:
         "missing": list(draft.missing),
         "public_description": draft.public_description,
         "learned": draft.learned,
+        "place_alternatives": [_candidate(other, pack) for other in place.candidates],
+        "conflict": _conflict(place, pack),
+    }
+
+
+def _candidate(candidate: Candidate, pack: Pack) -> dict[str, object]:
+    area = pack.areas[candidate.area_code]
+    return {
+        "area_code": area.code,
+        "kelurahan": area.name if area.level == "kelurahan" else None,
+        "source": candidate.source,
+        "confidence": candidate.confidence,
+    }
+
+
+def _conflict(place: Place, pack: Pack) -> dict[str, object] | None:
+    if place.conflict is None:
+        return None
+    return {
+        "first": _candidate(place.conflict.first, pack),
+        "second": _candidate(place.conflict.second, pack),
+        "metres": place.conflict.metres,
     }
 
 

@@ -185,7 +185,6 @@ class Place:
     kecamatan: str | None = None
     kota: str | None = None
     address_string: str | None = None
-    alternatives: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     conflict: Conflict | None = None
 

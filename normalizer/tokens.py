@@ -47,7 +47,7 @@ def plain(token: str) -> str:
     return SLANG.get(doubled.group(1), doubled.group(1)) if doubled else token
 
 
-_HASHTAG = re.compile(r"#([a-zA-Z]{6,40})\b")
+_HASHTAG = re.compile(r"#([a-zA-Z]{6,40})\d{0,2}\b")
 
 
 def split_hashtags(text: str, known: Container[str]) -> str:

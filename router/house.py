@@ -13,6 +13,7 @@ from router.readers import Here, Readers
 from store.database import Store, open_store
 
 PHOTOS = "photos"
+LINK = "link"  # the channel of a short link that is owed like a photo
 
 
 def utc_now() -> datetime:

@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from channels.links import short_link_in
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
 from normalizer.text import own_words
 from router.conversation import Decision, decide, says_yes
-from router.house import PHOTOS, House
+from router.house import LINK, PHOTOS, House
 from router.reading import Look, Understood, understand
 from router.replies import fields_of, may_answer, owe_to, say, status_name
 from router.reports import BY_CITIZEN, add, free_codes, open_report, settle, take_place
@@ -45,6 +46,13 @@ class Heard:
     photos: Sequence[KeptPhoto]
     raw_key: str
     received_at: datetime
+
+    @property
+    def short_link(self) -> str | None:
+        """A map's short link, where nothing better says the point."""
+        place = self.draft.place
+        has_point = place is not None and place.source in {"pin", "photo"} and place.area_code is not None
+        return None if has_point else short_link_in(self.message.text)
 
 
 def take_message(house: House, message: InboundMessage, raw_key: str, received_at: datetime) -> None:
@@ -82,7 +90,7 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
             for each in heard:
                 take_messages(house, [each])
     reached("work off, committed")
-    owes_photos = any(photo.facts is None for each in heard for photo in each.photos)
+    owes_photos = any(each.short_link or any(photo.facts is None for photo in each.photos) for each in heard)
     house.wake(*{each.message.channel for each in heard}, *([PHOTOS] if owes_photos else []))
 
 
@@ -177,6 +185,32 @@ def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> N
             created_at=house.now(),
         )
         keep(session, photo_row)
+    if heard.short_link and row.report is not None:
+        keep(session, _link_row(heard.short_link, row, house))
+
+
+def _link_row(address: str, row: Message, house: House) -> Photo:
+    """A short link of a map that must still be followed: owed like a photo, shown to nobody, gone when done."""
+    return made(
+        Photo,
+        message=row,
+        report=None,
+        channel=LINK,
+        ref=address,
+        name="",
+        content_type="text/uri-list",
+        state="owed",
+        note=None,
+        media_key=None,
+        copy_key=None,
+        width=0,
+        height=0,
+        lat=None,
+        long=None,
+        taken_at=None,
+        next_attempt_at=house.now(),
+        created_at=house.now(),
+    )
 
 
 # --- effects ----------------------------------------------------------------------------------------------

@@ -4,17 +4,19 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
+from channels.links import follow_link
 from channels.protocol import Connection
 from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
-from router.house import House
+from router.house import LINK, House
 from router.intake import keep_photo
-from router.reports import take_photo_facts
+from router.reports import take_photo_facts, take_point
 from store.models import Photo
 from store.work import claim_photos, is_any_photo_due, wait_after
 
 log = logging.getLogger("lapor.photos")
 
 AT_ONCE = 8
+LINK_TRIES = 5
 TRIES = 12  # about two hours: Twilio's media may come late, Telegram's file ids stay
 
 
@@ -33,7 +35,34 @@ def _claim(house: House, limit: int) -> list[Photo]:
         return claim_photos(session, house.now(), limit)
 
 
+async def _follow(house: House, photo: Photo) -> None:
+    """Follow a map's short link; what cannot be followed is given up without a word: its words are there."""
+    address = ""
+    try:
+        address = await follow_link(photo.ref or "", house.settings.maps_link_url)
+    except TemporaryFailure as failure:
+        if photo.attempts < LINK_TRIES:
+            await asyncio.to_thread(_later, house, photo, failure)
+            return
+    except PermanentFailure:
+        log.info("link %s leads nowhere", photo.id)
+    await asyncio.to_thread(_arrive, house, photo, address)
+
+
+def _arrive(house: House, photo: Photo, address: str) -> None:
+    with house.store.write() as session:
+        row = session.get_one(Photo, photo.id)
+        report = row.message.report if row.message else None
+        session.delete(row)
+        if report is not None and address:
+            take_point(session, report, address, house)
+
+
 async def _fetch(house: House, connections: Mapping[str, Connection], photo: Photo) -> None:
+    if photo.channel == LINK:
+        await _follow(house, photo)
+        house.wake()
+        return
     attachment = Attachment(ref=photo.ref, content_type=photo.content_type, name=photo.name)
     try:
         if photo.channel not in connections:

@@ -1,12 +1,14 @@
 """What is said to citizens, per status, language and channel, and how it becomes something owed."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
+from router.choices import question_of
 from router.house import House
 from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
 from store.bulk import keep, made
@@ -91,8 +93,9 @@ def service_name(pack: Pack, code: str | None, language: str) -> str | None:
 
 
 def place_name(pack: Pack, report: Report) -> str | None:
-    """`Jl. Kemang Raya, Bangka`: the address as said, and the area's name where that is not in it."""
-    area = pack.areas.get(report.area_code or "")
+    """`Jl. Kemang Raya, Bangka`: the address as said, and the area's name where that is known and not in it."""
+    is_known = report.sources.get("place", {}).get("enough", True) or not report.address_string
+    area = pack.areas.get(report.area_code or "") if is_known else None
     address = (report.address_string or "").strip()
     if area is None or area.name.lower() in address.lower():
         return address or (area.name if area else None)
@@ -115,12 +118,20 @@ def acknowledgement(report: Report, house: House, channel: str) -> str:
     if report.urgent:
         parts.insert(0, say(house.pack, language, "urgent", channel, **fields))
     if report.asked_for:
-        question = say(house.pack, language, f"ask_{report.asked_for}", channel)
+        question = question_for(report, house.pack, channel)
         if channel == "sms" or report.agency_id is None:
             asked = say(house.pack, language, "question", channel, **fields, question=question)
             return _joined([*parts[:-1], asked], channel)
         parts.append(question)
     return _joined(parts, channel)
+
+
+def question_for(report: Report, pack: Pack, channel: str) -> str:
+    """The open question: which of two places, where there are two, else what is missing."""
+    which = question_of(report, pack, report.language) if report.asked_for == "place" else None
+    if which:
+        return gsm7(which) if channel == "sms" else which
+    return say(pack, report.language, f"ask_{report.asked_for}", channel)
 
 
 def _joined(parts: list[str], channel: str) -> str:
@@ -145,6 +156,7 @@ def owe(
     now: datetime,
     *,
     ask_position: bool = False,
+    buttons: Sequence[Sequence[str]] = (),
 ) -> Delivery:
     """Owe the reporter a text on the thread of their report, on the channel it came from."""
     fields = fields_of(report, house, report.language)
@@ -161,6 +173,7 @@ def owe(
         subject=say(house.pack, report.language, "mail_subject", "email", **fields),
         in_reply_to=_last_reply_ref(session, report),
         ask_position=ask_position,
+        buttons=buttons,
     )
 
 
@@ -175,6 +188,7 @@ def owe_to(
     subject: str = "",
     in_reply_to: str | None = None,
     ask_position: bool = False,
+    buttons: Sequence[Sequence[str]] = (),
 ) -> Delivery:
     """Owe a text to an address."""
     delivery = _owed(
@@ -187,6 +201,7 @@ def owe_to(
         subject=subject,
         in_reply_to=in_reply_to,
         ask_position=ask_position,
+        buttons=buttons,
     )
     keep(session, delivery)
     if address.owed_this_hour is not None:
@@ -213,6 +228,7 @@ def _owed(
     subject: str = "",
     in_reply_to: str | None = None,
     ask_position: bool = False,
+    buttons: Sequence[Sequence[str]] = (),
     state: str = "waiting",
 ) -> Delivery:
     """A delivery with every column set: rows that are alike are written many at once."""
@@ -227,7 +243,7 @@ def _owed(
         ask_position=ask_position,
         text=text,
         subject=subject,
-        buttons=[],
+        buttons=[list(button) for button in buttons],
         state=state,
         attempts=0,
         uncertain=0,

@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from normalizer.normalize import is_enough, normalize
-from normalizer.schema import Draft, Guess, PhotoFacts, Place
+from normalizer.schema import Candidate, Draft, Guess, PhotoFacts, Place, Position
+from normalizer.text import own_words
 from router.agencies import agency_for
+from router.choices import buttons_of, choose
 from router.codes import new_code
 from router.house import House
-from router.replies import acknowledgement, fields_of, may_answer, owe, say
+from router.replies import acknowledgement, fields_of, may_answer, owe, question_for, say
 from router.status import CITIZEN, ROUTER, Actor, add_line, change_status, lock
 from store.bulk import keep, made
 from store.models import Address, Photo, Report
@@ -98,8 +100,14 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
     elif report.asked_for is not None:
         change_status(session, report, "needs_info", by=BY_ROUTER, house=house, silent=True)
     if may_answer(session, report.address, house, now):
-        asks_place = report.asked_for in {"place", "both"}
-        owe(session, report, acknowledgement(report, house, report.channel), house, now, ask_position=asks_place)
+        text, buttons = acknowledgement(report, house, report.channel), buttons_for(report, house.pack)
+        asks_place = report.asked_for in {"place", "both"} and not buttons
+        owe(session, report, text, house, now, ask_position=asks_place, buttons=buttons)
+
+
+def buttons_for(report: Report, pack: Pack) -> list[list[str]]:
+    """The buttons under the open question: of two places, if that is what it asks."""
+    return buttons_of(report, pack) if report.asked_for == "place" else []
 
 
 def missing(report: Report) -> str | None:
@@ -151,8 +159,19 @@ def take_place(report: Report, place: Place | None, pack: Pack) -> None:
             "source": place.source,
             "confidence": place.confidence,
             "enough": found,
-            "alternatives": list(place.alternatives),
+            "candidates": [_kept(each) for each in place.candidates],
+            "conflict": [_kept(place.conflict.first), _kept(place.conflict.second)] if place.conflict else [],
         },
+    }
+
+
+def _kept(candidate: Candidate) -> dict[str, object]:
+    return {
+        "source": candidate.source,
+        "confidence": candidate.confidence,
+        "area_code": candidate.area_code,
+        "lat": candidate.lat,
+        "long": candidate.long,
     }
 
 
@@ -162,10 +181,11 @@ def add(session: Session, report: Report, draft: Draft, house: House) -> None:
     if draft.description.strip() and len(report.description) < LONGEST_DESCRIPTION:
         report.description = f"{report.description}\n{draft.description}".strip()
         report.public_description = f"{report.public_description}\n{draft.public_description}".strip()
-    take_place(report, draft.place, house.pack)
+    if not choose(report, own_words(draft.description), house.pack):
+        _take_or_dispute(session, report, _fused(report, draft.place, house.pack), house)
     if missing(report):
         take_service(report, draft)
-    if missing(report):  # neither alone says it: perhaps both together do
+    if missing(report) and not _is_disputed(report):  # neither alone says it: perhaps both together do
         model = house.learned.model
         whole = normalize(report.description, language=report.language, pack=house.pack, learned=model)
         take_service(report, whole)
@@ -174,6 +194,23 @@ def add(session: Session, report: Report, draft: Draft, house: House) -> None:
     report.updated_at = house.now()
     session.flush()
     go_on(session, report, house)
+
+
+def _is_disputed(report: Report) -> bool:
+    return bool(report.sources.get("place", {}).get("conflict"))
+
+
+def _fused(report: Report, place: Place | None, pack: Pack) -> Place | None:
+    """A pin or photo together with the words that were said before; as an answer it stands alone."""
+    if place is None or report.asked_for or place.conflict or place.lat is None or place.long is None:
+        return place
+    point = Position(lat=place.lat, long=place.long)
+    if place.source == "pin":
+        return normalize(report.description, pin=point, language=report.language, pack=pack).place
+    if place.source == "photo":
+        facts = PhotoFacts(readable=True, position=point)
+        return normalize(report.description, photos=[facts], language=report.language, pack=pack).place
+    return place
 
 
 def go_on(session: Session, report: Report, house: House) -> None:
@@ -202,10 +239,50 @@ def _complete(session: Session, report: Report, house: House) -> None:
 def take_photo_facts(session: Session, photo: Photo, facts: PhotoFacts, house: House) -> None:
     """What a fetched photo adds to its report: perhaps the place that was missing."""
     report = session.get(Report, photo.report_id) if photo.report_id else None
-    if report is None or facts.position is None:
+    if report is None or facts.position is None or _is_disputed(report):
         return
     lock(session, report)
     place = normalize("", photos=[facts], language=report.language, pack=house.pack).place
-    take_place(report, place, house.pack)
+    place = _fused(report, place, house.pack)
+    _take_or_dispute(session, report, place, house)
     session.flush()
     go_on(session, report, house)
+
+
+def _take_or_dispute(session: Session, report: Report, place: Place | None, house: House) -> None:
+    if place and place.conflict and _may_dispute(report):
+        dispute(session, report, place, house)
+    else:
+        take_place(report, place, house.pack)
+
+
+def take_point(session: Session, report: Report, address: str, house: House) -> None:
+    """What a followed link of a map adds: the point that its address holds, if it lies in the city."""
+    place = normalize(address, language=report.language, pack=house.pack).place
+    if place is None or place.source != "pin" or place.area_code is None or _is_disputed(report):
+        return
+    lock(session, report)
+    _take_or_dispute(session, report, _fused(report, place, house.pack), house)
+    session.flush()
+    go_on(session, report, house)
+
+
+def _may_dispute(report: Report) -> bool:
+    """Only words are doubted by a photo, and only while nobody works on the report."""
+    had = report.sources.get("place", {})
+    return had.get("source") == "text" and report.status in {"received", "needs_info", "assigned"}
+
+
+def dispute(session: Session, report: Report, place: Place, house: House) -> None:
+    """Ask, once, which counts: the place that the report has or the one that came later."""
+    had = report.sources.get("place", {})
+    conflict = [_kept(place.conflict.first), _kept(place.conflict.second)] if place.conflict else []
+    report.sources = {**report.sources, "place": {**had, "enough": False, "conflict": conflict}}
+    session.flush()
+    if report.acknowledged_at is None or report.asked_for is not None:
+        return  # the question goes with the acknowledgement
+    report.asked_for = "place"
+    now = house.now()
+    if may_answer(session, report.address, house, now):
+        text = question_for(report, house.pack, report.channel)
+        owe(session, report, text, house, now, buttons=buttons_for(report, house.pack))

@@ -38,6 +38,11 @@ def gsm7_length(text: str) -> int:
     return len(text) + len(_EXTENDED.findall(text))
 
 
+def upper_first(text: str) -> str:
+    """The text with a capital letter in front; the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def cut(text: str, length: int) -> str:
     """At most `length` characters, cut at a word's end with `...`."""
     if len(text) <= length:

@@ -200,7 +200,10 @@ class StatusUpdate(Base):
 
 
 class Photo(Base):
-    """A photo or file of a message: owed (still to be fetched), kept, unreadable (kept, not shown) or lost."""
+    """A photo or file of a message: owed (still to be fetched), kept, unreadable (kept, not shown) or lost.
+
+    A map's short link that must be followed is owed in the same way, as channel `link`, until it is followed.
+    """
 
     __tablename__ = "photos"
     __table_args__ = (Index("ix_photos_owed", "state", "next_attempt_at"),)

@@ -73,6 +73,27 @@ def test_a_message_without_a_place_is_asked_once_and_the_answer_completes_it(tow
     assert len(town.requests(service_request_id=code)) == 1
 
 
+@pytest.mark.parametrize("channel", ["telegram", "whatsapp"])
+def test_words_and_a_pin_that_disagree_are_asked_about_once_and_a_word_settles_it(
+    town: Town, channel: str
+) -> None:
+    citizen, where = new_citizen(channel), {"lat": -6.1964, "long": 106.8318}
+    town.say(channel, citizen, "lampu jalan mati total di Jl. Deli, Kelurahan Koja", **where)
+    question = "Anda menulis Koja. Yang benar yang mana?"
+    is_asked = lambda: [text for text in town.answers(channel, citizen) if question in text]  # noqa: E731
+    eventually(is_asked, what=f"the question on {channel}")
+    code = next(code_in(text) for text in town.answers(channel, citizen) if "Kode" in text or "kode" in text)
+
+    town.say(channel, citizen, "Koja")
+    is_settled = lambda: [text for text in town.answers(channel, citizen) if "sudah lengkap" in text]  # noqa: E731
+    eventually(is_settled, what=f"the end of it on {channel}")
+    kept = report(town, code)
+    assert "Koja" in kept["address"]
+    assert round(kept["lat"], 2) == -6.11
+    assert len(is_asked()) == 1
+    assert kept["extended_status"] == "assigned"
+
+
 def test_an_empty_message_is_told_how_to_report(town: Town) -> None:
     citizen = new_citizen("sms")
     town.say("sms", citizen, " ")

@@ -29,6 +29,7 @@ def test_explain_gives_exactly_the_promised_object() -> None:
         "is_report", "service_code", "service_name", "confidence", "alternatives", "agency_id", "agency_responsible",
         "lat", "long", "address_string", "area_code", "kelurahan", "kecamatan", "kota", "place_source",
         "place_confidence", "language", "urgent", "missing", "public_description", "learned",
+        "place_alternatives", "conflict",
     ]  # fmt: skip
     assert told["service_code"] == "jalan_rusak"
     assert told["agency_id"] == "dbm"

@@ -60,6 +60,9 @@ def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[s
                 emergency="112",
                 question=texts["ask_both_sms"],
                 status=texts["status_assigned"].format(agency=agency),
+                first=texts["said_pin"].format(area=LONGEST_AREA.name),
+                second=texts["said_photo"].format(area=LONGEST_AREA.name),
+                area=LONGEST_AREA.name,
             )
 
 

@@ -1,0 +1,69 @@
+"""Places that stand for an address: "depan Pasar Rumput", "seberang RSCM", "halte Senayan JCC"."""
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+
+from config.pack import Landmark
+from normalizer.address import Street
+from normalizer.gazetteer import Gazetteer, keys_from
+from normalizer.tokens import Words
+from normalizer.wordlists import words as word_list
+
+_LANDMARK_WORDS, _BESIDE, _BEFORE = word_list("landmarks"), word_list("beside"), word_list("before_a_place")
+_STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "gedung", "perempatan", "pertigaan"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """A landmark that a text names: its words from `first` up to `last`, and the places that bear the name."""
+
+    first: int
+    last: int
+    marks: tuple[Landmark, ...]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The kelurahan that it may lie in."""
+        return tuple(dict.fromkeys(mark.area_code for mark in self.marks))
+
+
+def landmarks_in(
+    words: Words, folded: Sequence[str], names: Gazetteer, streets: Sequence[Street], known: Container[str]
+) -> list[Known]:
+    """Find places by name, the longest first at each word; `known` are ordinary words, no names by themselves."""
+    return list(_found(words, folded, names, streets, known))
+
+
+def _found(
+    words: Words, folded: Sequence[str], names: Gazetteer, streets: Sequence[Street], known: Container[str]
+) -> Iterator[Known]:
+    in_streets = {spot for street in streets for spot in range(street.first + 1, street.last)}
+    shouting = words.text.isupper()
+    place = 0
+    while place < len(folded):
+        last = place + 1
+        if folded[place] in names.landmark_beginnings and place not in in_streets:
+            for end, key in keys_from(folded, place):
+                marks = names.landmarks.get(key)
+                if marks and _is_meant(words, folded, place, end, known, shouting=shouting):
+                    yield Known(first=place, last=end, marks=marks)
+                    last = end
+                    break
+        place = last
+
+
+def _is_meant(
+    words: Words, folded: Sequence[str], place: int, end: int, known: Container[str], *, shouting: bool
+) -> bool:
+    """Whether the words are the name: led by what it is, written as a name, or no ordinary words at all."""
+    tokens = words.tokens[place:end]
+    led = place > 0 and (words.tokens[place - 1] in _STOPS or words.tokens[place - 1] in _BESIDE)
+    if end - place == 1:
+        return led or (
+            tokens[0] not in known and (len(tokens[0]) >= 4 or words.text[words.starts[place]].isupper())
+        )
+    if folded[place] in _LANDMARK_WORDS or led or (place > 0 and words.tokens[place - 1] in _BEFORE):
+        return True
+    if all(words.text[words.starts[spot]].isupper() for spot in range(place, end)) and not shouting:
+        return True
+    return sum(token in known for token in tokens) < len(tokens) / 2

@@ -1,0 +1,43 @@
+"""Names with one wrong letter: left out, put in, exchanged or swapped with its neighbour."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+SHORTEST = 5  # letters: shorter names have too many ordinary words for neighbours
+
+
+def spellings(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Index long names by what one wrong letter leaves whole: their first or their last three letters, or, of
+    short ones, two at each end."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        if len(name) >= SHORTEST and name.isalpha():
+            for whole in _wholes(name):
+                found[whole].append(name)
+    return {whole: tuple(meant) for whole, meant in found.items()}
+
+
+def _wholes(name: str) -> tuple[str, ...]:
+    ends = (f"^{name[:3]}", f"{name[-3:]}$")
+    return ends if len(name) > 6 else (*ends, f"{name[:2]}^{name[-2:]}")
+
+
+def right_spellings(index: Mapping[str, tuple[str, ...]], key: str) -> set[str]:
+    """Give the names that a key misses by one letter: none where it is too short."""
+    if len(key) < SHORTEST:
+        return set()
+    return {name for whole in _wholes(key) for name in index.get(whole, ()) if is_one_off(name, key)}
+
+
+def is_one_off(name: str, other: str) -> bool:
+    """Whether two different words differ by one letter or by two neighbours that changed places."""
+    if abs(len(name) - len(other)) > 1 or name == other:
+        return False
+    start = 0
+    while start < min(len(name), len(other)) and name[start] == other[start]:
+        start += 1
+    rest, others = name[start:], other[start:]
+    if len(rest) == len(others):
+        swapped = len(rest) > 1 and rest[0] == others[1] and rest[1] == others[0] and rest[2:] == others[2:]
+        return rest[1:] == others[1:] or swapped
+    return rest[1:] == others if len(rest) > len(others) else rest == others[1:]

@@ -1,0 +1,55 @@
+"""How a street's name is looked up: without titles, "raya" and old spellings, with its number in digits."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from normalizer.wordlists import words as word_list
+
+_SKIPPED = word_list("street_titles") | word_list("street_first_names")
+_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9",
+          "x": "10", "xi": "11", "xii": "12", "xiii": "13", "xiv": "14", "xv": "15", "xvi": "16"}  # fmt: skip
+_OLD = (("oe", "u"), ("dj", "j"), ("ch", "h"), ("dh", "d"), ("iy", "i"), ("kh", "h"))
+_TWICE = re.compile(r"([a-z])\1")
+
+
+@lru_cache(maxsize=20_000)
+def _sound(name: str) -> str:
+    for old, new in _OLD:
+        name = name.replace(old, new)
+    return _TWICE.sub(r"\1", name)
+
+
+def street_key(tokens: Sequence[str]) -> str:
+    """Give one key for "Prof. Dr. Soepomo", "Supomo" and "dr supomo raya"; tokens are folded, in lower case."""
+    first = 0
+    while first < len(tokens) - 1 and (tokens[first] in _SKIPPED or _is_letter(tokens[first])):
+        first += 1
+    last = len(tokens)
+    while last - first > 1 and tokens[last - 1] == "raya":
+        last -= 1
+    kept = [tokens[first], *(_in_digits(token) for token in tokens[first + 1 : last])]
+    return _sound("".join(kept))
+
+
+def _is_letter(token: str) -> bool:
+    return len(token) == 1 and token.isalpha()
+
+
+def _in_digits(token: str) -> str:
+    return _ROMAN.get(token) or (token.lstrip("0") or token if token.isdigit() else token)
+
+
+def is_number(token: str) -> bool:
+    """Whether a word numbers a street: "7", "VII", "4e"."""
+    return token in _ROMAN or token.isdigit() or (1 < len(token) <= 4 and token[:-1].isdigit())
+
+
+def keys_of_street(tokens: Sequence[str], endings: frozenset[str]) -> Iterator[tuple[str, bool]]:
+    """Give the keys to try for a street's words, the fullest first; True where only a number, "dalam" or the
+    like was left off, so that it is the same street or its neighbour."""
+    near = True
+    for last in range(len(tokens), 0, -1):
+        if last < len(tokens):
+            near = near and (is_number(tokens[last]) or tokens[last] in endings)
+        yield street_key(tokens[:last]), near

@@ -1,0 +1,222 @@
+"""What words say about a place comes with its source, its confidence and the other answers."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config.pack import load_pack
+from normalizer.misspelt import is_one_off, right_spellings, spellings
+from normalizer.normalize import explain, is_enough, normalize
+from normalizer.place import place_of, told_by
+from normalizer.schema import PhotoFacts, Place, Position
+from normalizer.street_names import street_key
+from normalizer.tokens import words_of
+
+PACK = load_pack(Path(__file__).resolve().parents[2] / "config" / "jakarta")
+ASK = PACK.settings["place_threshold"]
+MENTENG = Position(lat=-6.1964, long=106.8318)
+KOJA = Position(lat=-6.1107, long=106.9010)
+NAMES = [area.name for area in PACK.areas.values() if area.level == "kelurahan" and len(area.name) > 7]
+STREETS = [street.name for street in PACK.streets]
+MARKS = [mark.name for mark in PACK.landmarks]
+
+
+def place(text: str, *, pin: Position | None = None, photo: Position | None = None) -> Place:
+    found = place_of(told_by(words_of(text), PACK), PACK, pin=pin, photo=photo)
+    assert found
+    return found
+
+
+def name_of(code: str) -> str:
+    return PACK.areas[code].name
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kelurahan"),
+    [
+        ("got mampet di kel. Pejagaln", "Pejagalan"),
+        ("banjir di kelurahan Srengsneg Sawah", "Srengseng Sawah"),
+        ("sampah di Cipinang Mellayu", "Cipinang Melayu"),
+        ("lampu mati, Tomnag, Grogol Petamburan", "Tomang"),
+        ("pohon tumbang di pondok ranggo cipayung", "Pondok Ranggon"),
+        ("lampu mati di kebn sirih", "Kebon Sirih"),
+        ("got mampet rawajti", "Rawajati"),
+    ],
+)
+def test_one_wrong_letter_anywhere_in_a_name_is_forgiven(wrong: str, kelurahan: str) -> None:
+    assert place(wrong).kelurahan == kelurahan
+
+
+def test_a_wrong_letter_beside_kelurahan_or_kecamatan_is_sure_and_alone_less() -> None:
+    beside, within, alone = (
+        place(text).confidence for text in ("di kel. Tomnag", "Tomnag, Grogol Petamburan", "di Tomnag")
+    )
+    assert min(beside, within) >= 0.7
+    assert alone < ASK
+    assert place("di kel. Tomang").confidence > beside
+
+
+@pytest.mark.parametrize(
+    "words", ["kamar gelap", "jalan pasir", "kapal rusak", "kepala sakit", "lagi menang", "serang"]
+)
+def test_ordinary_words_are_no_names_with_a_wrong_letter(words: str) -> None:
+    found = place_of(told_by(words_of(words), PACK), PACK)
+    assert found is None or found.area_code is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("macet di Jl. Guru Mughni No 7, Setiabudi", "Karet Semanggi"),
+        ("lampu mati di depan RSCM", "Kenari"),
+        ("lubang di bawah flyover senen", "Senen"),
+        ("banjir di seberang kokas", "Menteng Dalam"),
+        ("pohon tumbang di perumahan Green Garden", "Kedoya Utara"),
+        ("trotoar rusak di depan stasiun tebet", "Bukit Duri"),
+    ],
+)
+def test_landmarks_and_streets_tell_the_kelurahan(text: str, kelurahan: str) -> None:
+    assert place(text).kelurahan == kelurahan
+
+
+@pytest.mark.parametrize(
+    "text", ["lampu mati di Jl. Ahmad Yani", "lubang di Jalan Cempaka Putih Raya", "Jl. Kebon Jeruk Raya gelap",
+             "Jl. Gatot Subroto macet", "jalan mawar rusak"]
+)  # fmt: skip
+def test_a_streets_name_alone_is_asked_about(text: str) -> None:
+    found = place(text)
+    assert found.confidence < ASK
+    assert "Cempaka Putih," not in (found.address_string or "")
+
+
+def test_a_long_road_has_its_kelurahan_as_candidates_and_its_kecamatan_narrows_it() -> None:
+    whole, narrowed = place("Jl. Rasuna Said berlubang"), place("Jl. Rasuna Said berlubang, Setiabudi")
+    assert len(whole.candidates) >= 3
+    assert all(candidate.source == "text" for candidate in whole.candidates)
+    assert narrowed.kecamatan == "Setiabudi"
+    assert narrowed.confidence >= ASK
+
+
+def test_two_streets_mean_where_they_meet() -> None:
+    found = place("perempatan Jl. Kwini II dan Jl. Abdul Rahman Saleh")
+    assert found.kelurahan == "Senen"
+
+
+def test_a_homonym_is_settled_by_the_kecamatan_or_asked() -> None:
+    alone, settled = place("lampu mati jl bima"), place("lampu mati jl bima, cengkareng")
+    assert alone.confidence < ASK
+    assert settled.kelurahan == "Rawa Buaya"
+
+
+def test_a_landmark_next_door_keeps_the_name_with_that_alternative() -> None:
+    found = place("depan pasar Rumput, Manggarai")
+    assert found.kelurahan == "Manggarai"
+    assert [name_of(each.area_code) for each in found.candidates] == ["Pasar Manggis"]
+    assert not is_enough(found, PACK)
+    assert is_enough(place("depan pasar Rumput, kel. Manggarai"), PACK)
+
+
+def test_a_photo_far_from_the_words_is_a_conflict() -> None:
+    found = place("lampu mati di Koja", photo=MENTENG)
+    assert found.conflict
+    assert (found.conflict.first.source, found.conflict.second.source) == ("photo", "text")
+    assert found.conflict.metres > 5000
+    assert not is_enough(found, PACK)
+
+
+def test_pin_and_photo_far_apart_are_a_conflict_and_near_each_other_none() -> None:
+    near = Position(lat=MENTENG.lat + 0.001, long=MENTENG.long)
+    assert place("lampu mati", pin=MENTENG, photo=KOJA).conflict
+    assert place("lampu mati", pin=MENTENG, photo=near).conflict is None
+
+
+def test_two_that_agree_outvote_the_third() -> None:
+    for found in (
+        place("lampu mati di Koja", pin=KOJA, photo=MENTENG),
+        place("lampu mati di Menteng", pin=KOJA, photo=Position(lat=KOJA.lat, long=KOJA.long)),
+    ):
+        assert found.conflict is None
+        assert found.lat == KOJA.lat
+        assert found.candidates
+
+
+def test_a_streets_guess_is_no_conflict() -> None:
+    assert place("lampu mati di Jl. Gatot Subroto", pin=KOJA).conflict is None
+
+
+def test_a_pin_turned_round_is_set_right_and_zero_is_none() -> None:
+    found = place("lampu mati", pin=Position(lat=MENTENG.long, long=MENTENG.lat))
+    assert (found.lat, found.kecamatan) == (MENTENG.lat, "Menteng")
+    assert place_of(told_by(words_of("lampu"), PACK), PACK, pin=Position(lat=0, long=0)) is None
+
+
+def test_explain_tells_alternatives_and_conflict() -> None:
+    facts = PhotoFacts(readable=True, position=MENTENG)
+    told = explain(normalize("lampu jalan mati di Koja", photos=[facts], pack=PACK), PACK)
+    assert told["missing"] == ["place"]
+    assert told["conflict"]["metres"] > 5000  # type: ignore[index]
+    assert told["place_alternatives"][0]["source"] == "text"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Prof. Dr. Soepomo", "supomo raya"), ("R.E. Martadinata", "re martadinata"), ("Raya Ragunan", "Ragunan Raya"),
+     ("Dharmawangsa", "Darmawangsa"), ("Warakas IV", "warakas 4"), ("Jend. Sudirman", "sudirman")],
+)  # fmt: skip
+def test_spellings_of_one_street_meet(one: str, other: str) -> None:
+    assert street_key(words_of(one).tokens) == street_key(words_of(other).tokens)
+
+
+@given(st.sampled_from(NAMES), st.data())
+def test_every_name_is_found_with_one_letter_wrong(name: str, data: st.DataObject) -> None:
+    small = name.replace(" ", "").lower()
+    spot = data.draw(st.integers(0, len(small) - 2))
+    letter = data.draw(st.sampled_from("aeiounrst"))
+    changed = data.draw(
+        st.sampled_from(
+            [
+                small[:spot] + small[spot + 1 :],
+                small[:spot] + letter + small[spot:],
+                small[:spot] + letter + small[spot + 1 :],
+                small[:spot] + small[spot + 1] + small[spot] + small[spot + 2 :],
+            ]
+        )
+    )
+    if changed != small:
+        assert is_one_off(small, changed)
+        assert small in right_spellings(spellings([small]), changed)
+
+
+TEXTS = st.lists(
+    st.one_of(
+        st.sampled_from(NAMES),
+        st.sampled_from(STREETS),
+        st.sampled_from(MARKS),
+        st.sampled_from(
+            ["Jl.", "gang", "kel.", "kec.", "depan", "RT 5 RW 3", ",", "No. 7", "jaksel", "raya", "#"]
+        ),
+        st.text(max_size=12),
+    ),
+    max_size=12,
+).map(" ".join)
+POINTS = st.none() | st.builds(Position, lat=st.floats(-6.5, -5.0), long=st.floats(106.2, 107.1))
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS, POINTS, POINTS)
+def test_any_words_and_points_give_a_place_that_can_be_looked_up(
+    text: str, pin: Position | None, photo: Position | None
+) -> None:
+    found = place_of(told_by(words_of(text), PACK), PACK, pin=pin, photo=photo)
+    if found is None:
+        return
+    assert 0 <= found.confidence <= 1
+    assert found.area_code is None or found.area_code in PACK.areas
+    for candidate in found.candidates:
+        assert candidate.area_code in PACK.areas
+        assert 0 <= candidate.confidence <= 1
+        assert candidate.area_code != found.area_code or candidate.source != found.source
+    if found.conflict:
+        assert found.conflict.metres > 500
