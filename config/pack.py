@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +28,9 @@ class Agency:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
     """What: a kind of problem (Open311's service). `words` are phrases of all languages that mean it, each with
-    a weight; `excludes` are phrases that speak against it."""
+    a weight; `excludes` are phrases that speak against it; `brings` are services that it may bring with it: a
+    blocked drain brings a flood, and is the problem where both are said. `further` says that it may be a further
+    problem of a message; a paper or an office that is named beside a problem rather explains it."""
 
     code: str
     name: str
@@ -37,6 +40,8 @@ class Service:
     group: str = ""
     words: Mapping[str, float]
     excludes: tuple[str, ...] = ()
+    brings: tuple[str, ...] = ()
+    further: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +138,9 @@ def _check(pack: Pack) -> None:
         for agency_id in (service.agency_id, *service.other_agency_ids):
             if agency_id is not None and agency_id not in pack.agencies:
                 raise PackError(f"services.toml: {service.code} names an unknown agency: {agency_id}")
+        for code in service.brings:
+            if code not in pack.services:
+                raise PackError(f"services.toml: {service.code} brings an unknown service: {code}")
     for name, code in pack.neighbourhoods.items():
         if code not in pack.areas:
             raise PackError(f"neighbourhoods.toml: {name} names an unknown area: {code}")
@@ -172,9 +180,19 @@ def _services(path: Path) -> dict[str, Service]:
         for key, phrases in _toml(file).items():
             if key not in words:
                 raise PackError(f"words/{file.name} names an unknown service: {key}")
-            for phrase, weight in phrases.items():
-                words[key][phrase] = max(weight, words[key].get(phrase, 0.0))
+            for written, weight in phrases.items():
+                for phrase in _each(written):
+                    words[key][phrase] = max(weight, words[key].get(phrase, 0.0))
     return {key: _service(key, row, words[key]) for key, row in rows.items()}
+
+
+def _each(written: str) -> Iterator[str]:
+    """Write alternatives out: "a|b c|d_e" -> "a c", "a d e", "b c", "b d e"."""
+    if "|" not in written:
+        yield written
+        return
+    for parts in product(*(part.split("|") for part in written.split(" "))):
+        yield " ".join(parts).replace("_", " ")
 
 
 def _service(key: str, row: Mapping[str, Any], words: Mapping[str, float]) -> Service:
@@ -187,6 +205,8 @@ def _service(key: str, row: Mapping[str, Any], words: Mapping[str, float]) -> Se
         group=row.get("group", ""),
         words=words,
         excludes=tuple(row.get("excludes", ())),
+        brings=tuple(row.get("brings", ())),
+        further=bool(row.get("further", True)),
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from config.pack import Pack, Service
-from normalizer.category import guess_service, lexicon
+from normalizer.category import also_said, guess_service
 from normalizer.english import without_false_friends
+from normalizer.lexicon import lexicon
 from normalizer.place import Told, place_of, told_by
 from normalizer.privacy import public_description
 from normalizer.schema import Draft, Guess, PhotoFacts, Place, Position
@@ -43,7 +44,8 @@ def normalize(
     told = told_by(words, pack)
     spoken = language_of(read, language)
     named = _without(words, told)
-    service, alternatives = guess_service(pack, without_false_friends(named) if spoken == "en" else named)
+    said = without_false_friends(named) if spoken == "en" else named
+    service, alternatives = guess_service(pack, said)
     place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
     is_report = _is_report(words, service, place, photos, has_hint=bool(alternatives))
     if not is_report:
@@ -58,6 +60,7 @@ def normalize(
         language=spoken,
         urgent=is_report and is_urgent(words.tokens),
         missing=_missing(service, place, pack) if is_report else (),
+        also=also_said(pack, said, service) if is_report else (),
     )
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from config.pack import Area, Landmark, Pack
 from normalizer.address import RtRw, Street, rt_rw_in, streets_in
-from normalizer.category import lexicon
 from normalizer.cells import area_at
 from normalizer.coordinates import point_in
 from normalizer.gazetteer import Gazetteer, fold, gazetteer, keys_from
+from normalizer.lexicon import lexicon
 from normalizer.mentions import ENOUGH, EXPLICIT, GUESSED, PLAIN, Mention, mentions_in, weigh
 from normalizer.schema import Place, PlaceSource, Position
 from normalizer.tokens import Words

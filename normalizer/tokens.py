@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from normalizer.wordlists import SLANG
 
-_TOKEN = re.compile(r"[^\W_]+")
+PICTURES = "🔥🕳🌊🌳🌲🗑🚮🚬🚭🐍🐝🐕🐈🐀🐒🦟🚦🚌🚎💡⚡📶🏭"  # the ones that say what the matter is
+_TOKEN = re.compile(rf"[^\W_]+|[{PICTURES}]")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
-_DOUBLED = re.compile(r"^([a-z]{3,})2(?:nya|an)?$")
+_DOUBLED = re.compile(r"^([a-z]{3,})[2²](?:nya|an)?$")
 
 
 _ENDINGS = ("nya", "nye", "ny", "lah", "kah", "pun", "ne", "kan", "in", "an", "i")
@@ -27,7 +28,7 @@ class Words:
 
 
 def words_of(text: str) -> Words:
-    """Split a text into words: runs of letters and digits."""
+    """Split a text into words: runs of letters and digits, and the few pictures that mean something."""
     found = [(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
     if not found:
         return Words(text, (), (), ())
