@@ -113,26 +113,42 @@ def _confidence(score: float, part: float, words: int) -> float:
 
 
 def _hits(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> tuple[Hit, ...]:
+    hits = _together(lex, words, weighs) + _apart(lex, words, weighs)
     barred = _barred(lex, words)
-    hits = []
-    for place, word in enumerate(words):
-        for length in range(lex.longest.get(word, 0), 0, -1):
-            phrase = tuple(words[place : place + length])
-            if len(phrase) == length and (found := lex.phrases.get(phrase)):
-                at = tuple(range(place, place + length))
-                count = max(weighs[place : place + length])
-                hits += [Hit(service, weight * count, at, phrase) for service, weight in found]
-        if others := lex.pairs.get(word):
-            for near in range(place + 1, min(place + 1 + NEAR, len(words))):
-                for one, other, service, weight in others.get(words[near], ()):
-                    if at := _pair(words, place, near, one, other):
-                        count = (weighs[place] * weighs[near]) ** 0.5
-                        hits.append(Hit(service, weight * count, at, (*one, *other)))
     return tuple(
         hit
         for hit in hits
         if hit.weight and not (barred and any((spot, hit.service) in barred for spot in hit.at))
     )
+
+
+def _together(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> list[Hit]:
+    """Phrases whose words stand side by side."""
+    hits = []
+    for place, word in enumerate(words):
+        for length in range(min(lex.longest.get(word, 0), len(words) - place), 0, -1):
+            phrase = tuple(words[place : place + length])
+            if found := lex.phrases.get(phrase):
+                at = tuple(range(place, place + length))
+                count = max(weighs[place : place + length])
+                hits += [Hit(service, weight * count, at, phrase) for service, weight in found]
+    return hits
+
+
+def _apart(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> list[Hit]:
+    """Phrases whose two sides stand near each other."""
+    hits = []
+    places = [place for place, word in enumerate(words) if word in lex.pairs]
+    for index, place in enumerate(places):
+        others = lex.pairs[words[place]]
+        for near in places[index + 1 : index + 1 + NEAR]:
+            if near > place + NEAR:
+                break
+            for one, other, service, weight in others.get(words[near], ()):
+                if at := _pair(words, place, near, one, other):
+                    count = (weighs[place] * weighs[near]) ** 0.5
+                    hits.append(Hit(service, weight * count, at, (*one, *other)))
+    return hits
 
 
 def _pair(words: Sequence[str], place: int, near: int, one: Phrase, other: Phrase) -> tuple[int, ...]:
@@ -149,7 +165,7 @@ def _barred(lex: Lexicon, words: Sequence[str]) -> set[tuple[int, int]]:
     """The places whose words do not count for a service, for one of its excludes runs over them."""
     barred: set[tuple[int, int]] = set()
     for place, word in enumerate(words):
-        for length in range(2, lex.longest.get(word, 0) + 1):
+        for length in range(2, lex.longest_exclude.get(word, 0) + 1):
             for service in lex.excludes.get(tuple(words[place : place + length]), ()):
                 barred.update((spot, service) for spot in range(place, place + length))
     return barred

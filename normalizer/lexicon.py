@@ -1,16 +1,19 @@
 """A city pack's phrases, compiled once for look-up, with the folding that finds them behind endings and slang."""
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from config.pack import Pack, Service
 from normalizer.english import base_forms
 from normalizer.tokens import plain, stems, words_of
+from normalizer.typos import corrector
 from normalizer.wordlists import words as word_list
 
-_WHOLE = word_list("whole")
+_WHOLE, _ORDINARY = word_list("whole"), word_list("ordinary")
+_TWICE = re.compile(r"([a-z])\1")
 
 Phrase = tuple[str, ...]
 Weights = tuple[tuple[int, float], ...]  # (service's number, weight)
@@ -32,6 +35,7 @@ class Lexicon:
     brings: dict[int, tuple[int, ...]]
     further: frozenset[int]
     longest: dict[str, int]
+    longest_exclude: dict[str, int]
     known: frozenset[str]
     fold: Callable[[str], str]
 
@@ -61,9 +65,10 @@ def lexicon(pack: Pack) -> Lexicon:
         excludes={phrase: frozenset(numbers) for phrase, numbers in excludes.items()},
         brings=_brings(list(pack.services.values())),
         further=frozenset(number for number, one in enumerate(pack.services.values()) if one.further),
-        longest=_longest([*phrases, *excludes]),
+        longest=_longest(phrases),
+        longest_exclude=_longest(excludes),
         known=known,
-        fold=_folder(known),
+        fold=_folder(known, corrector(known, _ORDINARY | _names(pack))),
     )
 
 
@@ -85,23 +90,37 @@ def _brings(services: Sequence[Service]) -> dict[int, tuple[int, ...]]:
 
 
 def _phrase(text: str) -> Phrase:
-    return tuple(plain(token) for token in words_of(text).tokens)
+    return tuple(plain(token) for token in text.lower().split())
 
 
-def _longest(phrases: Sequence[Phrase]) -> dict[str, int]:
+def _longest(phrases: Iterable[Phrase]) -> dict[str, int]:
     longest: dict[str, int] = {}
     for phrase in phrases:
         longest[phrase[0]] = max(len(phrase), longest.get(phrase[0], 0))
     return longest
 
 
-def _folder(known: frozenset[str]) -> Callable[[str], str]:
+def _names(pack: Pack) -> frozenset[str]:
+    """The words of the city's places: never a typing error."""
+    places = [name for area in pack.areas.values() for name in (area.name, *area.aliases)]
+    places += [street.name for street in pack.streets] + [landmark.name for landmark in pack.landmarks]
+    return frozenset(word for name in [*places, *pack.neighbourhoods] for word in words_of(name).tokens)
+
+
+def _folder(known: frozenset[str], meant: Callable[[str], str | None]) -> Callable[[str], str]:
     @lru_cache(maxsize=20_000)
     def fold(token: str) -> str:
         word = plain(token)
         if word in known or len(word) < 4 or word in _WHOLE:
             return word
         forms = base_forms(word) + (stems(word) if len(word) > 4 else [])
-        return next((form for form in forms if form in known), word)
+        form = next((form for form in forms if form in known), None)
+        return form or meant(word) or _undoubled(word, known) or word
 
     return fold
+
+
+def _undoubled(word: str, known: frozenset[str]) -> str | None:
+    """Give "lampu" for "lampuu"."""
+    single = _TWICE.sub(r"\1", word)
+    return single if single in known and single != word else None

@@ -10,7 +10,7 @@ BESIDE, BESIDE_WORDS = 0.3, 2  # of its weight: what a word still counts that on
 SPOKEN_TO, SPOKEN_TO_WORDS = 0.3, 5  # after "kepada yth", "selaku": whom one speaks to, who one is
 EARLIER, EARLIER_WORDS = 0.5, 3  # after "setelah": what was before
 DENIED_WORDS = 2  # after "bukan"
-DONE, DONE_WORDS = 0.3, 4  # what is said before "sudah ... diperbaiki"
+DONE, DONE_WORDS = 0.2, 4  # what is said before "sudah ... diperbaiki"
 
 _BESIDE_WORDS, _BETWEEN_WORDS = word_list("beside"), word_list("between")
 _COURTESY, _SMALL = word_list("courtesy"), word_list("small")
