@@ -14,9 +14,9 @@ from normalizer.standing import counts
 NEAR = 8  # words: how far "a ~ b" may lie apart
 CAUSE = 0.35  # of the consequence's weight: from here on what brings it is the problem
 TAKEN, LEFT = 0.5, 0.3  # of the consequence's weight: what goes over to the problem, what stays
-# The chance that the best service is right, fitted (logistic regression) to the half of Surabaya's complaints that
-# was read: by the logarithm of its weight, its share of all weights and the logarithm of the number of words.
-BY_WEIGHT, BY_SHARE, BY_LENGTH, BASE = 0.81, 3.93, 0.0, -3.39
+# The chance that the best service is right: a logistic regression on the logarithm of its weight and on its share
+# of all weights, fitted to the half of Surabaya's complaints that was read (docs/understanding.md).
+BY_WEIGHT, BY_SHARE, BASE = 0.81, 3.94, -3.37
 ALSO, SHARE, ALSO_MOST = 2.5, 0.25, 2  # a further problem: a phrase on words of its own, not far behind the first
 
 
@@ -36,7 +36,6 @@ class _Reading:
 
     scores: dict[int, float]
     hits: tuple[Hit, ...]
-    words: int
 
 
 def guess_service(pack: Pack, tokens: Sequence[str]) -> tuple[Guess | None, tuple[Guess, ...]]:
@@ -94,7 +93,7 @@ def _read(pack: Pack, tokens: tuple[str, ...]) -> _Reading:
     hits = _hits(lex, words, counts(words))
     scores = _scores(hits)
     _causes(lex, scores)
-    return _Reading(scores, hits, len(words))
+    return _Reading(scores, hits)
 
 
 def _ranked(lex: Lexicon, reading: _Reading) -> tuple[Guess, ...]:
@@ -104,12 +103,12 @@ def _ranked(lex: Lexicon, reading: _Reading) -> tuple[Guess, ...]:
 
 def _guess(lex: Lexicon, reading: _Reading, number: int) -> Guess:
     score, total = reading.scores[number], sum(reading.scores.values())
-    return Guess(service_code=lex.codes[number], confidence=_confidence(score, score / total, reading.words))
+    return Guess(service_code=lex.codes[number], confidence=_confidence(score, score / total))
 
 
-def _confidence(score: float, part: float, words: int) -> float:
+def _confidence(score: float, part: float) -> float:
     """Give the chance that a service with this weight and this share of all weights is right."""
-    return round(1 / (1 + exp(-(BASE + BY_WEIGHT * log(score) + BY_SHARE * part + BY_LENGTH * log(words + 1)))), 3)
+    return round(1 / (1 + exp(-(BASE + BY_WEIGHT * log(score) + BY_SHARE * part))), 3)
 
 
 def _hits(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> tuple[Hit, ...]:

@@ -16,7 +16,8 @@ _BESIDE_WORDS, _BETWEEN_WORDS = word_list("beside"), word_list("between")
 _COURTESY, _SMALL = word_list("courtesy"), word_list("small")
 _ASKING, _SPEAKING, _EARLIER = word_list("requesting"), word_list("speaking"), word_list("earlier")
 _DENYING, _NOT_ONLY, _STATES = word_list("denying"), word_list("not_only"), word_list("states")
-_ALREADY, _FIXED, _TURNING = word_list("already"), word_list("fixed"), word_list("turning")
+_ALREADY, _FIXED, _AGAIN = word_list("already"), word_list("fixed"), word_list("again")
+_TURNING = word_list("turning")
 
 
 def counts(words: Sequence[str]) -> list[float]:
@@ -69,12 +70,16 @@ def _deny(words: Sequence[str], found: list[float]) -> None:
 
 
 def _done(words: Sequence[str], found: list[float]) -> None:
-    """What stands before "sudah diperbaiki" is over, back to a "but" or a "now"."""
+    """What stands before "sudah diperbaiki" is over, back to a "but" or a "now", unless it is back again."""
     begin = 0
     for place, word in enumerate(words):
         if word in _TURNING:
             begin = place + 1
-        elif word in _ALREADY and not _FIXED.isdisjoint(words[place + 1 : place + 1 + DONE_WORDS]):
-            for before in range(begin, min(place + 1 + DONE_WORDS, len(words))):
-                found[before] *= DONE
-            begin = place + 1 + DONE_WORDS
+        elif word in _ALREADY:
+            end = min(place + 1 + DONE_WORDS, len(words))
+            if _FIXED.isdisjoint(words[place + 1 : end]):
+                continue
+            if _AGAIN.isdisjoint(words[place + 1 : end + DONE_WORDS]):
+                for before in range(begin, end):
+                    found[before] *= DONE
+            begin = end

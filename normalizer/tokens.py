@@ -49,20 +49,27 @@ def plain(token: str) -> str:
 
 
 _HASHTAG = re.compile(r"#([a-zA-Z]{6,40})\b")
+_LONG_BEGINNING = 5  # letters: a shorter word begins too many others ("air", "#airlangga")
 
 
 def split_hashtags(text: str, known: Container[str]) -> str:
-    """Part a hashtag into the two words of the lexicon that it is made of: "#jalanrusak" -> "jalan rusak"."""
+    """Part a hashtag into the lexicon's words that it begins with: "#jalanrusakjakbar" -> "jalan rusak jakbar"."""
     if "#" not in text:
         return text
     return _HASHTAG.sub(lambda match: _parts(match[1], known), text)
 
 
 def _parts(tag: str, known: Container[str]) -> str:
+    """The tag in words; as it is where neither all of it nor a long beginning is known."""
     small = tag.lower()
-    for place in range(3, len(small) - 2):
-        if small[:place] in known and small[place:] in known:
+    if small in known:
+        return tag
+    beginnings = [place for place in range(len(tag) - 3, 2, -1) if small[:place] in known]
+    for place in beginnings:
+        if small[place:] in known:
             return f"{tag[:place]} {tag[place:]}"
+    if beginnings and beginnings[0] >= _LONG_BEGINNING:
+        return f"{tag[: beginnings[0]]} {_parts(tag[beginnings[0] :], known)}"
     return tag
 
 
