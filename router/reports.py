@@ -1,6 +1,5 @@
 """A report as its messages make it: opened, completed, acknowledged, with what is owed for it."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -8,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from normalizer.normalize import is_enough, normalize
-from normalizer.schema import Draft, Guess, PhotoFacts, Place
+from normalizer.schema import Draft, PhotoFacts, Place
 from router.agencies import agency_for
 from router.codes import new_code
 from router.house import House
@@ -118,16 +117,16 @@ def take_service(report: Report, draft: Draft) -> None:
         return
     if draft.service is not None:
         report.service_code = draft.service.service_code
-        report.sources = {**report.sources, "service": _service_source(draft.service, draft.alternatives)}
-    elif draft.alternatives:
-        report.sources = {**report.sources, "service": _service_source(None, draft.alternatives)}
+    if draft.service is not None or draft.alternatives:
+        report.sources = {**report.sources, "service": _service_source(draft)}
 
 
-def _service_source(guess: Guess | None, alternatives: Sequence[Guess]) -> dict[str, object]:
+def _service_source(draft: Draft) -> dict[str, object]:
     return {
         "source": "text",
-        "confidence": guess.confidence if guess else 0.0,
-        "alternatives": [[other.service_code, other.confidence] for other in alternatives],
+        "confidence": draft.service.confidence if draft.service else 0.0,
+        "alternatives": [[other.service_code, other.confidence] for other in draft.alternatives],
+        "also": [further.service_code for further in draft.also],
     }
 
 
