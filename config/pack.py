@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +28,9 @@ class Agency:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
     """What: a kind of problem (Open311's service). `words` are phrases of all languages that mean it, each with
-    a weight; `excludes` are phrases that speak against it."""
+    a weight; `excludes` are phrases that speak against it; `brings` are services that it may bring with it: a
+    blocked drain brings a flood, and is the problem where both are said. `further` says that it may be a further
+    problem of a message; a paper or an office that is named beside a problem rather explains it."""
 
     code: str
     name: str
@@ -37,6 +40,8 @@ class Service:
     group: str = ""
     words: Mapping[str, float]
     excludes: tuple[str, ...] = ()
+    brings: tuple[str, ...] = ()
+    further: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,10 +135,25 @@ def load_pack(path: Path) -> Pack:
 def _check(pack: Pack) -> None:
     if type(pack.settings.get("journal_days")) is not int or pack.journal_days < 1:
         raise PackError("city.toml: journal_days is missing or no whole number of days from 1 up")
+    _check_services(pack)
+    _check_places(pack)
+    first, *others = pack.languages
+    for language in others:
+        if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
+            raise PackError(f"texts: {language} and {first} differ in: {', '.join(sorted(missing))}")
+
+
+def _check_services(pack: Pack) -> None:
     for service in pack.services.values():
         for agency_id in (service.agency_id, *service.other_agency_ids):
             if agency_id is not None and agency_id not in pack.agencies:
                 raise PackError(f"services.toml: {service.code} names an unknown agency: {agency_id}")
+        for code in service.brings:
+            if code not in pack.services:
+                raise PackError(f"services.toml: {service.code} brings an unknown service: {code}")
+
+
+def _check_places(pack: Pack) -> None:
     for name, code in pack.neighbourhoods.items():
         if code not in pack.areas:
             raise PackError(f"neighbourhoods.toml: {name} names an unknown area: {code}")
@@ -143,10 +163,6 @@ def _check(pack: Pack) -> None:
     for landmark in pack.landmarks:
         if landmark.area_code not in pack.areas:
             raise PackError(f"{landmark.name} lies in an unknown area: {landmark.area_code}")
-    first, *others = pack.languages
-    for language in others:
-        if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
-            raise PackError(f"texts: {language} and {first} differ in: {', '.join(sorted(missing))}")
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -179,9 +195,19 @@ def _services(path: Path) -> dict[str, Service]:
         for key, phrases in _toml(file).items():
             if key not in words:
                 raise PackError(f"words/{file.name} names an unknown service: {key}")
-            for phrase, weight in phrases.items():
-                words[key][phrase] = max(weight, words[key].get(phrase, 0.0))
+            for written, weight in phrases.items():
+                for phrase in _each(written):
+                    words[key][phrase] = max(weight, words[key].get(phrase, 0.0))
     return {key: _service(key, row, words[key]) for key, row in rows.items()}
+
+
+def _each(written: str) -> Iterator[str]:
+    """Write alternatives out: "a|b c|d_e" -> "a c", "a d e", "b c", "b d e"."""
+    if "|" not in written:
+        yield written
+        return
+    for parts in product(*(part.split("|") for part in written.split(" "))):
+        yield " ".join(parts).replace("_", " ")
 
 
 def _service(key: str, row: Mapping[str, Any], words: Mapping[str, float]) -> Service:
@@ -194,6 +220,8 @@ def _service(key: str, row: Mapping[str, Any], words: Mapping[str, float]) -> Se
         group=row.get("group", ""),
         words=words,
         excludes=tuple(row.get("excludes", ())),
+        brings=tuple(row.get("brings", ())),
+        further=bool(row.get("further", True)),
     )
 
 

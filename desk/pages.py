@@ -85,6 +85,7 @@ def _words_of(house: House, request: Request, language: str) -> dict[str, Any]:
         "status_word": partial(status_word, house.pack, said),
         "agency_name": partial(agency_name, house.pack, said),
         "service": partial(_service, house.pack, language),
+        "further": partial(_further, house.pack, language),
         "place": partial(_place, house.pack, language),
         "nav": None,
     }
@@ -115,6 +116,12 @@ def status_word(pack: Pack, said: Mapping[str, str], status: str, agency_id: str
 
 def _service(pack: Pack, language: str, report: Report) -> str:
     return service_name(pack, report.service_code, language) or texts(language)["no_service"]
+
+
+def _further(pack: Pack, language: str, report: Report) -> str:
+    """The further problems that the report's words name, as one line, "" where there are none."""
+    codes = (report.sources or {}).get("service", {}).get("also", ())
+    return ", ".join(filter(None, (service_name(pack, code, language) for code in codes)))
 
 
 def _place(pack: Pack, language: str, report: Report) -> str:

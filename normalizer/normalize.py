@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from config.pack import Pack, Service
-from normalizer.category import guess_service
+from normalizer.category import also_said, guess_service
 from normalizer.english import without_false_friends
 from normalizer.learned import Model, blend, predict
 from normalizer.place import Told, place_of, tag_words, told_by
@@ -66,6 +66,7 @@ def normalize(
         urgent=is_report and is_urgent(words.tokens),
         missing=_missing(service, place, pack) if is_report else (),
         learned=learned.version if learned is not None and said else None,
+        also=also_said(pack, tokens, service) if is_report else (),
     )
 
 

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
 from normalizer.address import RtRw, Street, rt_rw_in, streets_in
-from normalizer.category import lexicon
 from normalizer.coordinates import point_in
 from normalizer.fuse import place_of
 from normalizer.gazetteer import Gazetteer, fold, gazetteer
 from normalizer.landmarks import landmarks_in
+from normalizer.lexicon import lexicon
 from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, weigh
 from normalizer.schema import Candidate, Position
 from normalizer.settle import Said, settle

@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from normalizer.wordlists import SLANG
 
-_TOKEN = re.compile(r"[^\W_]+")
+PICTURES = "🔥🕳🌊🌳🌲🗑🚮🚬🚭🐍🐝🐕🐈🐀🐒🦟🚦🚌🚎💡⚡📶🏭"  # the ones that say what the matter is
+_TOKEN = re.compile(rf"[^\W_]+|[{PICTURES}]")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
-_DOUBLED = re.compile(r"^([a-z]{3,})2(?:nya|an)?$")
+_DOUBLED = re.compile(r"^([a-z]{3,})[2²](?:nya|an)?$")
 
 
 _ENDINGS = ("nya", "nye", "ny", "lah", "kah", "pun", "ne", "kan", "in", "an", "i")
@@ -27,7 +28,7 @@ class Words:
 
 
 def words_of(text: str) -> Words:
-    """Split a text into words: runs of letters and digits."""
+    """Split a text into words: runs of letters and digits, and the few pictures that mean something."""
     found = [(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
     if not found:
         return Words(text, (), (), ())
@@ -48,20 +49,27 @@ def plain(token: str) -> str:
 
 
 _HASHTAG = re.compile(r"#([a-zA-Z]{6,40})\d{0,2}\b")
+_LONG_BEGINNING = 5  # letters: a shorter word begins too many others ("air", "#airlangga")
 
 
 def split_hashtags(text: str, known: Container[str]) -> str:
-    """Part a hashtag into the two words of the lexicon that it is made of: "#jalanrusak" -> "jalan rusak"."""
+    """Part a hashtag into the lexicon's words that it begins with: "#jalanrusakjakbar" -> "jalan rusak jakbar"."""
     if "#" not in text:
         return text
     return _HASHTAG.sub(lambda match: _parts(match[1], known), text)
 
 
 def _parts(tag: str, known: Container[str]) -> str:
+    """The tag in words; as it is where neither all of it nor a long beginning is known."""
     small = tag.lower()
-    for place in range(3, len(small) - 2):
-        if small[:place] in known and small[place:] in known:
+    if small in known:
+        return tag
+    beginnings = [place for place in range(len(tag) - 3, 2, -1) if small[:place] in known]
+    for place in beginnings:
+        if small[place:] in known:
             return f"{tag[:place]} {tag[place:]}"
+    if beginnings and beginnings[0] >= _LONG_BEGINNING:
+        return f"{tag[: beginnings[0]]} {_parts(tag[beginnings[0] :], known)}"
     return tag
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from normalizer.normalize import is_enough, normalize
-from normalizer.schema import Candidate, Draft, Guess, PhotoFacts, Place, Position
+from normalizer.schema import Candidate, Draft, PhotoFacts, Place, Position
 from normalizer.text import own_words
 from router.agencies import agency_for
 from router.choices import buttons_of, choose
@@ -125,16 +125,16 @@ def take_service(report: Report, draft: Draft) -> None:
         return
     if draft.service is not None:
         report.service_code = draft.service.service_code
-        report.sources = {**report.sources, "service": _service_source(draft.service, draft)}
-    elif draft.alternatives:
-        report.sources = {**report.sources, "service": _service_source(None, draft)}
+    if draft.service is not None or draft.alternatives:
+        report.sources = {**report.sources, "service": _service_source(draft)}
 
 
-def _service_source(guess: Guess | None, draft: Draft) -> dict[str, object]:
+def _service_source(draft: Draft) -> dict[str, object]:
     source: dict[str, object] = {
         "source": "text",
-        "confidence": guess.confidence if guess else 0.0,
+        "confidence": draft.service.confidence if draft.service else 0.0,
         "alternatives": [[other.service_code, other.confidence] for other in draft.alternatives],
+        "also": [further.service_code for further in draft.also],
     }
     return {**source, "learned": draft.learned} if draft.learned else source
 

@@ -152,12 +152,19 @@ def reliability(shared: Path) -> list[Figure]:
             mean = sum(row.confidence for row in part) / len(part)
             right = sum(row.first == row.wanted for row in part)
             figures.append((f"confidence {low:.1f} to {high:.1f}", share(right, len(part)), f"{mean:.2f}"))
-    total = len(rows)
-    gap = sum(
-        abs(sum((row.first == row.wanted) - row.confidence for row in part))
-        for part in ([r for r in rows if min(9, int(r.confidence * 10)) == step] for step in range(10))
-    )
-    return [*figures, ("expected calibration error", f"{gap / total:.3f}", "0.05")]
+    return [
+        *figures,
+        ("expected calibration error", f"{calibration_error(rows):.3f}", "0.05"),
+        ("the same, half read", f"{calibration_error([r for r in rows if is_read(r.text)]):.3f}", "0.05"),
+        ("the same, half not read", f"{calibration_error([r for r in rows if not is_read(r.text)]):.3f}", "0.05"),
+    ]
+
+
+def calibration_error(rows: Sequence[Told]) -> float:
+    """Give the mean gap between stated confidence and share of right answers, over ten steps."""
+    steps = [[row for row in rows if min(9, int(row.confidence * 10)) == step] for step in range(10)]
+    gaps = (abs(sum((row.first == row.wanted) - row.confidence for row in part)) for part in steps)
+    return sum(gaps) / len(rows)
 
 
 def confusions(shared: Path) -> str:

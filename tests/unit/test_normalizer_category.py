@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.pack import load_pack
-from normalizer.category import guess_service
+from normalizer.category import also_said, guess_service
 from normalizer.schema import Guess
 from normalizer.tokens import words_of
 
@@ -314,7 +314,108 @@ def test_a_word_in_an_exclude_does_not_count(text: str, not_this: str) -> None:
     assert guess(text)[0] not in {None, not_this}
 
 
-@given(st.text())
-def test_any_words_give_known_services(text: str) -> None:
-    first, others = guess_service(PACK, words_of(text).tokens)
-    assert {guess.service_code for guess in (first, *others) if guess} <= PACK.services.keys()
+def also(text: str) -> list[str]:
+    tokens = words_of(text).tokens
+    return [guess.service_code for guess in also_said(PACK, tokens, guess_service(PACK, tokens)[0])]
+
+
+@pytest.mark.parametrize(
+    ("text", "service", "further"),
+    [
+        ("lampu jalan mati dan jalan berlubang di gang kami", "lampu_jalan", ["jalan_rusak"]),
+        ("parkir liar di trotoar, sampah juga menumpuk", "parkir_liar", ["sampah"]),
+        ("pju mati, got mampet, sampah numpuk ga diangkut", "lampu_jalan", ["sampah", "saluran"]),
+        ("jalan rusak parah, kabel juga menjuntai", "jalan_rusak", ["kabel_utilitas"]),
+        ("pkl dan parkir liar makin parah", "pkl", ["parkir_liar"]),
+    ],
+)
+def test_further_problems_of_one_message(text: str, service: str, further: list[str]) -> None:
+    assert guess(text)[0] == service
+    assert also(text) == further
+
+
+@pytest.mark.parametrize(
+    ("text", "service"),
+    [
+        ("got mampet jadi banjir", "saluran"),
+        ("banjir gara gara selokan tersumbat", "saluran"),
+        ("pohon tumbang menimpa kabel listrik", "pohon"),
+        ("ranting pohon kena kabel telkom, takut putus", "pohon"),
+        ("pohon rimbun nutupin lampu pju jadi gelap", "pohon"),
+        ("sampah numpuk bau banyak lalat", "sampah"),
+        ("parkir liar bikin macet", "parkir_liar"),
+        ("pkl jualan di trotoar bikin macet", "pkl"),
+        ("lampu jalan mati rawan begal", "lampu_jalan"),
+        ("bakar sampah asapnya polusi bikin sesak", "bakar_sampah"),
+        ("galian kabel bikin jalan rusak", "galian_proyek"),
+        ("KTP saya belum jadi padahal buat daftar sekolah anak", "kependudukan"),
+    ],
+)
+def test_the_cause_is_the_service_and_what_it_brings_no_further_problem(text: str, service: str) -> None:
+    assert guess(text)[0] == service
+    assert also(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "service"),
+    [
+        ("bukan soal sampah tapi lampu jalan mati", "lampu_jalan"),
+        ("di sini tidak banjir, cuma jalannya rusak", "jalan_rusak"),
+        ("bukan hanya macet, parkir liarnya juga parah", "parkir_liar"),
+        ("jalan berlubang sudah ditambal tapi sekarang lampu pju mati", "lampu_jalan"),
+        ("pohon sudah dipangkas, sekarang sampahnya numpuk ga diangkut", "sampah"),
+        ("jalan rusak sudah diperbaiki tapi sekarang bolong lagi", "jalan_rusak"),
+        ("tidak ada penerangan jalan di gang kami", "lampu_jalan"),
+        ("air pam tidak mengalir dari pagi", "air_bersih"),
+        ("PJU kami sudah pernah diperbaiki tapi masih sering mati", "lampu_jalan"),
+        ("jalan di atas saluran air berlubang", "jalan_rusak"),
+        ("sampah tidak diangkut seminggu", "sampah"),
+    ],
+)
+def test_what_is_denied_or_done_is_not_the_problem(text: str, service: str) -> None:
+    assert guess(text)[0] == service
+
+
+@pytest.mark.parametrize("text", ["tidak banjir", "disini tidak ada banjir", "bukan sampah"])
+def test_what_is_only_denied_is_no_service(text: str) -> None:
+    assert guess(text)[0] is None
+
+
+def test_what_is_done_is_less_sure_than_what_is_not() -> None:
+    (done, _), (open_, _) = (
+        guess_service(PACK, text.split()) for text in ("got mampet sudah diperbaiki", "got mampet")
+    )
+    assert open_ is not None
+    assert done is None or done.confidence < open_.confidence - 0.1
+
+
+_WORDS = st.sampled_from(
+    [
+        *[
+            "jalan",
+            "rusak",
+            "got",
+            "mampet",
+            "banjir",
+            "sampah",
+            "bukan",
+            "tidak",
+            "sudah",
+            "diperbaiki",
+            "tapi",
+            "pohon",
+            "depan",
+        ],
+        "",
+    ]
+)
+
+
+@given(st.one_of(st.lists(_WORDS, max_size=30), st.text().map(lambda text: list(words_of(text).tokens))))
+def test_any_words_give_known_services_with_a_confidence_and_further_ones_apart(tokens: list[str]) -> None:
+    first, others = guess_service(PACK, tokens)
+    further = also_said(PACK, tokens, first)
+    told = [guess for guess in (first, *others, *further) if guess]
+    assert {guess.service_code for guess in told} <= PACK.services.keys()
+    assert all(0 <= guess.confidence <= 1 for guess in told)
+    assert len({guess.service_code for guess in further} - {first.service_code if first else None}) == len(further)

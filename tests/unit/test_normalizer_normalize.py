@@ -40,6 +40,14 @@ def test_explain_gives_exactly_the_promised_object() -> None:
     assert json.loads(json.dumps(told)) == told
 
 
+def test_a_draft_holds_the_further_problems_that_it_names() -> None:
+    assert [guess.service_code for guess in understood("got mampet, lampu jalan juga mati").also] == [
+        "lampu_jalan"
+    ]
+    assert understood("got mampet jadi banjir").also == ()
+    assert understood("terima kasih, lampu jalan dan got sudah diperbaiki").also == ()
+
+
 def test_an_unsure_draft_names_no_agency_and_says_what_is_missing() -> None:
     told = explain(understood("tolong segera ditindaklanjuti ya pak"), PACK)
     assert told["service_code"] is None

@@ -172,7 +172,10 @@ def test_slang_and_stretched_letters_are_folded() -> None:
 
 
 def test_a_hashtag_is_parted_into_known_words() -> None:
-    assert split_hashtags("#JalanRusak #fyp", {"jalan", "rusak"}) == "Jalan Rusak #fyp"
+    known = {"jalan", "rusak", "banjir", "air"}
+    assert split_hashtags("#JalanRusak #fyp", known) == "Jalan Rusak #fyp"
+    assert split_hashtags("#BanjirJakarta #jalanrusakparah", known) == "Banjir Jakarta jalan rusak parah"
+    assert split_hashtags("#airlangga", known) == "airlangga"
 
 
 def test_replies_of_other_projects_lose_their_quotes() -> None:

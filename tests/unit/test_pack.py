@@ -124,3 +124,16 @@ def test_words_of_another_language_join_those_that_are_there(copied: Path) -> No
     words = load_pack(copied).services["jalan_rusak"].words
     assert words["dalan ambyar"] == 3.0
     assert words["jalan rusak"] == 3.0
+
+
+def test_alternatives_are_written_out(copied: Path) -> None:
+    (copied / "words" / "zz.toml").write_text('[pohon]\n"kayu|batang tua|hampir_roboh" = 2.0\n', encoding="utf-8")
+    words = load_pack(copied).services["pohon"].words
+    assert {"kayu tua", "kayu hampir roboh", "batang tua", "batang hampir roboh"} <= words.keys()
+
+
+def test_a_service_that_brings_an_unknown_one_is_named(copied: Path) -> None:
+    file = copied / "services.toml"
+    file.write_text(file.read_text(encoding="utf-8") + '\nbrings = ["rain"]\n', encoding="utf-8")
+    with pytest.raises(PackError, match="brings an unknown service: rain"):
+        load_pack(copied)

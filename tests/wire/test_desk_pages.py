@@ -165,6 +165,14 @@ def test_two_officials_at_once_the_second_is_told_and_changes_nothing(
     assert len(answers_to(house, code)) == 2
 
 
+def test_further_problems_of_a_report_stand_on_its_page(house: House, clients: dict[str, httpx.Client]) -> None:
+    two = add_report(house, sources={"service": {"also": ["sampah", "saluran"]}})
+    one = add_report(house)
+    page = clients["dbm-officer"].get(f"/desk/r/{two}").text
+    assert "Sampah menumpuk, TPS, Saluran air mampet" in page
+    assert "Masalah lain dalam laporan ini" not in clients["dbm-officer"].get(f"/desk/r/{one}").text
+
+
 def test_report_that_is_passed_on_leaves_my_queue_and_stands_in_the_other(
     house: House, clients: dict[str, httpx.Client]
 ) -> None:
