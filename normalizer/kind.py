@@ -89,7 +89,8 @@ def _is_pointed_at(place: Place | None) -> bool:
 
 def _said_plainly(heard: Heard, found: Mapping[str, set[str]]) -> NotReport | None:
     in_city = heard.place is not None and heard.place.area_code is not None
-    if "advertising" in found and not heard.service and not in_city:
+    tells = found.keys() & (_DIRECT | _OWN)
+    if "advertising" in found and not heard.service and not in_city and len(tells) < 2:
         return "advertising"
     return "thanks" if "thanked" in found and "done" in found and "still" not in found else None
 

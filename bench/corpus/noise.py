@@ -52,19 +52,21 @@ def noise(shared: Path) -> list[Figure]:
 
 def _real(shared: Path, regency: Sequence[Told]) -> list[Figure]:
     """What must stay reports."""
-    transport = rows_of(shared, "eval_only/complaints/jakarta_transport_tweets.csv")
-    sets = {
-        "Purbalingga's reports": regency,
-        "Jakarta's transport tweets that name a problem": called(
-            transport, lambda row: bool(row["problems"].strip())
-        ),
-        "PetaBencana's flood reports": called(
-            rows_of(shared, "eval_only/complaints/petabencana_jakarta_2017.csv")
-        ),
-        "SeeClickFix": called(rows_of(shared, "eval_only/complaints/en_seeclickfix_us_2024.csv")),
-        "SeeClickFix, Hampton Roads": called(rows_of(shared, "complaints/en_seeclickfix_hampton_roads_2015.csv")),
-        "routing cases": called(rows_of(shared, "categories/routing_cases.csv")),
+    named = [
+        row
+        for row in rows_of(shared, "eval_only/complaints/jakarta_transport_tweets.csv")
+        if row["problems"].strip()
+    ]
+    files = {
+        "PetaBencana's flood reports": "eval_only/complaints/petabencana_jakarta_2017.csv",
+        "SeeClickFix": "eval_only/complaints/en_seeclickfix_us_2024.csv",
+        "SeeClickFix, Hampton Roads": "complaints/en_seeclickfix_hampton_roads_2015.csv",
+        "routing cases": "categories/routing_cases.csv",
     }
+    sets = {
+        "Purbalingga's reports": list(regency),
+        "Jakarta's transport tweets that name a problem": called(named),
+    } | {name: called(rows_of(shared, file)) for name, file in files.items()}
     return [(f"{name} called noise", _share(found, noise=True), "") for name, found in sets.items()]
 
 
