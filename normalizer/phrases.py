@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from normalizer.tokens import plain
 
 GAP = 3  # words that "~" may stand for
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A phrase in a message: in which list, as written there, and the words it covers."""
 
     name: str
@@ -20,11 +20,27 @@ class Found:
     ends: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Phrase:
+class _Phrase(NamedTuple):
     name: str
     text: str
     rest: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Start:
+    """The phrases that begin with a word: that word alone, by their second word, or with a gap behind it."""
+
+    alone: list[_Phrase] = field(default_factory=list)
+    by_next: dict[str, list[_Phrase]] = field(default_factory=lambda: defaultdict(list))
+    open: list[_Phrase] = field(default_factory=list)
+
+    def add(self, phrase: _Phrase) -> None:
+        if not phrase.rest:
+            self.alone.append(phrase)
+        elif phrase.rest[0] == "~" or phrase.rest[0].endswith("*"):
+            self.open.append(phrase)
+        else:
+            self.by_next[phrase.rest[0]].append(phrase)
 
 
 Finder = Callable[[Sequence[str]], Iterator[Found]]
@@ -36,30 +52,39 @@ def finder(lists: Mapping[str, str]) -> Finder:
     Phrases stand between slashes or on lines of their own. "~" stands for up to three words, "*" for the rest
     of a word.
     """
-    whole: dict[str, list[_Phrase]] = defaultdict(list)
-    begun: dict[str, list[_Phrase]] = defaultdict(list)
-    for name, line in _lines(lists):
-        first, *rest = (word if word.endswith("*") else plain(word) for word in line.split())
-        (begun if first.endswith("*") else whole)[first.rstrip("*")].append(_Phrase(name, line, tuple(rest)))
+    whole: dict[str, _Start] = defaultdict(_Start)
+    begun: dict[str, _Start] = defaultdict(_Start)
+    for name, text in _phrases(lists):
+        first, *rest = (word if word.endswith("*") else plain(word) for word in text.split())
+        (begun if first.endswith("*") else whole)[first.rstrip("*")].add(_Phrase(name, text, tuple(rest)))
 
     @lru_cache(maxsize=20_000)
-    def starting(word: str) -> tuple[_Phrase, ...]:
-        longer = [phrase for start, phrases in begun.items() if word.startswith(start) for phrase in phrases]
-        return (*whole.get(word, ()), *longer)
+    def starting(word: str) -> tuple[_Start, ...]:
+        longer = [start for beginning, start in begun.items() if word.startswith(beginning)]
+        return (whole[word], *longer) if word in whole else tuple(longer)
 
     def find(words: Sequence[str]) -> Iterator[Found]:
         for place, word in enumerate(words):
-            for phrase in starting(word):
-                if ends := _end(phrase.rest, words, place + 1):
-                    yield Found(name=phrase.name, phrase=phrase.text, begins=place, ends=ends)
+            for start in starting(word):
+                yield from _found(start, words, place)
 
     return find
 
 
-def _lines(lists: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+def _phrases(lists: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     for name, text in lists.items():
         for line in text.splitlines():
             yield from ((name, phrase.strip()) for phrase in line.split("/") if phrase.strip())
+
+
+def _found(start: _Start, words: Sequence[str], place: int) -> Iterator[Found]:
+    for phrase in start.alone:
+        yield Found(phrase.name, phrase.text, place, place + 1)
+    after = place + 1
+    following = start.by_next.get(words[after], ()) if start.by_next and after < len(words) else ()
+    for phrase in (*following, *start.open):
+        if ends := _end(phrase.rest, words, after):
+            yield Found(phrase.name, phrase.text, place, ends)
 
 
 def _end(rest: Sequence[str], words: Sequence[str], place: int) -> int:
