@@ -95,7 +95,8 @@ _DATE = (
 def _plate(match: re.Match[str]) -> str:
     """A plate, unless the letters behind are a word ("B 12 RT") or a word before says what is numbered."""
     before = match.string[max(0, match.start() - 14) : match.start()].lower().rstrip(" .:-").split()
-    if match.group(match.lastindex or 0).lower() in _NO_PLATE or (before and before[-1] in _BEFORE_A_NUMBER):
+    is_word = " " in match.group() and match.group(match.lastindex or 0).lower() in _NO_PLATE
+    if is_word or (before and before[-1] in _BEFORE_A_NUMBER):
         return match.group()
     return "[plat nomor]"
 
