@@ -9,7 +9,9 @@ from normalizer.phrases import Found, finder
 from normalizer.schema import Danger
 
 FIRST = 60  # words: who is in danger says so first; what comes later belongs to a long story
-NEAR = 2  # words between "takut" or "pernah" and what it takes the danger out of
+# How many words may stand between a word and the danger that it takes back; a live wire is no matter of worry.
+REACH = {"worry": 5, "before": 2, "negated": 0, "after": 3}
+WIRE_REACH = 2
 
 _LISTS = tomllib.loads(Path(__file__).with_name("danger.toml").read_text(encoding="utf-8"))
 _KINDS = cast(tuple[Danger, ...], get_args(Danger))
@@ -36,9 +38,16 @@ def _dangers(found: Sequence[Found]) -> Iterator[Found]:
 
 
 def _is_undone(danger: Found, found: Sequence[Found]) -> bool:
-    return any(
-        (each.name == "other" and each.begins < danger.ends and danger.begins < each.ends)
-        or (each.name == "before" and each.begins < danger.begins <= each.ends + NEAR)
-        or (each.name == "after" and 0 <= each.begins - danger.ends <= NEAR)
-        for each in found
-    )
+    return any(_undoes(each, danger) for each in found)
+
+
+def _undoes(each: Found, danger: Found) -> bool:
+    if each.name == "other":
+        return each.begins < danger.ends and danger.begins < each.ends
+    reach = REACH.get(each.name)
+    if reach is None:
+        return False
+    if each.name == "after":
+        return 0 <= each.begins - danger.ends <= reach
+    reach = min(reach, WIRE_REACH) if danger.name == "wire" else reach
+    return each.begins < danger.begins <= each.ends + reach

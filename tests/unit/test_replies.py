@@ -166,7 +166,9 @@ def test_who_is_in_danger_reads_the_number_first(town: Town, language: str, chan
 @pytest.mark.parametrize("channel", ["sms", "whatsapp", "email", "telegram", "x"])
 def test_a_live_wire_is_urgent_and_its_answer_names_112(tmp_path: Path, channel: str) -> None:
     town = new_town(tmp_path)
-    town.tell("kabel PLN putus di Jl. Manggarai Utara, Manggarai, nyetrum", channel=channel, sender="siti@example.org")
+    town.tell(
+        "kabel PLN putus di Jl. Manggarai Utara, Manggarai, nyetrum", channel=channel, sender="siti@example.org"
+    )
     assert town.report().urgent
     assert "112" in town.answers()[0].split("\n")[0]
 

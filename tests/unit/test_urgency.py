@@ -88,6 +88,8 @@ def test_danger_to_life_is_named(text: str, kind: str) -> None:
         "hidran kebakaran di depan pasar kering",
         "mohon sosialisasi kebakaran untuk warga rw 3",
         "tetangga kebakaran jenggot waktu ditegur",
+        "tidak ada kebakaran, cuma asap sate",
+        "ditakutkan saat hujan dan angin roboh menimpa rumah",
         "kalau kebakaran, mobil tidak bisa masuk gang",
         "api sudah padam, tinggal bersih-bersih",
         "terjebak macet dua jam di perempatan",
@@ -127,6 +129,11 @@ def test_risk_nuisance_and_what_is_over_are_no_danger(text: str) -> None:
 
 def test_a_danger_beside_a_worry_is_one_all_the_same() -> None:
     assert danger("takut anak saya kena, kabel PLN putus di depan rumah") == "wire"
+
+
+def test_what_is_said_of_something_else_takes_no_danger_back() -> None:
+    assert danger("lampu tidak nyala, kabel listrik putus di jalan") == "wire"
+    assert danger("the street light is not working, live wire hanging down") == "wire"
 
 
 def test_a_danger_deep_in_a_long_story_is_left_to_its_reader() -> None:
