@@ -133,6 +133,8 @@ def test_a_danger_beside_a_worry_is_one_all_the_same() -> None:
 
 def test_what_is_said_of_something_else_takes_no_danger_back() -> None:
     assert danger("lampu tidak nyala, kabel listrik putus di jalan") == "wire"
+    assert danger("BAHAYA kabel listrik putus di depan TK") == "wire"
+    assert danger("ada kejadian kebakaran di gang kami") == "fire"
     assert danger("the street light is not working, live wire hanging down") == "wire"
 
 
