@@ -32,16 +32,28 @@ _NAME = re.compile(
 _SMALL_NAME = re.compile(
     rf"((?:{_SAYS_SMALL_NAME})\s{{0,3}}:?\s{{0,3}}{_TITLE})((?!\[){_SMALL}(?: {_SMALL}){{0,2}})", _ANY_CASE
 )
-_MAY_NAME = re.compile(
-    r"\ba\.\s?n|\ba/n|nama|\bname\b|\bperkenalkan|\bpelapor|\bpemohon|\bpengirim|\bttd|\bhormat|sincerely|regards",
-    _ANY_CASE,
+_MAY_NAME = (
+    "a.n",
+    "a. n",
+    "a/n",
+    "nama",
+    "name",
+    "perkenalkan",
+    "pelapor",
+    "pemohon",
+    "pengirim",
+    "ttd",
+    "hormat",
+    "sincerely",
+    "regards",
 )
 _COMMON = words("indonesian") | words("english") | _NO_NAME_WORDS
 
 
 def without_names(text: str) -> str:
     """Take the names out that stand behind such words; what stands before them stays."""
-    if not _MAY_NAME.search(text):
+    small = text.lower()
+    if not any(word in small for word in _MAY_NAME):
         return text
     return _SMALL_NAME.sub(_small_name, _NAME.sub(r"\1[nama]", text))
 

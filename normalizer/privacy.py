@@ -27,7 +27,7 @@ def _grouped(groups: str) -> str:
     return "|".join(shapes)
 
 
-_NIK = rf"(?<![\d.,])(?:\d{{16}}|{_grouped(_NIK_GROUPS)})(?!\d)"
+_NIK = rf"(?=\d\d)(?<![\d.,])(?:\d{{16}}|{_grouped(_NIK_GROUPS)})(?!\d)"
 _CARD = r"\b(?:n\.?i\.?k|no\.?\s?kk|kk|ktp|e-?ktp|npwp|nisn|nip|bpjs|kis|sim|paspor|passport)\b"
 _LABELLED_CARD = rf"({_CARD}{_LABEL})(?:[A-Z]{{1,2}} ?\d{{6,8}}|\d(?:{_SEP}\d){{9,19}})(?!\d)"
 _BANKS = r"(?:bca|bri|bni|mandiri|bsi|btn|cimb|danamon)"
@@ -111,7 +111,7 @@ _LINKS: _Rules = ((re.compile(_PROFILE, _ANY_CASE), "[akun]"),)
 _ADDRESSES: _Rules = ((re.compile(_MAIL), "[email]"), (re.compile(_HANDLE, _ANY_CASE), "[akun]"))
 _SPELLED: _Rules = ((re.compile(_SPELLED_MAIL, _ANY_CASE), "[email]"),)
 _NETWORK: _Rules = ((re.compile(_SOCIAL, _ANY_CASE), r"\1[akun]"),)
-_NUMBERS: _Rules = (
+_LONG: _Rules = (
     (re.compile(_BANK, _ANY_CASE), r"\1[rekening]"),
     (re.compile(_NIK), "[NIK]"),
     (re.compile(_LABELLED_CARD, _ANY_CASE), r"\1[nomor]"),
@@ -120,12 +120,15 @@ _NUMBERS: _Rules = (
     (re.compile(_CALLED, _ANY_CASE), r"\1[telepon]"),
     (re.compile(_LANDLINE), "[telepon]"),
     (re.compile(_ABROAD), "[telepon]"),
-    (re.compile(_LABELLED_PLATE, _ANY_CASE), r"\1[plat nomor]"),
+    (re.compile(r"(?<![\w.,/=-])\d{9,}(?!\w)"), _long_number),
+)
+_LONG_RUN = re.compile(r"\d(?:[ ().-]{0,3}\d|\s?[\u2010-\u2015]\s?\d){5}")
+_BIRTHS: _Rules = ((re.compile(rf"({_BORN}){_DATE}", _ANY_CASE), r"\1[tanggal lahir]"),)
+_LABELLED_PLATES: _Rules = ((re.compile(_LABELLED_PLATE, _ANY_CASE), r"\1[plat nomor]"),)
+_PLATES: _Rules = (
     (re.compile(_PLATE), _plate),
     (re.compile(_SMALL_PLATE), _plate),
     (re.compile(_SHORT_PLATE), _plate),
-    (re.compile(rf"({_BORN}){_DATE}", _ANY_CASE), r"\1[tanggal lahir]"),
-    (re.compile(r"(?<![\w.,/=-])\d{9,}(?!\w)"), _long_number),
 )
 
 
@@ -142,7 +145,7 @@ def public_description(text: str) -> str:
 
 
 def _rules_for(text: str) -> _Rules:
-    """The rules that can apply at all: most messages hold no digit, no "@" and no link."""
+    """The rules that can apply at all: most messages hold no long number, no "@" and no link."""
     rules: _Rules = _LINKS if "/" in text and _MAY_LINK.search(text) else ()
     if ":" in text or "=" in text:
         rules += _NETWORK
@@ -150,4 +153,16 @@ def _rules_for(text: str) -> _Rules:
         rules += _ADDRESSES
     if _MAY_SPELL.search(text):
         rules += _SPELLED
-    return rules + _NUMBERS if any(digit in text for digit in "0123456789") else rules
+    return rules + _number_rules(text) if any(digit in text for digit in "0123456789") else rules
+
+
+def _number_rules(text: str) -> _Rules:
+    small = text.lower()
+    rules: _Rules = (
+        _BIRTHS if any(word in small for word in ("lahir", "ttl", "t.t.l", "born", "birth", "dob")) else ()
+    )
+    if _LONG_RUN.search(text):
+        rules += _LONG
+    if any(word in small for word in ("plat", "pol", "licen")):
+        rules += _LABELLED_PLATES
+    return rules + _PLATES
