@@ -6,15 +6,14 @@ from typing import Literal
 from config.pack import Pack, Service
 from normalizer.category import also_said, guess_service
 from normalizer.english import without_false_friends
+from normalizer.kind import Heard, not_report
 from normalizer.learned import Model, blend, predict
 from normalizer.place import Told, place_of, tag_words, told_by
 from normalizer.privacy import public_description
 from normalizer.schema import Candidate, Draft, Guess, PhotoFacts, Place, Position
 from normalizer.text import READ_AT_MOST, clean, language_of, own_words
 from normalizer.tokens import Words, plain, split_hashtags, words_of
-from normalizer.urgency import is_urgent
-from normalizer.wordlists import phrases
-from normalizer.wordlists import words as word_list
+from normalizer.urgency import danger_in
 
 NOT_A_REPORT, NO_REPORT_SURE = "bukan_aduan", 0.7
 
@@ -52,21 +51,28 @@ def normalize(
             learned, said, service, alternatives, codes=pack.services, threshold=threshold
         )
     place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
-    is_report = _is_report(words, service, place, photos, has_hint=has_hint)
-    if not is_report:
+    folded = [plain(token) for token in words.tokens]
+    heard = Heard(
+        words=folded, text=read, language=spoken, service=service, has_hint=has_hint, place=place, photos=photos
+    )
+    kind = not_report(heard)
+    danger = danger_in(folded) if kind is None else None
+    if kind:
         service, alternatives = Guess(service_code=NOT_A_REPORT, confidence=NO_REPORT_SURE), ()
     return Draft(
-        is_report=is_report,
+        is_report=kind is None,
         service=service,
         alternatives=alternatives,
         place=place,
         description=description,
         public_description=public_description(own_words(description)),
         language=spoken,
-        urgent=is_report and is_urgent(words.tokens),
-        missing=_missing(service, place, pack) if is_report else (),
+        urgent=danger is not None,
+        missing=_missing(service, place, pack) if kind is None else (),
         learned=learned.version if learned is not None and said else None,
-        also=also_said(pack, tokens, service) if is_report else (),
+        also=also_said(pack, tokens, service) if kind is None else (),
+        not_report=kind,
+        danger=danger,
     )
 
 
@@ -101,34 +107,6 @@ def _without(words: Words, told: Told) -> list[str]:
 
 def _photo_position(photos: Sequence[PhotoFacts]) -> Position | None:
     return next((photo.position for photo in photos if photo.position), None)
-
-
-_COURTESY = word_list("courtesy")
-_ASKS = word_list("asking")
-_ADVERTISING, _DONE = phrases("advertising"), phrases("done")
-_THANKS, _STILL = phrases("thanks"), phrases("still")
-
-
-def _is_report(
-    words: Words,
-    service: Guess | None,
-    place: Place | None,
-    photos: Sequence[PhotoFacts],
-    *,
-    has_hint: bool,
-) -> bool:
-    """Whether somebody reports something. In doubt yes: a lost report is worse than a question too many."""
-    text = " ".join(plain(token) for token in words.tokens)
-    if _ADVERTISING.search(text) and not service and not (place and place.area_code):
-        return False
-    if _THANKS.search(text) and _DONE.search(text) and not _STILL.search(text):
-        return False
-    if any(photo.readable for photo in photos) or (place and place.source in {"pin", "photo"}):
-        return True
-    if all(token in _COURTESY or len(token) < 2 for token in words.tokens):
-        return False
-    asks = any(plain(token) in _ASKS for token in words.tokens)
-    return service is not None or has_hint or place is not None or asks or len(words.tokens) > 6
 
 
 def _missing(service: Guess | None, place: Place | None, pack: Pack) -> tuple[Literal["service", "place"], ...]:
@@ -174,6 +152,8 @@ def explain(draft: Draft, pack: Pack) -> dict[str, object]:
         "place_confidence": place.confidence,
         "language": draft.language,
         "urgent": draft.urgent,
+        "danger": draft.danger,
+        "not_report": draft.not_report,
         "missing": list(draft.missing),
         "public_description": draft.public_description,
         "learned": draft.learned,

@@ -1,15 +1,53 @@
 """Danger to life in the words of a message: live wires, gas, fire, people trapped, something falling down."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast, get_args
 
-from normalizer.tokens import plain
-from normalizer.wordlists import phrases
+from normalizer.phrases import Found, finder
+from normalizer.schema import Danger
 
-_DANGER = phrases("danger")
-_NO_DANGER = phrases("no_danger")
+FIRST = 60  # words: who is in danger says so first; what comes later belongs to a long story
+# How many words may stand between a word and the danger that it takes back; a live wire is no matter of worry.
+REACH = {"worry": 5, "before": 2, "negated": 0, "after": 3}
+WIRE_REACH = 2
+
+_LISTS = tomllib.loads(Path(__file__).with_name("danger.toml").read_text(encoding="utf-8"))
+_KINDS = cast(tuple[Danger, ...], get_args(Danger))
+_find = finder(_LISTS["danger"] | _LISTS["no_danger"])
 
 
-def is_urgent(tokens: Sequence[str]) -> bool:
-    """Whether the words speak of danger to life now. It flags a report for a person's eyes; it is no alarm."""
-    text = " ".join(plain(token) for token in tokens)
-    return bool(_DANGER.search(_NO_DANGER.sub(" ", text)))
+def danger_in(words: Sequence[str]) -> Danger | None:
+    """Give the danger to life that folded words speak of as here and now, or None.
+
+    It flags a report for a person's eyes; it is no alarm. What may happen ("takut roboh"), did happen long ago
+    ("pernah kebakaran") or only names a thing ("pemadam kebakaran") is none; something about to fall is. Of
+    several kinds the first that is named counts.
+    """
+    found = list(_find(words[:FIRST]))
+    if not any(each.name in _KINDS for each in found):
+        return None
+    real = (each for each in _dangers(found) if not _is_undone(each, found))
+    first = min(real, key=lambda each: (each.begins, -each.ends), default=None)
+    return cast(Danger, first.name) if first else None
+
+
+def _dangers(found: Sequence[Found]) -> Iterator[Found]:
+    return (each for each in found if each.name in _KINDS)
+
+
+def _is_undone(danger: Found, found: Sequence[Found]) -> bool:
+    return any(_undoes(each, danger) for each in found)
+
+
+def _undoes(each: Found, danger: Found) -> bool:
+    if each.name == "other":
+        return each.begins < danger.ends and danger.begins < each.ends
+    reach = REACH.get(each.name)
+    if reach is None:
+        return False
+    if each.name == "after":
+        return 0 <= each.begins - danger.ends <= reach
+    reach = min(reach, WIRE_REACH) if danger.name == "wire" else reach
+    return each.begins < danger.begins <= each.ends + reach

@@ -1,6 +1,5 @@
 """The normalizer's lists of words, read once from words.toml."""
 
-import re
 import tomllib
 from pathlib import Path
 
@@ -14,13 +13,3 @@ ENGLISH_SPELLINGS: dict[str, str] = _LISTS["english_spellings"]
 def words(name: str) -> frozenset[str]:
     """Give a list of words.toml. Raises KeyError for a list that is not there."""
     return frozenset(_LISTS[name].split())
-
-
-def phrases(name: str) -> re.Pattern[str]:
-    """Give a list of phrases, one a line, as one pattern for words joined by single spaces.
-
-    "~" stands for up to three words, "*" for the rest of a word.
-    """
-    lines = [re.escape(line.strip()) for line in _LISTS[name].splitlines() if line.strip()]
-    patterns = [line.replace(r"\ \~\ ", r" (?:\w+ ){0,3}").replace(r"\*", r"\w*") for line in lines]
-    return re.compile(rf"\b(?:{'|'.join(patterns)})\b")

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.corpus.language import language
 from bench.corpus.noise import noise
 from bench.corpus.places import places
+from bench.corpus.privacy import privacy
 from bench.corpus.rows import Figure, table
 from bench.corpus.services import confusions, reliability, services
 from bench.corpus.speed import speed
@@ -17,6 +18,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], list[Figure]]]] = {
     "services": ("Words to service", services),
     "reliability": ("How sure is how right (the goal is the mean stated confidence)", reliability),
     "noise": ("Report or not", noise),
+    "privacy": ("Personal data", privacy),
     "places": ("Words to place", places),
     "language": ("Which language", language),
 }

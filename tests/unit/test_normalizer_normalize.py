@@ -28,7 +28,7 @@ def test_explain_gives_exactly_the_promised_object() -> None:
     assert list(told) == [
         "is_report", "service_code", "service_name", "confidence", "alternatives", "agency_id", "agency_responsible",
         "lat", "long", "address_string", "area_code", "kelurahan", "kecamatan", "kota", "place_source",
-        "place_confidence", "language", "urgent", "missing", "public_description", "learned",
+        "place_confidence", "language", "urgent", "danger", "not_report", "missing", "public_description", "learned",
         "place_alternatives", "conflict",
     ]  # fmt: skip
     assert told["service_code"] == "jalan_rusak"
@@ -140,8 +140,10 @@ def test_the_name_of_a_place_is_no_problem() -> None:
 
 
 def test_danger_is_flagged_urgent() -> None:
-    assert understood("kabel listrik putus nyetrum orang di Warakas").urgent
-    assert not understood("jalan berlubang di Warakas").urgent
+    live = understood("kabel listrik putus nyetrum orang di Warakas")
+    assert (live.urgent, live.danger) == (True, "wire")
+    hole = understood("jalan berlubang di Warakas")
+    assert (hole.urgent, hole.danger) == (False, None)
 
 
 def test_personal_data_stays_in_and_goes_out_of_the_public_text() -> None:

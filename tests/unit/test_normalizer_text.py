@@ -1,4 +1,4 @@
-"""Cleaning, the writer's own words, the language, personal data, urgency."""
+"""Cleaning, the writer's own words, the language."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from normalizer.privacy import public_description
 from normalizer.text import clean, language_of, own_words
-from normalizer.tokens import plain, split_hashtags, words_of
-from normalizer.urgency import is_urgent
+from normalizer.tokens import plain, split_hashtags
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 
@@ -83,82 +81,6 @@ def test_a_hint_decides_where_the_words_do_not() -> None:
     assert language_of("Manggarai 12", "en-GB") == "en"
     assert language_of("Manggarai 12", "id") == "id"
     assert language_of("tolong jalan rusak", "en") == "id"
-
-
-@pytest.mark.parametrize(
-    ("text", "gone"),
-    [
-        ("NIK saya 3171234567890001 ya", "3171234567890001"),
-        ("KTP 3171 2345 6789 0001", "6789"),
-        ("hubungi 0812-3456-7890", "7890"),
-        ("WA +62 812 3456 7890 segera", "3456"),
-        ("telp (021) 5551234", "5551234"),
-        ("kirim ke budi.s@example.co.id", "budi"),
-        ("mobil B 1234 XYZ parkir", "1234"),
-        ("motor b4321kjh", "4321"),
-        ("a.n. Budi Santoso, RT 3", "Santoso"),
-        ("atas nama Ibu Sri Wahyuni", "Wahyuni"),
-        ("nama saya andi warga sini", "andi"),
-        ("My name is John Smith and the road is broken", "Smith"),
-        ("cc @budi_s", "budi_s"),
-        ("nomor pelanggan 123456789012", "123456789012"),
-    ],
-)
-def test_personal_data_is_taken_out(text: str, gone: str) -> None:
-    assert gone in text
-    assert gone not in public_description(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Jl. Mawar No. 12 RT 003/RW 09",
-        "-6.175392, 106.827153",
-        "-6.175392 106.827153",
-        "https://maps.google.com/?q=-6.175392,106.827153",
-        "https://www.google.com/maps/@-6.175392,106.827153,17z",
-        "Blok B 12 RT 3 RW 4",
-        "banjir 50 cm sejak 2019, kerugian 1.500.000",
-    ],
-)
-def test_what_says_the_place_stays(text: str) -> None:
-    assert public_description(text) == text
-
-
-@given(st.text())
-def test_any_text_can_be_made_public(text: str) -> None:
-    assert isinstance(public_description(text), str)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "kabel listrik putus nyetrum warga",
-        "bau gas bocor di rumah sebelah",
-        "KEBAKARAN di gang 3",
-        "anak terjebak di lift",
-        "tembok sekolah roboh",
-        "kabelnya terkelupas",
-        "people trapped, the building collapsed",
-        "live wire on the pavement",
-    ],
-)
-def test_danger_to_life_is_urgent(text: str) -> None:
-    assert is_urgent(words_of(text).tokens)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "jalan rusak berlubang",
-        "tetangga bakar sampah",
-        "lahan bekas kebakaran jadi tempat sampah",
-        "terjebak macet dua jam",
-        "tagihan air naik",
-    ],
-)
-def test_a_nuisance_is_not_urgent(text: str) -> None:
-    assert not is_urgent(words_of(text).tokens)
 
 
 def test_slang_and_stretched_letters_are_folded() -> None:

@@ -146,6 +146,7 @@ def test_every_acknowledgement_by_sms_is_one_segment_with_the_code(
             assert CODE in text
             assert LINK in text or "http" not in text
             assert "?" in text or asked is None, text
+            assert "112" in text or not urgent, text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -163,6 +164,16 @@ def test_the_one_question_is_asked_at_the_end_of_the_acknowledgement(town: Town,
 def test_who_is_in_danger_reads_the_number_first(town: Town, language: str, channel: str) -> None:
     text = acknowledgement(a_report(language, "pohon", None, urgent=True), town.house, channel)
     assert "112" in text.split("\n")[0]
+
+
+@pytest.mark.parametrize("channel", ["sms", "whatsapp", "email", "telegram", "x"])
+def test_a_live_wire_is_urgent_and_its_answer_names_112(tmp_path: Path, channel: str) -> None:
+    town = new_town(tmp_path)
+    town.tell(
+        "kabel PLN putus di Jl. Manggarai Utara, Manggarai, nyetrum", channel=channel, sender="siti@example.org"
+    )
+    assert town.report().urgent
+    assert "112" in town.answers()[0].split("\n")[0]
 
 
 def test_a_mail_is_told_that_it_can_be_answered_and_has_one_link(tmp_path: Path) -> None:

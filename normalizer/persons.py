@@ -1,0 +1,65 @@
+"""Names of persons where the words before them say that one comes: "a.n.", "nama saya", "hormat saya"."""
+
+import re
+
+from normalizer.wordlists import words
+
+_ANY_CASE = re.IGNORECASE
+
+# Before a name, and no part of it.
+_TITLE = (
+    r"(?:(?:bapak|ibu|bpk|pak|bu|sdr|sdri|sdra|saudara|saudari|tn|ny|nn|hj|dr|ir|mr|mrs|ms|alm|almh|anak|siswa|"
+    r"siswi|pemilik|pemohon|pelanggan|penerima|korban|teman|adik|kakak|suami|istri|keponakan|saya)\b\.?\s*"
+    r"|h\.\s*){0,3}"
+)
+_WHOSE = r"(?: lengkap| pelapor| pemohon| korban| anak| ibu| ayah| pemilik)?"
+_SAYS_NAME = (
+    r"\ba\.\s?n\.?|\ba/n\b|\batas nama|\bnama saya(?: adalah)?|\bmy name is|\b(?:pelapor|pemohon|pengirim)\s*:"
+    rf"|\bnama{_WHOSE}\s*[:=]|\bbernama|\bperkenalkan,? (?:nama )?saya|\bname\s*:"
+    r"|(?:^|[.,!\n])\W*(?:ttd\b\.?|hormat (?:saya|kami)\s*,?|sincerely,?|regards,?)"
+)
+# Behind these a name may be written small.
+_SAYS_SMALL_NAME = (
+    r"\ba\.\s?n\.|\ba/n\b|\batas nama|\bnama saya(?: adalah)?|\bmy name is|\bnama(?: lengkap)?\s*:|\bsaya bernama"
+)
+_NO_NAME_WORDS = words("no_name")
+_NOT_A_NAME = rf"(?:{'|'.join(sorted(_NO_NAME_WORDS))})\b"
+_WORD = rf"(?!(?i:{_NOT_A_NAME}))(?-i:[A-Z](?:[a-z]{{0,2}}\.(?= ?[A-Z])|[\w'\u2019-]{{0,24}}))"
+_SMALL = r"[a-z'\u2019]{3,24}"
+_NAME = re.compile(
+    rf"((?:{_SAYS_NAME})[\s:]{{0,4}}{_TITLE})(?!\[){_WORD}(?:[ \t]{{1,2}}{_WORD}){{0,4}}", _ANY_CASE
+)
+_SMALL_NAME = re.compile(
+    rf"((?:{_SAYS_SMALL_NAME})\s{{0,3}}:?\s{{0,3}}{_TITLE})((?!\[){_SMALL}(?: {_SMALL}){{0,2}})", _ANY_CASE
+)
+_MAY_NAME = (
+    "a.n",
+    "a. n",
+    "a/n",
+    "nama",
+    "name",
+    "perkenalkan",
+    "pelapor",
+    "pemohon",
+    "pengirim",
+    "ttd",
+    "hormat",
+    "sincerely",
+    "regards",
+)
+_COMMON = words("indonesian") | words("english") | _NO_NAME_WORDS
+
+
+def without_names(text: str) -> str:
+    """Take the names out that stand behind such words; what stands before them stays."""
+    small = text.lower()
+    if not any(word in small for word in _MAY_NAME):
+        return text
+    return _SMALL_NAME.sub(_small_name, _NAME.sub(r"\1[nama]", text))
+
+
+def _small_name(match: re.Match[str]) -> str:
+    """The words behind "nama saya" up to the first common one."""
+    found = match.group(2).split()
+    end = next((number for number, word in enumerate(found) if word.lower() in _COMMON), len(found))
+    return " ".join([f"{match.group(1)}[nama]", *found[end:]]) if end else match.group()

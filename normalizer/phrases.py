@@ -1,0 +1,103 @@
+"""Phrases found in a message's words by one walk over them, however many phrases there are."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from normalizer.tokens import plain
+
+GAP = 3  # words that "~" may stand for
+
+
+class Found(NamedTuple):
+    """A phrase in a message: in which list, as written there, and the words it covers."""
+
+    name: str
+    phrase: str
+    begins: int
+    ends: int
+
+
+class _Phrase(NamedTuple):
+    name: str
+    text: str
+    rest: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Start:
+    """The phrases that begin with a word: that word alone, by their second word, or with a gap behind it."""
+
+    alone: list[_Phrase] = field(default_factory=list)
+    by_next: dict[str, list[_Phrase]] = field(default_factory=lambda: defaultdict(list))
+    open: list[_Phrase] = field(default_factory=list)
+
+    def add(self, phrase: _Phrase) -> None:
+        if not phrase.rest:
+            self.alone.append(phrase)
+        elif phrase.rest[0] == "~" or phrase.rest[0].endswith("*"):
+            self.open.append(phrase)
+        else:
+            self.by_next[phrase.rest[0]].append(phrase)
+
+
+Finder = Callable[[Sequence[str]], Iterator[Found]]
+
+
+def finder(lists: Mapping[str, str]) -> Finder:
+    """Give a function that finds the phrases of several lists among a message's folded words.
+
+    Phrases stand between slashes or on lines of their own. "~" stands for up to three words, "*" for the rest
+    of a word.
+    """
+    whole: dict[str, _Start] = defaultdict(_Start)
+    begun: dict[str, _Start] = defaultdict(_Start)
+    for name, text in _phrases(lists):
+        first, *rest = (word if word.endswith("*") else plain(word) for word in text.split())
+        (begun if first.endswith("*") else whole)[first.rstrip("*")].add(_Phrase(name, text, tuple(rest)))
+
+    @lru_cache(maxsize=20_000)
+    def starting(word: str) -> tuple[_Start, ...]:
+        longer = [start for beginning, start in begun.items() if word.startswith(beginning)]
+        return (whole[word], *longer) if word in whole else tuple(longer)
+
+    def find(words: Sequence[str]) -> Iterator[Found]:
+        for place, word in enumerate(words):
+            for start in starting(word):
+                yield from _found(start, words, place)
+
+    return find
+
+
+def _phrases(lists: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    for name, text in lists.items():
+        for line in text.splitlines():
+            yield from ((name, phrase.strip()) for phrase in line.split("/") if phrase.strip())
+
+
+def _found(start: _Start, words: Sequence[str], place: int) -> Iterator[Found]:
+    for phrase in start.alone:
+        yield Found(phrase.name, phrase.text, place, place + 1)
+    after = place + 1
+    following = start.by_next.get(words[after], ()) if start.by_next and after < len(words) else ()
+    for phrase in (*following, *start.open):
+        if ends := _end(phrase.rest, words, after):
+            yield Found(phrase.name, phrase.text, place, ends)
+
+
+def _end(rest: Sequence[str], words: Sequence[str], place: int) -> int:
+    """Where the phrase ends that goes on with `rest` at `place`; 0 where it does not."""
+    for number, wanted in enumerate(rest):
+        if wanted == "~":
+            tail = rest[number + 1 :]
+            return next((end for skip in range(GAP + 1) if (end := _end(tail, words, place + skip))), 0)
+        if place >= len(words) or not _is(wanted, words[place]):
+            return 0
+        place += 1
+    return place
+
+
+def _is(wanted: str, word: str) -> bool:
+    return word.startswith(wanted[:-1]) if wanted.endswith("*") else word == wanted
