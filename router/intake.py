@@ -34,6 +34,7 @@ class KeptPhoto:
     facts: PhotoFacts | None = None
     media_key: str | None = None
     copy_key: str | None = None
+    thumb_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +82,7 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
             for each in heard:
                 take_messages(house, [each])
     reached("work off, committed")
-    owes_photos = any(photo.facts is None for each in heard for photo in each.photos)
+    owes_photos = any(each.photos for each in heard)  # to be fetched, or their public copy to be made
     house.wake(*{each.message.channel for each in heard}, *([PHOTOS] if owes_photos else []))
 
 
@@ -116,13 +117,21 @@ def keep_photo(house: House, attachment: Attachment, look: Look | None) -> KeptP
     """Put a photo and its copy into media; one that nobody looked at must still be fetched."""
     if attachment.content is None or look is None:
         return KeptPhoto(attachment=attachment)
-    media = house.store.media
+    media, copies = house.store.media, look.copies
     return KeptPhoto(
         attachment=attachment,
         facts=look.facts,
         media_key=media.put(attachment.content),
-        copy_key=media.put(look.copy) if look.copy is not None else None,
+        copy_key=media.put(copies.copy) if copies else None,
+        thumb_key=media.put(copies.thumb) if copies else None,
     )
+
+
+def state_of_photo(photo: KeptPhoto) -> str:
+    """`owed`, `kept` (people can be shown it), `unreadable` (kept, a file to be downloaded) or `lost`."""
+    if photo.facts is None:
+        return "owed" if photo.attachment.ref is not None else "lost"
+    return "kept" if photo.facts.readable and photo.copy_key else "unreadable"
 
 
 # --- rows -------------------------------------------------------------------------------------------------
@@ -151,10 +160,7 @@ def _message_row(heard: Heard, address: Address, kind: str, report: Report | Non
 def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> None:
     for photo in heard.photos:
         facts, attachment = photo.facts, photo.attachment
-        position = facts.position if facts else None
-        state = "owed" if facts is None else ("kept" if facts.readable and photo.copy_key else "unreadable")
-        if facts is None and attachment.ref is None:
-            state = "lost"
+        position, state = facts.position if facts else None, state_of_photo(photo)
         photo_row = made(
             Photo,
             message=row,
@@ -167,6 +173,11 @@ def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> N
             note=((facts.note if facts else None) or attachment.note or "")[:300] or None,
             media_key=photo.media_key,
             copy_key=photo.copy_key,
+            thumb_key=photo.thumb_key,
+            public_key=None,
+            public_state="owed" if photo.copy_key else "hidden",
+            phash=facts.phash if facts else None,
+            direction=facts.direction if facts else None,
             width=facts.width if facts else 0,
             height=facts.height if facts else 0,
             lat=position.lat if position else None,

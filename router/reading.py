@@ -9,10 +9,8 @@ from typing import TypeAlias
 from channels import CHANNELS
 from config.pack import Pack, load_pack
 from normalizer.normalize import normalize, warm_up
-from normalizer.photo import make_copy, read_photo
+from normalizer.picture import Copies, look
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts, Press, Receipt
-
-COPY_SIDE = 1600  # pixels: the working copy of a photo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,10 +25,10 @@ class Raw:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What a photo shows of itself, and its working copy (None: it cannot be shown)."""
+    """What a photo shows of itself, and its copies (None: it cannot be shown)."""
 
     facts: PhotoFacts
-    copy: bytes | None
+    copies: Copies | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,13 +132,6 @@ def _look_at_attachment(attachment: Attachment) -> Look | None:
 
 
 def look_at(content: bytes, content_type: str) -> Look:
-    """Read a photo's facts and make its working copy."""
-    facts = read_photo(content, content_type)
-    return Look(facts=facts, copy=_copy(content) if facts.readable else None)
-
-
-def _copy(content: bytes) -> bytes | None:
-    try:
-        return make_copy(content, COPY_SIDE)
-    except ValueError:  # readable by its head, broken further in
-        return None
+    """Read a photo's facts and make its copies."""
+    facts, copies = look(content, content_type)
+    return Look(facts=facts, copies=copies)
