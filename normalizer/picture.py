@@ -75,8 +75,7 @@ def upright(image: Image.Image, max_side: int) -> Image.Image:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
     picture = picture.transpose(turn) if turn is not None else picture
-    bare = picture.convert("RGB")
-    return Image.frombytes("RGB", bare.size, bare.tobytes())
+    return picture.convert("RGB")
 
 
 def _with_colours(image: Image.Image) -> Image.Image:
@@ -89,7 +88,8 @@ def _with_colours(image: Image.Image) -> Image.Image:
 
 
 def jpeg(picture: Image.Image) -> bytes:
-    """RGB pixels as a JPEG without metadata."""
+    """RGB pixels as a JPEG without metadata: Pillow would write down what it read with the picture."""
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=QUALITY, optimize=True)
+    bare = Image.frombytes("RGB", picture.size, picture.tobytes())
+    bare.save(out, "JPEG", quality=QUALITY, optimize=True)
     return out.getvalue()

@@ -10,13 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from normalizer.photo import NO_HEIC
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
 from normalizer.text import own_words
 from router.conversation import Decision, decide, says_yes
 from router.house import PHOTOS, House
 from router.reading import Look, Understood, understand
 from router.replies import fields_of, may_answer, owe_to, say, status_name
-from router.reports import BY_CITIZEN, add, free_codes, open_report, settle, take_place
+from router.reports import BY_CITIZEN, add, ask_for_jpeg, free_codes, open_report, settle, take_place
 from router.senders import Sender, key_of, language_of, senders_of
 from router.status import change_status
 from store.bulk import keep, made
@@ -203,6 +204,8 @@ def _carry_out(
     row = _message_row(heard, address, decision.kind, report if decision.kind != "status" else None)
     keep(session, row)
     _photo_rows(session, heard, row, house)
+    if report is not None and decision.kind != "status" and _is_heic_unread(heard):
+        ask_for_jpeg(session, report, house)
     if decision.kind == "report" and report is not None:
         settle(session, report, house)
         reached("owe")
@@ -215,6 +218,10 @@ def _carry_out(
     elif decision.kind == "how_to":
         language = address.reporter.language
         _answer(session, address, heard, say(house.pack, language, "how_to", address.channel), house)
+
+
+def _is_heic_unread(heard: Heard) -> bool:
+    return any(photo.facts is not None and photo.facts.note == NO_HEIC for photo in heard.photos)
 
 
 def _open(session: Session, heard: Heard, sender: Sender, code: str, house: House) -> Report:

@@ -18,7 +18,7 @@ def upgrade() -> None:
     # what came before was never shown to the public: it stays so until an official says otherwise
     op.add_column('photos', sa.Column('public_state', sa.String(length=16), nullable=False, server_default='hidden'))
     op.add_column('photos', sa.Column('phash', sa.String(length=16), nullable=True))
-    op.add_column('photos', sa.Column('direction', sa.Float(), nullable=True))
+    op.add_column('photos', sa.Column('direction', sa.Double(), nullable=True))
     op.create_index(
         'ix_photos_public', 'photos', ['id'], sqlite_where=OWES_PUBLIC, postgresql_where=OWES_PUBLIC,
     )
