@@ -71,7 +71,7 @@ def photos_like(session: Session, phash: str, *, since: datetime, limit: int = 2
     """Photos of the same picture (at most NEAR bits of their hashes differ) kept since then, the newest first,
     each with its report.
 
-    Four indexes give what shares a sixteenth of the hash, give or take two bits; it is then compared whole.
+    Four indexes give what shares a quarter of the hash, give or take two bits; it is then compared whole.
     """
     bands = [literal_column(band).in_(near) for band, near in zip(PHASH_BANDS, bands_near(phash), strict=True)]
     query = select(Photo.id, Photo.phash).where(or_(*bands), Photo.created_at >= since)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.corpus.language import language
 from bench.corpus.noise import noise
+from bench.corpus.photos import photos
 from bench.corpus.places import places
 from bench.corpus.rows import Figure, table
 from bench.corpus.services import confusions, reliability, services
@@ -19,6 +20,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], list[Figure]]]] = {
     "noise": ("Report or not", noise),
     "places": ("Words to place", places),
     "language": ("Which language", language),
+    "photos": ("Photos", photos),
 }
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
