@@ -13,7 +13,7 @@ setup: .venv/.ready
 .venv/.ready: pyproject.toml uv.lock
 	@echo "Setting up .venv from uv.lock ..."
 	@command -v uv >/dev/null || test -x .venv/bin/uv || (python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check uv)
-	@VIRTUAL_ENV= UV_SYSTEM_CERTS=1 uv sync --locked --quiet --inexact
+	@VIRTUAL_ENV= UV_SYSTEM_CERTS=1 uv sync --locked --all-extras --quiet --inexact
 	@touch $@
 
 test: setup

@@ -106,6 +106,11 @@ class Pack:
         """How many days a past day's raw messages stay in the journal."""
         return int(self.settings["journal_days"])
 
+    @property
+    def shows_blurred_photos(self) -> bool:
+        """Whether the public sees a photo as soon as it is blurred, or only when an official showed it."""
+        return str(self.settings["public_photos"]) == "blurred"
+
 
 @lru_cache(maxsize=4)
 def load_pack(path: Path) -> Pack:
@@ -135,6 +140,8 @@ def load_pack(path: Path) -> Pack:
 def _check(pack: Pack) -> None:
     if type(pack.settings.get("journal_days")) is not int or pack.journal_days < 1:
         raise PackError("city.toml: journal_days is missing or no whole number of days from 1 up")
+    if pack.settings.get("public_photos") not in {"blurred", "released"}:
+        raise PackError('city.toml: public_photos is neither "blurred" nor "released"')
     _check_services(pack)
     _check_places(pack)
     first, *others = pack.languages

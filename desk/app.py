@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from desk import doors, open311, open311_updates, public, queue, report
+from desk import doors, open311, open311_updates, photos, public, queue, report
 from desk.wire import SecurityHeaders
 from router.house import House
 
@@ -37,6 +37,7 @@ def _public(house: House) -> list[BaseRoute]:
         _get("/", partial(public.home, house)),
         _get("/r", partial(public.find, house)),
         _get("/r/{code}", partial(public.report_page, house)),
+        _get("/r/{code}/photos/{number}", partial(photos.public_photo, house)),
     ]
 
 
@@ -49,10 +50,12 @@ def _desk(house: House) -> list[BaseRoute]:
         _post("/desk/logout", doors.posted(house, doors.log_out, with_any_password=True)),
         _get("/desk/password", partial(doors.password_page, house)),
         _post("/desk/password", doors.posted(house, doors.change_password, with_any_password=True)),
-        _get("/desk/photos/{id}", doors.inside(house, report.photo)),
+        _get("/desk/photos/{id}", doors.inside(house, photos.photo)),
+        _get("/desk/photos/{id}/{part}", doors.inside(house, photos.photo_part)),
         _get("/desk/r/{code}", doors.inside(house, report.report_page)),
         _post("/desk/r/{code}", doors.posted(house, report.move)),
         _post("/desk/r/{code}/service", doors.posted(house, report.correct)),
+        _post("/desk/r/{code}/photos", doors.posted(house, photos.show)),
         _get("/desk/r/{code}/thread", doors.inside(house, report.thread_part)),
     ]
 

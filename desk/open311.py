@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from config.pack import Service
 from desk.open311_words import Item, Refused, answer, answer_one, date, error, read_date, statuses_of
+from desk.photos import is_picture, photo_file, public_photos
 from desk.public import area_name, public_notes
-from desk.report import is_picture, photo_file
 from desk.rights import Official, may_see, official_of, official_of_key
 from desk.wire import seen, typed_code
 from router.house import House
@@ -218,7 +218,7 @@ def request_item(house: House, report: Report, official: Official | None) -> Ite
         "zipcode": None,
         "lat": _degrees(report.lat, knows_all),
         "long": _degrees(report.long, knows_all),
-        "media_url": _media_url(house, report) if knows_all else None,
+        "media_url": _media_url(house, report) if knows_all else _public_media_url(house, report),
         **({"urgent": report.urgent, "channel": report.channel} if knows_all else {}),
     }
 
@@ -227,6 +227,12 @@ def _media_url(house: House, report: Report) -> str | None:
     """Where a key gets the first photo."""
     pictures = [photo.id for photo in report.photos if is_picture(photo)]
     return f"{house.settings.base_url}/open311/v2/photos/{pictures[0]}" if pictures else None
+
+
+def _public_media_url(house: House, report: Report) -> str | None:
+    """Where everybody gets the first photo that is shown to the public."""
+    shown = [report.photos.index(photo) + 1 for photo in public_photos(report)]
+    return f"{house.link(report.code)}/photos/{shown[0]}" if shown else None
 
 
 def photo(house: House, request: Request) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from config.pack import Pack
 from desk.pages import language_of, render, texts
+from desk.photos import public_photos
 from desk.queue import GROUPS
 from desk.wire import typed_code
 from normalizer.privacy import public_description
@@ -59,7 +60,7 @@ def find(house: House, request: Request) -> Response:
 
 
 def report_page(house: House, request: Request) -> Response:
-    """GET /r/CODE: nothing of the reporter, no exact place, no photo."""
+    """GET /r/CODE: nothing of the reporter, no exact place, of photos only the public copies."""
     with house.store.read() as session:
         report = queries.public_report(session, typed_code(request.path_params["code"]))
     if report is None:
@@ -71,4 +72,5 @@ def report_page(house: House, request: Request) -> Response:
         report=report,
         area=partial(_area, house, request),
         public_notes=public_notes,
+        photos=[report.photos.index(photo) + 1 for photo in public_photos(report)],
     )

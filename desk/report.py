@@ -13,13 +13,14 @@ from starlette.responses import RedirectResponse, Response
 from desk.corrections import choices, try_correct
 from desk.doors import Fields
 from desk.pages import language_of, render, status_word, texts
+from desk.photos import is_picture, is_public, same_pictures
 from desk.reasons import reason_of
-from desk.rights import Official, may_change, may_see, official_of
+from desk.rights import Official, may_change, may_see, may_see_original, official_of
 from desk.wire import typed_code
 from router.house import House
 from router.status import NEEDS_REASON, Actor, NotAllowed, allowed_moves, change_status, lock
 from store import queries
-from store.models import DeskSession, Photo, Report
+from store.models import DeskSession, Report
 
 log = logging.getLogger("lapor.desk")
 
@@ -31,7 +32,6 @@ LIKELY = {  # the button that stands out
     "in_progress": "resolved",
 }
 LONGEST_NOTE = 2000
-PICTURES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +112,9 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         corrected=is_corrected and report.sources.get("service", {}).get("source") == "desk",
         seen_line=report.history[-1].seq if report.history else 0,
         is_picture=is_picture,
+        is_public=is_public,
+        same=same_pictures(house, report),
+        may_see_original=may_see_original(official, report),
         **words,
     )
 
@@ -210,45 +213,3 @@ def _missing(wanted: str, note: str, agency_id: str | None) -> str | None:
     if wanted == "assigned" and agency_id is None:
         return "needs_agency"
     return "note_too_long" if len(note) > LONGEST_NOTE else None
-
-
-def is_picture(photo: Photo) -> bool:
-    """Whether a browser may draw it: kept, and of a kind that holds no script (so no SVG)."""
-    return photo.state == "kept" and (bool(photo.copy_key) or photo.content_type.lower() in PICTURES)
-
-
-def photo(house: House, request: Request, login: DeskSession) -> Response:
-    """A photo's bytes, or the unreadable file as a download; only to those who may see its report."""
-    found = photo_file(house, official_of(login.officer), request.path_params["id"])
-    return found or render(house, request, "not_found.html", status=404, nav=login)
-
-
-def photo_file(house: House, official: Official, asked: str) -> Response | None:
-    """The photo with this number, when it is kept and its report may be seen."""
-    is_number = asked.isascii() and asked.isdigit() and len(asked) < 19  # what fits into a bigint
-    with house.store.read() as session:
-        kept = queries.photo_with_report(session, int(asked)) if is_number else None
-    if kept is None or kept.report is None or not may_see(official, kept.report):
-        return None
-    key = (kept.copy_key if is_picture(kept) else None) or kept.media_key
-    try:
-        return Response(house.store.media.get(key or ""), headers=_photo_headers(kept))
-    except KeyError:
-        return None
-    except OSError:  # the photos' place is away: try again, the photo is not lost
-        return Response(status_code=503, headers={"Retry-After": "30"})
-
-
-def _photo_headers(kept: Photo) -> dict[str, str]:
-    headers = {
-        "Cache-Control": "private, no-store",
-        "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
-    }
-    if is_picture(kept):
-        return {**headers, "Content-Type": "image/jpeg" if kept.copy_key else kept.content_type.lower()}
-    name = quote("".join(c for c in kept.name if c.isprintable() and c not in '/\\"')[-100:] or "file", safe="")
-    return {
-        **headers,
-        "Content-Type": "application/octet-stream",
-        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
-    }

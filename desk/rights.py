@@ -8,6 +8,7 @@ from store.models import Officer, Report
 
 CHANGES = frozenset({"officer", "head", "triage", "admin"})
 SEES_ALL = frozenset(ROLES_OF_ALL)
+SEES_ORIGINALS = frozenset({"head", "admin", "auditor"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,10 +35,15 @@ def sees_all(official: Official) -> bool:
 
 
 def may_see(official: Official, report: Report) -> bool:
-    """Everything that stands in the report: words, photos, thread, exact place."""
+    """Everything that stands in the report: words, photos (their copies), thread, exact place."""
     if sees_all(official):
         return True
     return official.agency_id is not None and official.agency_id == report.agency_id
+
+
+def may_see_original(official: Official, report: Report) -> bool:
+    """A photo as it came, with all that its camera wrote into it."""
+    return official.role in SEES_ORIGINALS and may_see(official, report)
 
 
 def may_change(official: Official, report: Report) -> bool:

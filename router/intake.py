@@ -11,13 +11,14 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from channels.links import short_link_in
+from normalizer.photo import NO_HEIC
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
 from normalizer.text import own_words
 from router.conversation import Decision, decide, says_yes
 from router.house import LINK, PHOTOS, House
 from router.reading import Look, Understood, understand
 from router.replies import fields_of, may_answer, owe_to, say, status_name
-from router.reports import BY_CITIZEN, add, free_codes, open_report, settle, take_place
+from router.reports import BY_CITIZEN, add, ask_for_jpeg, free_codes, open_report, settle, take_place
 from router.senders import Sender, key_of, language_of, senders_of
 from router.status import change_status
 from store.bulk import keep, made
@@ -35,6 +36,7 @@ class KeptPhoto:
     facts: PhotoFacts | None = None
     media_key: str | None = None
     copy_key: str | None = None
+    thumb_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +92,7 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
             for each in heard:
                 take_messages(house, [each])
     reached("work off, committed")
-    owes_photos = any(each.short_link or any(photo.facts is None for photo in each.photos) for each in heard)
+    owes_photos = any(each.short_link or each.photos for each in heard)  # to be fetched or copied
     house.wake(*{each.message.channel for each in heard}, *([PHOTOS] if owes_photos else []))
 
 
@@ -125,13 +127,21 @@ def keep_photo(house: House, attachment: Attachment, look: Look | None) -> KeptP
     """Put a photo and its copy into media; one that nobody looked at must still be fetched."""
     if attachment.content is None or look is None:
         return KeptPhoto(attachment=attachment)
-    media = house.store.media
+    media, copies = house.store.media, look.copies
     return KeptPhoto(
         attachment=attachment,
         facts=look.facts,
         media_key=media.put(attachment.content),
-        copy_key=media.put(look.copy) if look.copy is not None else None,
+        copy_key=media.put(copies.copy) if copies else None,
+        thumb_key=media.put(copies.thumb) if copies else None,
     )
+
+
+def state_of_photo(photo: KeptPhoto) -> str:
+    """`owed`, `kept` (people can be shown it), `unreadable` (kept, a file to be downloaded) or `lost`."""
+    if photo.facts is None:
+        return "owed" if photo.attachment.ref is not None else "lost"
+    return "kept" if photo.facts.readable and photo.copy_key else "unreadable"
 
 
 # --- rows -------------------------------------------------------------------------------------------------
@@ -160,10 +170,7 @@ def _message_row(heard: Heard, address: Address, kind: str, report: Report | Non
 def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> None:
     for photo in heard.photos:
         facts, attachment = photo.facts, photo.attachment
-        position = facts.position if facts else None
-        state = "owed" if facts is None else ("kept" if facts.readable and photo.copy_key else "unreadable")
-        if facts is None and attachment.ref is None:
-            state = "lost"
+        position, state = facts.position if facts else None, state_of_photo(photo)
         photo_row = made(
             Photo,
             message=row,
@@ -176,6 +183,11 @@ def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> N
             note=((facts.note if facts else None) or attachment.note or "")[:300] or None,
             media_key=photo.media_key,
             copy_key=photo.copy_key,
+            thumb_key=photo.thumb_key,
+            public_key=None,
+            public_state="owed" if photo.copy_key else "hidden",
+            phash=facts.phash if facts else None,
+            direction=facts.direction if facts else None,
             width=facts.width if facts else 0,
             height=facts.height if facts else 0,
             lat=position.lat if position else None,
@@ -227,6 +239,8 @@ def _carry_out(
     row = _message_row(heard, address, decision.kind, report if decision.kind != "status" else None)
     keep(session, row)
     _photo_rows(session, heard, row, house)
+    if report is not None and decision.kind != "status" and _is_heic_unread(heard):
+        ask_for_jpeg(session, report, house)
     if decision.kind == "report" and report is not None:
         settle(session, report, house)
         reached("owe")
@@ -239,6 +253,10 @@ def _carry_out(
     elif decision.kind == "how_to":
         language = address.reporter.language
         _answer(session, address, heard, say(house.pack, language, "how_to", address.channel), house)
+
+
+def _is_heic_unread(heard: Heard) -> bool:
+    return any(photo.facts is not None and photo.facts.note == NO_HEIC for photo in heard.photos)
 
 
 def _open(session: Session, heard: Heard, sender: Sender, code: str, house: House) -> Report:

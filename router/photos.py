@@ -8,7 +8,7 @@ from channels.links import follow_link
 from channels.protocol import Connection
 from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
 from router.house import LINK, House
-from router.intake import keep_photo
+from router.intake import keep_photo, state_of_photo
 from router.reports import take_photo_facts, take_point
 from store.models import Photo
 from store.work import claim_photos, is_any_photo_due, wait_after
@@ -98,9 +98,11 @@ def _keep(house: House, photo: Photo, content: bytes) -> None:
     kept = keep_photo(house, Attachment(content=content, content_type=photo.content_type), look)
     with house.store.write() as session:
         row = session.get_one(Photo, photo.id)
-        row.state = "kept" if facts.readable and kept.copy_key else "unreadable"
+        row.state = state_of_photo(kept)
         row.note = facts.note
-        row.media_key, row.copy_key = kept.media_key, kept.copy_key
+        row.media_key, row.copy_key, row.thumb_key = kept.media_key, kept.copy_key, kept.thumb_key
+        row.public_state = "owed" if kept.copy_key else "hidden"
+        row.phash, row.direction = facts.phash, facts.direction
         row.content_type = facts.content_type[:100]
         row.width, row.height = facts.width, facts.height
         row.taken_at = facts.taken_at

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 
 from pebble import ProcessExpired, ProcessPool
 
-from router.reading import Look, Raw, Reading, Unreadable, look_at, read_all
+from router.reading import Look, Raw, Reading, Unreadable, look_at, public_copy, read_all
 
 log = logging.getLogger("lapor.readers")
 
@@ -43,6 +43,9 @@ class Readers(Protocol):
     def look_at(self, content: bytes, content_type: str) -> Look:
         """Look at one photo. Raises ValueError when that cannot be done in time."""
 
+    def blur(self, photo: bytes) -> bytes:
+        """The public copy of a working copy. Raises ValueError when it cannot be made, or not in time."""
+
     def close(self) -> None:
         """End the processes."""
 
@@ -67,6 +70,9 @@ class Here:
 
     def look_at(self, content: bytes, content_type: str) -> Look:
         return look_at(content, content_type)
+
+    def blur(self, photo: bytes) -> bytes:
+        return public_copy(photo)
 
     def close(self) -> None:
         """There is nothing to end."""
@@ -101,6 +107,12 @@ class Beside:
             return cast(Look, self._schedule(look_at, content, content_type).result())
         except ENDED as error:
             raise ValueError(f"the photo cannot be looked at: {type(error).__name__}") from None
+
+    def blur(self, photo: bytes) -> bytes:
+        try:
+            return cast(bytes, self._schedule(public_copy, photo).result())
+        except ENDED as error:
+            raise ValueError(f"the photo cannot be blurred: {type(error).__name__}") from None
 
     def close(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]

@@ -10,10 +10,8 @@ from channels import CHANNELS
 from config.pack import Pack, load_pack
 from normalizer.learned import Model, model_at
 from normalizer.normalize import normalize, warm_up
-from normalizer.photo import make_copy, read_photo
+from normalizer.picture import Copies, look
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts, Press, Receipt
-
-COPY_SIDE = 1600  # pixels: the working copy of a photo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,10 +26,10 @@ class Raw:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What a photo shows of itself, and its working copy (None: it cannot be shown)."""
+    """What a photo shows of itself, and its copies (None: it cannot be shown)."""
 
     facts: PhotoFacts
-    copy: bytes | None
+    copies: Copies | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,13 +135,17 @@ def _look_at_attachment(attachment: Attachment) -> Look | None:
 
 
 def look_at(content: bytes, content_type: str) -> Look:
-    """Read a photo's facts and make its working copy."""
-    facts = read_photo(content, content_type)
-    return Look(facts=facts, copy=_copy(content) if facts.readable else None)
+    """Read a photo's facts and make its copies."""
+    facts, copies = look(content, content_type)
+    return Look(facts=facts, copies=copies)
 
 
-def _copy(content: bytes) -> bytes | None:
+def public_copy(photo: bytes) -> bytes:
+    """A working copy with faces and writing hidden. Raises ValueError when that cannot be done here."""
+    from normalizer.blur import blur  # half a second and 70 MB: only a reader that blurs takes them
+    from normalizer.onnx import NotInstalled
+
     try:
-        return make_copy(content, COPY_SIDE)
-    except ValueError:  # readable by its head, broken further in
-        return None
+        return blur(photo)
+    except NotInstalled as missing:
+        raise ValueError(f"blurring is not installed ({missing})") from None

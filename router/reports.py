@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from normalizer.normalize import is_enough, normalize
+from normalizer.photo import NO_HEIC
 from normalizer.schema import Candidate, Draft, PhotoFacts, Place, Position
 from normalizer.text import own_words
 from router.agencies import agency_for
@@ -236,12 +237,30 @@ def _complete(session: Session, report: Report, house: House) -> None:
     owe(session, report, text, house, house.now())
 
 
+def ask_for_jpeg(session: Session, report: Report, house: House) -> None:
+    """Ask for a photo once more: it came as HEIC, which cannot be read here."""
+    now = house.now()
+    if may_answer(session, report.address, house, now):
+        fields = fields_of(report, house, report.language)
+        owe(session, report, say(house.pack, report.language, "send_jpeg", report.channel, **fields), house, now)
+
+
+def _is_first_heic(session: Session, photo: Photo) -> bool:
+    """Whether the report has no other photo for which a JPEG was asked: one question for ten photos."""
+    query = select(Photo.id).where(Photo.report_id == photo.report_id, Photo.note == NO_HEIC, Photo.id != photo.id)
+    return session.scalar(query.limit(1)) is None
+
+
 def take_photo_facts(session: Session, photo: Photo, facts: PhotoFacts, house: House) -> None:
-    """What a fetched photo adds to its report: perhaps the place that was missing."""
+    """What a fetched photo adds to its report: perhaps the place that was missing, or a question."""
     report = session.get(Report, photo.report_id) if photo.report_id else None
-    if report is None or facts.position is None or _is_disputed(report):
+    if report is None or (facts.position is None and facts.note != NO_HEIC):
         return
     lock(session, report)
+    if facts.note == NO_HEIC and _is_first_heic(session, photo):
+        ask_for_jpeg(session, report, house)
+    if facts.position is None or _is_disputed(report):
+        return
     place = normalize("", photos=[facts], language=report.language, pack=house.pack).place
     place = _fused(report, place, house.pack)
     _take_or_dispute(session, report, place, house)

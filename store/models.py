@@ -199,14 +199,25 @@ class StatusUpdate(Base):
     report: Mapped[Report] = relationship(back_populates="history")
 
 
+OWES_PUBLIC = "public_state = 'owed'"
+PHASH_BANDS = tuple(f"substr(phash, {start}, 4)" for start in (1, 5, 9, 13))  # see photo_hash.bands_near
+
+
 class Photo(Base):
     """A photo or file of a message: owed (still to be fetched), kept, unreadable (kept, not shown) or lost.
 
+    `media_key` is the original as it came, `copy_key` and `thumb_key` are what officials see, `public_key` is
+    the only thing that the public may. `public_state`: owed (its public copy is still to be made), hidden until
+    an official shows it, or shown. `phash` finds the same picture again (normalizer/photo_hash.py).
     A map's short link that must be followed is owed in the same way, as channel `link`, until it is followed.
     """
 
     __tablename__ = "photos"
-    __table_args__ = (Index("ix_photos_owed", "state", "next_attempt_at"),)
+    __table_args__ = (
+        Index("ix_photos_owed", "state", "next_attempt_at"),
+        Index("ix_photos_public", "id", sqlite_where=text(OWES_PUBLIC), postgresql_where=text(OWES_PUBLIC)),
+        *(Index(f"ix_photos_phash_{number}", text(band)) for number, band in enumerate(PHASH_BANDS, start=1)),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"), index=True)
@@ -219,6 +230,11 @@ class Photo(Base):
     note: Mapped[str | None] = mapped_column(String(300))
     media_key: Mapped[str | None] = mapped_column(String(200))
     copy_key: Mapped[str | None] = mapped_column(String(200))
+    thumb_key: Mapped[str | None] = mapped_column(String(200))
+    public_key: Mapped[str | None] = mapped_column(String(200))
+    public_state: Mapped[str] = mapped_column(String(16), default="hidden")
+    phash: Mapped[str | None] = mapped_column(String(16))
+    direction: Mapped[float | None]
     width: Mapped[int] = mapped_column(default=0)
     height: Mapped[int] = mapped_column(default=0)
     lat: Mapped[float | None]

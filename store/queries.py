@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
-from store.models import ApiUpdate, Photo, Report, StatusUpdate
+from normalizer.photo_hash import NEAR, bands_near, distance
+from store.models import PHASH_BANDS, ApiUpdate, Photo, Report, StatusUpdate
 
 NO_AGENCY = "none"  # asks for the reports that no agency has yet
 
@@ -64,6 +65,19 @@ def public_report(session: Session, code: str) -> Report | None:
 def photo_with_report(session: Session, photo_id: int) -> Photo | None:
     query = select(Photo).join(Photo.report).options(contains_eager(Photo.report))
     return session.scalar(query.where(Photo.id == photo_id))
+
+
+def photos_like(session: Session, phash: str, *, since: datetime, limit: int = 20) -> list[Photo]:
+    """Photos of the same picture (at most NEAR bits of their hashes differ) kept since then, the newest first,
+    each with its report.
+
+    Four indexes give what shares a quarter of the hash, give or take two bits; it is then compared whole.
+    """
+    bands = [literal_column(band).in_(near) for band, near in zip(PHASH_BANDS, bands_near(phash), strict=True)]
+    query = select(Photo.id, Photo.phash).where(or_(*bands), Photo.created_at >= since)
+    ids = [number for number, other in session.execute(query) if other and distance(phash, other) <= NEAR]
+    rows = select(Photo).where(Photo.id.in_(sorted(ids)[-limit:])).options(selectinload(Photo.report))
+    return list(session.scalars(rows.order_by(Photo.id.desc())))
 
 
 def last_line(session: Session, report: Report) -> int:

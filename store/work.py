@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, and_, delete, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from store.models import IS_UNFINISHED, Delivery, Lease, Photo, Report
+from store.models import IS_UNFINISHED, OWES_PUBLIC, Delivery, Lease, Photo, Report
 
 UNFINISHED = ("waiting", "sending", "unknown")
 # word for word as the index has it: with bound values SQLite would not see that they are the same
@@ -121,6 +121,26 @@ def claim_photos(session: Session, now: datetime, limit: int) -> list[Photo]:
         row.attempts += 1
         row.lease_until = now + LEASE
     return rows
+
+
+def _due_public_copies(now: datetime) -> Select[Photo]:
+    """Literally as the index has it; a reader that died leaves its lease behind."""
+    is_free = or_(Photo.lease_until.is_(None), Photo.lease_until < now)
+    return select(Photo).where(text(f"photos.{OWES_PUBLIC}"), Photo.state == "kept", is_free).order_by(Photo.id)
+
+
+def is_any_public_copy_due(session: Session, now: datetime) -> bool:
+    """Whether claim_public_copy would find one."""
+    return session.scalar(_due_public_copies(now).with_only_columns(Photo.id).limit(1)) is not None
+
+
+def claim_public_copy(session: Session, now: datetime) -> Photo | None:
+    """Take the oldest photo whose public copy is still to be made, leased."""
+    query = _due_public_copies(now).limit(1).with_for_update(skip_locked=True, of=Photo)
+    photo = session.scalars(query).first()
+    if photo is not None:
+        photo.lease_until = now + LEASE
+    return photo
 
 
 def release_leases(session: Session, now: datetime) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.corpus.language import language
 from bench.corpus.noise import noise
+from bench.corpus.photos import photos
 from bench.corpus.places import places
 from bench.corpus.privacy import privacy
 from bench.corpus.rows import Figure, table
@@ -21,6 +22,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], list[Figure]]]] = {
     "privacy": ("Personal data", privacy),
     "places": ("Words to place", places),
     "language": ("Which language", language),
+    "photos": ("Photos", photos),
 }
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
