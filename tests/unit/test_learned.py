@@ -22,7 +22,7 @@ from store.models import LearnedModel
 from tests.unit.houses import Town, new_town
 
 PACK = load_pack(ROOT / "config" / "jakarta")
-LOCAL = "pak gluduk kami rusak lagi nih tolong ditengok"
+LOCAL = "pak gluduk kami bermasalah lagi nih tolong ditengok"
 
 
 def small(version: str = "v1", share: float = 0.7) -> Model:
