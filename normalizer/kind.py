@@ -10,6 +10,7 @@ from typing import TypedDict, cast
 
 from normalizer.phrases import finder
 from normalizer.schema import Guess, NotReport, PhotoFacts, Place
+from normalizer.wordlists import words as word_list
 
 # By how much noise must outweigh the report: more where nothing marks the text as passed on or as an answer.
 MARGIN, MARGIN_UNMARKED = 0.5, 2.0
@@ -29,7 +30,7 @@ class _Sign(TypedDict):
 _LISTS = tomllib.loads(Path(__file__).with_name("kind.toml").read_text(encoding="utf-8"))
 _REPORT: dict[str, _Sign] = _LISTS["report"]
 _NOISE: dict[str, _Sign] = _LISTS["noise"]
-_COURTESY = frozenset(_LISTS["courtesy"].split())
+_COURTESY = word_list("courtesy") | frozenset(_LISTS["small_talk"].split())
 _ABUSE = frozenset(_LISTS["abuse"].split())
 _BEASTS = frozenset(_LISTS["beasts"].split())  # swear words that the service "animals" knows as well
 _TAG_WORDS = tuple(_LISTS["tags"].split())
