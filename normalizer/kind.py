@@ -30,7 +30,7 @@ class _Sign(TypedDict):
 _LISTS = tomllib.loads(Path(__file__).with_name("kind.toml").read_text(encoding="utf-8"))
 _REPORT: dict[str, _Sign] = _LISTS["report"]
 _NOISE: dict[str, _Sign] = _LISTS["noise"]
-_COURTESY = word_list("courtesy")
+_COURTESY = word_list("courtesy") | frozenset(_LISTS["small_talk"].split())
 _ABUSE = frozenset(_LISTS["abuse"].split())
 _BEASTS = frozenset(_LISTS["beasts"].split())  # swear words that the service "animals" knows as well
 _TAG_WORDS = tuple(_LISTS["tags"].split())
