@@ -17,10 +17,15 @@ def words(name: str) -> frozenset[str]:
 
 
 def phrases(name: str) -> re.Pattern[str]:
-    """Give a list of phrases, one a line, as one pattern for words joined by single spaces.
+    """Give a list of phrases of words.toml as one pattern."""
+    return pattern_of(_LISTS[name])
+
+
+def pattern_of(phrases: str) -> re.Pattern[str]:
+    """Give phrases, one a line, as one pattern for words joined by single spaces.
 
     "~" stands for up to three words, "*" for the rest of a word.
     """
-    lines = [re.escape(line.strip()) for line in _LISTS[name].splitlines() if line.strip()]
+    lines = [re.escape(line.strip()) for line in phrases.splitlines() if line.strip()]
     patterns = [line.replace(r"\ \~\ ", r" (?:\w+ ){0,3}").replace(r"\*", r"\w*") for line in lines]
     return re.compile(rf"\b(?:{'|'.join(patterns)})\b")

@@ -1,6 +1,7 @@
 """What is said to citizens, per status, language and channel, and how it becomes something owed."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, inspect, select
@@ -115,12 +116,36 @@ def acknowledgement(report: Report, house: House, channel: str) -> str:
     if report.urgent:
         parts.insert(0, say(house.pack, language, "urgent", channel, **fields))
     if report.asked_for:
-        question = say(house.pack, language, f"ask_{report.asked_for}", channel)
+        question = question_of(report, house, language, channel)
         if channel == "sms" or report.agency_id is None:
             asked = say(house.pack, language, "question", channel, **fields, question=question)
             return _joined([*parts[:-1], asked], channel)
         parts.append(question)
     return _joined(parts, channel)
+
+
+def question_of(report: Report, house: House, language: str, channel: str) -> str:
+    """What a report still lacks, as one question; with the likeliest services to choose from, numbered."""
+    options = [service_name(house.pack, code, language) or code for code in service_options(report)]
+    if not options:
+        return say(house.pack, language, f"ask_{report.asked_for}", channel)
+    shown = [f"{number} {_brief_service(name)}" for number, name in enumerate(options, 1)]
+    separator = ", " if channel == "sms" else "\n"
+    return say(house.pack, language, f"ask_{report.asked_for}_of", channel, options=separator.join(shown))
+
+
+def service_options(report: Report) -> tuple[str, ...]:
+    """The likeliest services that a report's question offers, at most three."""
+    if report.asked_for not in {"service", "both"}:
+        return ()
+    offered = report.sources.get("service", {}).get("alternatives", [])
+    return tuple(str(code) for code, _ in offered[:3])
+
+
+def service_buttons(report: Report, house: House) -> list[list[str]]:
+    """A button for each service that is offered: what is read, and the number that comes back."""
+    names = [service_name(house.pack, code, report.language) or code for code in service_options(report)]
+    return [[_brief_service(name), str(number)] for number, name in enumerate(names, 1)]
 
 
 def _joined(parts: list[str], channel: str) -> str:
@@ -145,6 +170,7 @@ def owe(
     now: datetime,
     *,
     ask_position: bool = False,
+    buttons: Sequence[Sequence[str]] = (),
 ) -> Delivery:
     """Owe the reporter a text on the thread of their report, on the channel it came from."""
     fields = fields_of(report, house, report.language)
@@ -161,6 +187,7 @@ def owe(
         subject=say(house.pack, report.language, "mail_subject", "email", **fields),
         in_reply_to=_last_reply_ref(session, report),
         ask_position=ask_position,
+        buttons=buttons,
     )
 
 
@@ -175,8 +202,9 @@ def owe_to(
     subject: str = "",
     in_reply_to: str | None = None,
     ask_position: bool = False,
+    buttons: Sequence[Sequence[str]] = (),
 ) -> Delivery:
-    """Owe a text to an address."""
+    """Owe a text to an address; `buttons` are pairs of what is read and what comes back."""
     delivery = _owed(
         channel=channel,
         queue=REPLIES,
@@ -187,6 +215,7 @@ def owe_to(
         subject=subject,
         in_reply_to=in_reply_to,
         ask_position=ask_position,
+        buttons=buttons,
     )
     keep(session, delivery)
     if address.owed_this_hour is not None:
@@ -213,6 +242,7 @@ def _owed(
     subject: str = "",
     in_reply_to: str | None = None,
     ask_position: bool = False,
+    buttons: Sequence[Sequence[str]] = (),
     state: str = "waiting",
 ) -> Delivery:
     """A delivery with every column set: rows that are alike are written many at once."""
@@ -227,7 +257,7 @@ def _owed(
         ask_position=ask_position,
         text=text,
         subject=subject,
-        buttons=[],
+        buttons=[list(button) for button in buttons],
         state=state,
         attempts=0,
         uncertain=0,
