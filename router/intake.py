@@ -9,14 +9,13 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
-from normalizer.text import own_words
 from router.context import context_of
 from router.conversation import decide
 from router.effects import take_effect
 from router.house import PHOTOS, House
 from router.reading import Look, Understood, understand
 from router.reports import free_codes, open_report
-from router.said import read_signs
+from router.said import Said
 from router.senders import Sender, key_of, language_of, senders_of
 from router.turn import Turn
 from store.bulk import keep, made
@@ -42,6 +41,7 @@ class Heard:
 
     message: InboundMessage
     draft: Draft
+    said: Said
     photos: Sequence[KeptPhoto]
     raw_key: str
     received_at: datetime
@@ -58,7 +58,14 @@ def keep_parts(house: House, said: Understood, raw_key: str, received_at: dateti
         keep_photo(house, attachment, look)
         for attachment, look in zip(said.message.attachments, said.looks, strict=True)
     ]
-    return Heard(message=said.message, draft=said.draft, photos=photos, raw_key=raw_key, received_at=received_at)
+    return Heard(
+        message=said.message,
+        draft=said.draft,
+        said=said.said,
+        photos=photos,
+        raw_key=raw_key,
+        received_at=received_at,
+    )
 
 
 def take_messages(house: House, heard: Sequence[Heard]) -> None:
@@ -197,15 +204,14 @@ def _turn(
     """Decide what a message is, write its row, and give it its effect."""
     message, draft = heard.message, heard.draft
     found = context_of(session, message, draft, sender, house, superseded=superseded)
-    said = read_signs(own_words(draft.description))
-    decision = decide(message, draft, said, found.context)
+    decision = decide(message, draft, heard.said, found.context)
     turn = Turn(
         session=session,
         house=house,
         sender=sender,
         message=message,
         draft=draft,
-        said=said,
+        said=heard.said,
         decision=decision,
         reports=found.reports,
         codes=codes,

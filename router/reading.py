@@ -11,6 +11,8 @@ from config.pack import Pack, load_pack
 from normalizer.normalize import normalize, warm_up
 from normalizer.photo import make_copy, read_photo
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts, Press, Receipt
+from normalizer.text import own_words
+from router.said import Said, read_signs
 
 COPY_SIDE = 1600  # pixels: the working copy of a photo
 
@@ -35,10 +37,11 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Understood:
-    """A message with its draft; `looks` has one for each attachment, None where it must still be fetched."""
+    """A message with its draft and signs; `looks` has one for each attachment, None where it is to be fetched."""
 
     message: InboundMessage
     draft: Draft
+    said: Said
     looks: Sequence[Look | None]
 
 
@@ -119,7 +122,8 @@ def understand(message: InboundMessage, pack: Pack) -> Understood:
         language=message.language,
         pack=pack,
     )
-    return Understood(message=message, draft=draft, looks=looks)
+    said = read_signs(own_words(draft.description))
+    return Understood(message=message, draft=draft, said=said, looks=looks)
 
 
 def _writable(text: str) -> str:
