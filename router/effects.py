@@ -150,6 +150,7 @@ def attach_held(session: Session, held: Sequence[Message], report: Report, house
         session.execute(update(Photo).where(Photo.message_id == message.id).values(report_id=report.id))
     words = " ".join(message.text for message in held).strip()
     report.said_at = report.updated_at = house.now()
+    report.unread = True
     if report.status in {"resolved", "closed", "rejected"}:
         change_status(session, report, "reopened", by=BY_CITIZEN, house=house, notes=words or None)
     elif words:

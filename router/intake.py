@@ -223,6 +223,7 @@ def _turn(
         turn.report.said_at = house.now()
     if turn.report is not None:
         turn.report.newest_ref = message.reply_ref
+        turn.report.unread = turn.report.unread or decision.kind in NEWS
     belongs = None if decision.kind in UNATTACHED else turn.report
     turn.row = _message_row(heard, sender.address, decision.kind, belongs)
     keep(session, turn.row)
@@ -230,6 +231,7 @@ def _turn(
     take_effect(turn)
 
 
+NEWS = {"follow_up", "note", "answer", "deny", "reopen", "confirm", "rate"}  # the officials should look at these
 UNATTACHED = {"status", "ask_which", "ask_reopen", "unknown_code"}
 
 

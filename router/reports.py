@@ -52,6 +52,7 @@ def open_report(
         reminded_at=None,
         said_at=now,
         stars=None,
+        unread=False,
         linked_to=linked_to,
         quiet_until=None,
         acknowledged_at=None,

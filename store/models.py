@@ -108,7 +108,8 @@ class Report(Base):
     `asked_for` names what the citizen was asked, `asked_at` when, `reminded_at` when once more; `said_at` is when
     its reporter last spoke on it. `status_before` is where an answered question or a taken-apart join returns to.
     `sources` says where each field came from and how sure it is. `stars` is the reporter's rating, `linked_to` the
-    code of an older report that this one goes on with.
+    code of an older report that this one goes on with. `unread` means that the reporter said something that no
+    official has looked at.
     """
 
     __tablename__ = "reports"
@@ -148,6 +149,7 @@ class Report(Base):
     reminded_at: Mapped[datetime | None]
     said_at: Mapped[datetime | None]
     stars: Mapped[int | None]
+    unread: Mapped[bool] = mapped_column(default=False)
     linked_to: Mapped[str | None] = mapped_column(String(16))
     quiet_until: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]

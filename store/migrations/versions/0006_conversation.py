@@ -31,6 +31,7 @@ def upgrade() -> None:
     for table, columns in COLUMNS.items():
         for name, kind in columns:
             op.add_column(table, sa.Column(name, kind, nullable=True))
+    op.add_column('reports', sa.Column('unread', sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index('ix_reporters_question_until', 'reporters', ['question_until'])
     op.create_index('ix_reporters_link_code', 'reporters', ['link_code'])
     _partial('ix_reports_asked_at', 'reports', 'asked_at', 'asked_for IS NOT NULL')
@@ -46,6 +47,7 @@ def downgrade() -> None:
     op.drop_index('ix_reports_asked_at', 'reports')
     op.drop_index('ix_reporters_link_code', 'reporters')
     op.drop_index('ix_reporters_question_until', 'reporters')
+    op.drop_column('reports', 'unread')
     for table, columns in COLUMNS.items():
         for name, _ in columns:
             op.drop_column(table, name)
