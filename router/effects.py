@@ -78,15 +78,19 @@ def _say(turn: Turn, key: str, **more: str) -> None:
 
 def _confirm(turn: Turn) -> None:
     """ "Sudah beres": the reporter closes, from `resolved` or before anybody said so."""
-    change_status(
-        turn.session, _report(turn), "closed", by=BY_CITIZEN, house=turn.house, notes=_words(turn) or None
-    )
+    _move(turn, "closed")
+    _say(turn, "you_closed")
 
 
 def _deny(turn: Turn) -> None:
-    change_status(
-        turn.session, _report(turn), "reopened", by=BY_CITIZEN, house=turn.house, notes=_words(turn) or None
-    )
+    _move(turn, "reopened")
+    _say(turn, "you_reopened")
+
+
+def _move(turn: Turn, status: str) -> None:
+    """The reporter's own move: their words stand in the history, and are not told back to them."""
+    words = _words(turn) or None
+    change_status(turn.session, _report(turn), status, by=BY_CITIZEN, house=turn.house, notes=words, silent=True)
 
 
 def _rate(turn: Turn) -> None:
@@ -94,7 +98,7 @@ def _rate(turn: Turn) -> None:
     report = _report(turn)
     report.stars = int(turn.decision.value)
     if report.status == "resolved" and report.stars >= 3:
-        change_status(turn.session, report, "closed", by=BY_CITIZEN, house=turn.house, notes=None)
+        _confirm(turn)
     else:
         _say(turn, "rated" if report.status != "resolved" else "still_asked")
 
