@@ -117,6 +117,7 @@ class Door:
                     "account": self._settings.email_address,
                     "mail_from": sender,
                     "recipients": " ".join(recipients),
+                    "authserv": self._settings.trusted_authserv_id or "",
                 },
             )
         except TemporaryFailure:

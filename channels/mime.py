@@ -10,6 +10,7 @@ from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 from html.parser import HTMLParser
 
+from channels.mail_proof import is_proven
 from normalizer.schema import Attachment, AutoKind, InboundMessage
 
 PART_LIMIT = 200
@@ -48,6 +49,7 @@ def read_mail(raw: bytes, meta: Mapping[str, str]) -> InboundMessage:
             sender=meta.get("mail_from", ""),
             text=clean(raw[:TEXT_LIMIT].decode("utf-8", "replace")),
             auto=None if meta.get("mail_from") else "bounce",
+            proven=False,
             unreadable=f"the mail could not be parsed: {type(error).__name__}",
         )
 
@@ -81,6 +83,7 @@ def _read(mail: Message, account: str, meta: Mapping[str, str], recipients: list
         sent_at=_date(mail),
         language=header(mail, "Content-Language")[:2].lower() or None,
         auto=_auto(mail, sender, account, meta),
+        proven=is_proven(mail, meta.get("authserv", "")),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from sqlalchemy import update
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -61,7 +62,13 @@ def thread_of(report: Report) -> list[Said]:
 
 
 def report_page(house: House, request: Request, login: DeskSession) -> Response:
-    return _page(house, request, login)
+    page = _page(house, request, login)
+    official = official_of(login.officer)
+    report = _visible(house, official, request.path_params["code"])
+    if report is not None and report.unread and may_change(official, report):
+        with house.store.write() as session:
+            session.execute(update(Report).where(Report.id == report.id).values(unread=False))
+    return page
 
 
 def thread_part(house: House, request: Request, login: DeskSession) -> Response:

@@ -64,7 +64,8 @@ class InboundMessage:
     `in_reply_to` holds the provider ids this message answers, nearest first; `thread` is the token of a report's
     thread where the channel carries one (the plus part of a mail address). `reply_ref` is the provider's id
     that our answer shall point to. `edit_of` names the external_id that this message replaces.
-    `auto` is set for mail that a program sent: kept, never answered. `unreadable` says why the wire could
+    `auto` is set for mail that a program sent: kept, never answered. `proven` is False where the wire does not
+    prove who the sender is (a mail's From). `unreadable` says why the wire could
     not be read; the message counts all the same.
     """
 
@@ -84,6 +85,7 @@ class InboundMessage:
     sent_at: datetime | None = None
     language: str | None = None
     auto: AutoKind | None = None
+    proven: bool = True
     unreadable: str | None = None
 
 

@@ -1,19 +1,26 @@
 """Everything that time does: idempotent, restartable, on the house's own clock."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.orm import Session
 
+from router.effects import decide_question
 from router.house import House
-from router.reports import acknowledge
-from store.models import Report
+from router.reports import acknowledge, give_up, remind
+from store.models import Base, Report, Reporter
 from store.work import forgive_clock
 
 log = logging.getLogger("lapor.clock")
 
 AT_ONCE = 200
+REMIND_AFTER = timedelta(hours=24)
+GIVE_UP_AFTER = timedelta(hours=72)
+Row = TypeVar("Row", bound=Base)
 
 
 @dataclass(slots=True)
@@ -24,29 +31,32 @@ class Seen:
 
 
 def tick(house: House, seen: Seen | None = None) -> int:
-    """Acknowledge the reports whose quiet time is over; the number of them.
+    """Do what is due: acknowledge after the quiet time, remind, close what nobody completed, decide questions.
 
-    With `seen` a clock that was set back is noticed: nothing waits for the time that it was set back by.
+    Returns how many reports and questions were moved. With `seen` a clock that was set back is noticed: nothing
+    waits for the time that it was set back by.
     """
     if seen is not None:
         _notice(house, seen)
-    due = next_tick(house)
-    if due is None or due > house.now():
-        return 0
-    with house.store.write() as session:
-        query = (
-            select(Report)
-            .where(Report.quiet_until <= house.now())
-            .order_by(Report.quiet_until)
-            .limit(AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
-        reports = list(session.scalars(query))
-        for report in reports:
-            acknowledge(session, report, house)
-    if reports:
+    moved = sum(do(house) for do, due in JOBS if (at := due(house)) is not None and at <= house.now())
+    if moved:
         house.wake()
-    return len(reports)
+    return moved
+
+
+def _acknowledge(house: House) -> int:
+    return _each(
+        house, select(Report).where(Report.quiet_until <= house.now()).order_by(Report.quiet_until), acknowledge
+    )
+
+
+def _each(house: House, query: Select[Row], do: Callable[[Session, Row, House], None]) -> int:
+    """Do it to each row that nobody else holds, in one transaction; the number of them."""
+    with house.store.write() as session:
+        rows = list(session.scalars(query.limit(AT_ONCE).with_for_update(skip_locked=True)))
+        for row in rows:
+            do(session, row, house)
+    return len(rows)
 
 
 def _notice(house: House, seen: Seen) -> None:
@@ -61,6 +71,59 @@ def _notice(house: House, seen: Seen) -> None:
 
 
 def next_tick(house: House) -> datetime | None:
-    """When the next quiet time is over, if one runs."""
+    """When something is due next, if anything is."""
+    return min((at for _, due in JOBS if (at := due(house)) is not None), default=None)
+
+
+def _next_quiet(house: House) -> datetime | None:
     with house.store.read() as session:
         return session.scalar(select(func.min(Report.quiet_until)))
+
+
+def _remind(house: House) -> int:
+    """Ask once more, a day after the question."""
+    query = select(Report).where(_waits(house, REMIND_AFTER), Report.reminded_at.is_(None))
+    return _each(house, query.order_by(Report.asked_at), remind)
+
+
+def _give_up(house: House) -> int:
+    """Close what nobody completed; an answer opens it again."""
+    query = select(Report).where(_waits(house, GIVE_UP_AFTER), Report.reminded_at.is_not(None))
+    return _each(house, query.order_by(Report.asked_at), give_up)
+
+
+def _waits(house: House, since: timedelta) -> ColumnElement[bool]:
+    return and_(Report.asked_for.is_not(None), Report.asked_at <= house.now() - since)
+
+
+def _next_reminder(house: House) -> datetime | None:
+    return _after(house, REMIND_AFTER, Report.reminded_at.is_(None))
+
+
+def _next_giving_up(house: House) -> datetime | None:
+    return _after(house, GIVE_UP_AFTER, Report.reminded_at.is_not(None))
+
+
+def _after(house: House, wait: timedelta, which: ColumnElement[bool]) -> datetime | None:
+    with house.store.read() as session:
+        asked = session.scalar(select(func.min(Report.asked_at)).where(Report.asked_for.is_not(None), which))
+    return asked + wait if asked is not None else None
+
+
+def _decide_questions(house: House) -> int:
+    """What nobody chose: it is a report of its own."""
+    query = select(Reporter).where(Reporter.question_until <= house.now()).order_by(Reporter.question_until)
+    return _each(house, query, decide_question)
+
+
+def _next_question(house: House) -> datetime | None:
+    with house.store.read() as session:
+        return session.scalar(select(func.min(Reporter.question_until)))
+
+
+JOBS: tuple[tuple[Callable[[House], int], Callable[[House], datetime | None]], ...] = (
+    (_acknowledge, _next_quiet),
+    (_remind, _next_reminder),
+    (_give_up, _next_giving_up),
+    (_decide_questions, _next_question),
+)

@@ -36,6 +36,13 @@ def codes_in(text: str) -> list[str]:
     return list(dict.fromkeys(code for code in found if is_code(code)))
 
 
+def without_codes(text: str) -> str:
+    """The text without the codes that stand in it."""
+    for code in codes_in(text):
+        text = re.sub(rf"(?i)\b{code}\b", "", text)
+    return text.strip(" ,.:;-\n")
+
+
 def thread_token(key: bytes, code: str) -> str:
     """The unguessable part of a thread's address and of the reporter's own link: 80 bits, case does not count."""
     import base64

@@ -1,7 +1,5 @@
 """From an understood message to a report and everything owed for it, in one transaction."""
 
-import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,19 +11,20 @@ from sqlalchemy.orm import Session
 from channels.links import short_link_in
 from normalizer.photo import NO_HEIC
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
-from normalizer.text import own_words
-from router.conversation import Decision, decide, says_yes
+from router.context import context_of
+from router.conversation import decide
+from router.effects import take_effect
 from router.house import LINK, PHOTOS, House
 from router.reading import Look, Understood, understand
-from router.replies import fields_of, may_answer, owe_to, say, status_name
-from router.reports import BY_CITIZEN, add, ask_for_jpeg, free_codes, open_report, settle, take_place
+from router.reports import ask_for_jpeg, free_codes, open_report
+from router.said import Said
 from router.senders import Sender, key_of, language_of, senders_of
-from router.status import change_status
+from router.turn import Turn
 from store.bulk import keep, made
 from store.models import Address, Message, Photo, Report
 from store.steps import reached
 
-log = logging.getLogger("lapor.intake")
+EDITED = {"telegram"}  # channels where a message may be edited
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +44,7 @@ class Heard:
 
     message: InboundMessage
     draft: Draft
+    said: Said
     photos: Sequence[KeptPhoto]
     raw_key: str
     received_at: datetime
@@ -69,7 +69,14 @@ def keep_parts(house: House, said: Understood, raw_key: str, received_at: dateti
         keep_photo(house, attachment, look)
         for attachment, look in zip(said.message.attachments, said.looks, strict=True)
     ]
-    return Heard(message=said.message, draft=said.draft, photos=photos, raw_key=raw_key, received_at=received_at)
+    return Heard(
+        message=said.message,
+        draft=said.draft,
+        said=said.said,
+        photos=photos,
+        raw_key=raw_key,
+        received_at=received_at,
+    )
 
 
 def take_messages(house: House, heard: Sequence[Heard]) -> None:
@@ -105,10 +112,10 @@ def _take(session: Session, heard: Sequence[Heard], house: House) -> None:
             new.append(each)
     codes = free_codes(session, len(new))  # before anything is new: a query would write it, row by row
     senders = senders_of(session, [(each.message, each.draft) for each in new], house)
+    edited = _edited_before(session, new)
     for each in new:
-        sender = senders[key_of(each.message)]
-        decision = decide(session, each.message, each.draft, sender.address, sender.recent, house)
-        _carry_out(session, decision, each, sender, codes, house)
+        superseded = (each.message.channel, each.message.external_id) in edited
+        _turn(session, each, senders[key_of(each.message)], codes, superseded, house)
     reached("work off, before commit")
 
 
@@ -121,6 +128,15 @@ def _seen(session: Session, heard: Sequence[Heard]) -> set[tuple[str, str, str]]
     ids = [each.message.external_id for each in heard]
     query = select(Message.channel, Message.account, Message.external_id).where(Message.external_id.in_(ids))
     return {(channel, account, external_id) for channel, account, external_id in session.execute(query)}
+
+
+def _edited_before(session: Session, heard: Sequence[Heard]) -> set[tuple[str, str]]:
+    """Those whose edit came first: nothing in them is news."""
+    ids = [each.message.external_id for each in heard if each.message.channel in EDITED]
+    if not ids:
+        return set()
+    query = select(Message.channel, Message.edit_of).where(Message.edit_of.in_(ids))
+    return {(channel, str(edit_of)) for channel, edit_of in session.execute(query)}
 
 
 def keep_photo(house: House, attachment: Attachment, look: Look | None) -> KeptPhoto:
@@ -161,6 +177,7 @@ def _message_row(heard: Heard, address: Address, kind: str, report: Report | Non
         subject=message.subject,
         note=(message.unreadable or "")[:300] or None,
         reply_ref=message.reply_ref,
+        edit_of=message.edit_of,
         raw_key=heard.raw_key,
         sent_at=message.sent_at,
         received_at=heard.received_at,
@@ -228,38 +245,52 @@ def _link_row(address: str, row: Message, house: House) -> Photo:
 # --- effects ----------------------------------------------------------------------------------------------
 
 
-def _carry_out(
-    session: Session, decision: Decision, heard: Heard, sender: Sender, codes: list[str], house: House
+def _turn(
+    session: Session, heard: Heard, sender: Sender, codes: list[str], superseded: bool, house: House
 ) -> None:
-    address, report = sender.address, decision.report
+    """Decide what a message is, write its row, and give it its effect."""
+    message, draft = heard.message, heard.draft
+    found = context_of(session, message, draft, sender, house, superseded=superseded)
+    decision = decide(message, draft, heard.said, found.context)
+    turn = Turn(
+        session=session,
+        house=house,
+        sender=sender,
+        message=message,
+        draft=draft,
+        said=heard.said,
+        decision=decision,
+        reports=found.reports,
+        codes=codes,
+        report=found.reports.get(decision.code or ""),
+    )
     if decision.kind == "report":
-        report = _open(session, heard, sender, codes.pop(), house)
-    if report is not None:
-        report.newest_ref = heard.message.reply_ref
-    row = _message_row(heard, address, decision.kind, report if decision.kind != "status" else None)
-    keep(session, row)
-    _photo_rows(session, heard, row, house)
-    if report is not None and decision.kind != "status" and _is_heic_unread(heard):
-        ask_for_jpeg(session, report, house)
-    if decision.kind == "report" and report is not None:
-        settle(session, report, house)
-        reached("owe")
-    elif decision.kind in {"join", "answer"} and report is not None:
-        add(session, report, heard.draft, house)
-    elif decision.kind == "follow_up" and report is not None:
-        _follow_up(session, report, heard, address, house)
-    elif decision.kind == "status" and report is not None:
-        _answer(session, address, heard, state_of(report, house, address.channel), house)
-    elif decision.kind == "how_to":
-        language = address.reporter.language
-        _answer(session, address, heard, say(house.pack, language, "how_to", address.channel), house)
+        turn.report = _open(session, heard, sender, codes.pop(), decision.code, house)
+    elif turn.report is not None and turn.is_theirs:
+        turn.report.said_at = house.now()
+    if turn.report is not None:
+        turn.report.newest_ref = message.reply_ref
+        turn.report.unread = turn.report.unread or decision.kind in NEWS
+    belongs = None if decision.kind in UNATTACHED else turn.report
+    turn.row = _message_row(heard, sender.address, decision.kind, belongs)
+    keep(session, turn.row)
+    _photo_rows(session, heard, turn.row, house)
+    if turn.report is not None and belongs is not None and _is_heic_unread(heard):
+        ask_for_jpeg(session, turn.report, house)
+    take_effect(turn)
 
 
 def _is_heic_unread(heard: Heard) -> bool:
     return any(photo.facts is not None and photo.facts.note == NO_HEIC for photo in heard.photos)
 
 
-def _open(session: Session, heard: Heard, sender: Sender, code: str, house: House) -> Report:
+NEWS = {"follow_up", "note", "answer", "deny", "reopen", "confirm", "rate"}  # the officials should look at these
+UNATTACHED = {"status", "ask_which", "ask_reopen", "unknown_code"}
+
+
+def _open(
+    session: Session, heard: Heard, sender: Sender, code: str, linked_to: str | None, house: House
+) -> Report:
     language = language_of(heard.message, heard.draft, house)
     report = open_report(
         session,
@@ -269,69 +300,7 @@ def _open(session: Session, heard: Heard, sender: Sender, code: str, house: Hous
         code=code,
         language=language,
         requested_at=heard.received_at,
+        linked_to=linked_to,
     )
     sender.recent.append(report)
     return report
-
-
-def _follow_up(session: Session, report: Report, heard: Heard, address: Address, house: House) -> None:
-    """More about a report that has its agency: shown to the officials, never a second report."""
-    words = _own_words(heard, report.code)
-    unfinished = report.asked_for or report.acknowledged_at is None
-    if report.reporter is address.reporter and unfinished and report.status != "resolved":
-        add(session, report, heard.draft, house)
-        return
-    take_place(report, heard.draft.place, house.pack)
-    report.updated_at = house.now()
-    if report.reporter is address.reporter and report.status == "resolved":
-        status = "closed" if says_yes(words) else "reopened"
-        change_status(session, report, status, by=BY_CITIZEN, house=house, notes=words or None)
-        return
-    if report.status == "needs_info" and report.status_before:
-        change_status(
-            session, report, report.status_before, by=BY_CITIZEN, house=house, notes=words or None, silent=True
-        )
-    if says_yes(words) and not heard.photos:
-        return  # thanks need no answer
-    fields = fields_of(report, house, report.language)
-    state = status_name(house.pack, report, report.language)
-    text = say(house.pack, report.language, "added", address.channel, **fields, status=state)
-    _answer(session, address, heard, text, house, report)
-
-
-def _own_words(heard: Heard, code: str) -> str:
-    """What they say now: without the mail they answer to, and without the report's code."""
-    return re.sub(rf"(?i)\b{code}\b", "", own_words(heard.draft.description)).strip(" ,.:;-\n")
-
-
-def state_of(report: Report, house: House, channel: str) -> str:
-    """One line about where a report stands, as everybody may know it."""
-    language = report.language
-    fields = fields_of(report, house, language)
-    area = house.pack.areas.get(report.area_code or "")
-    fields["place"] = area.name if area else house.pack.texts[language]["no_place"]  # never a stranger's address
-    return say(house.pack, language, "state", channel, **fields, status=status_name(house.pack, report, language))
-
-
-def _answer(
-    session: Session, address: Address, heard: Heard, text: str, house: House, report: Report | None = None
-) -> None:
-    """Answer the sender, within the limit of automatic answers an hour."""
-    now = house.now()
-    if not may_answer(session, address, house, now):
-        log.info("no answer to address %s: the hour's limit is reached", address.id)
-        return
-    language = address.reporter.language
-    subject = say(house.pack, language, "mail_subject_how_to", "email")
-    if report is not None:
-        subject = say(house.pack, language, "mail_subject", "email", **fields_of(report, house, language))
-    owe_to(
-        session,
-        address,
-        address.channel,
-        text,
-        now,
-        report=report,
-        subject=subject,
-        in_reply_to=heard.message.reply_ref,
-    )

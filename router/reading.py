@@ -12,6 +12,8 @@ from normalizer.learned import Model, model_at
 from normalizer.normalize import normalize, warm_up
 from normalizer.picture import Copies, look
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts, Press, Receipt
+from normalizer.text import own_words
+from router.said import Said, read_signs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,10 +36,11 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Understood:
-    """A message with its draft; `looks` has one for each attachment, None where it must still be fetched."""
+    """A message with its draft and signs; `looks` has one for each attachment, None where it is to be fetched."""
 
     message: InboundMessage
     draft: Draft
+    said: Said
     looks: Sequence[Look | None]
 
 
@@ -120,7 +123,8 @@ def understand(message: InboundMessage, pack: Pack, model: Model | None = None) 
         pack=pack,
         learned=model,
     )
-    return Understood(message=message, draft=draft, looks=looks)
+    said = read_signs(own_words(draft.description))
+    return Understood(message=message, draft=draft, said=said, looks=looks)
 
 
 def _writable(text: str) -> str:

@@ -127,11 +127,33 @@ def acknowledgement(report: Report, house: House, channel: str) -> str:
 
 
 def question_for(report: Report, pack: Pack, channel: str) -> str:
-    """The open question: which of two places, where there are two, else what is missing."""
+    """The open question: which of two places, where there are two, else what is missing.
+
+    Where services are likely, they stand there to choose from, numbered.
+    """
     which = question_of(report, pack, report.language) if report.asked_for == "place" else None
     if which:
         return gsm7(which) if channel == "sms" else which
-    return say(pack, report.language, f"ask_{report.asked_for}", channel)
+    options = [service_name(pack, code, report.language) or code for code in service_options(report)]
+    if not options:
+        return say(pack, report.language, f"ask_{report.asked_for}", channel)
+    shown = [f"{number} {_brief_service(name)}" for number, name in enumerate(options, 1)]
+    separator = ", " if channel == "sms" else "\n"
+    return say(pack, report.language, f"ask_{report.asked_for}_of", channel, options=separator.join(shown))
+
+
+def service_options(report: Report) -> tuple[str, ...]:
+    """The likeliest services that a report's question offers, at most three."""
+    if report.asked_for not in {"service", "both"}:
+        return ()
+    offered = report.sources.get("service", {}).get("alternatives", [])
+    return tuple(str(code) for code, _ in offered[:3])
+
+
+def service_buttons(report: Report, pack: Pack) -> list[list[str]]:
+    """A button for each service that is offered: what is read, and the number that comes back."""
+    names = [service_name(pack, code, report.language) or code for code in service_options(report)]
+    return [[_brief_service(name), str(number)] for number, name in enumerate(names, 1)]
 
 
 def _joined(parts: list[str], channel: str) -> str:
@@ -190,7 +212,7 @@ def owe_to(
     ask_position: bool = False,
     buttons: Sequence[Sequence[str]] = (),
 ) -> Delivery:
-    """Owe a text to an address."""
+    """Owe a text to an address; `buttons` are pairs of what is read and what comes back."""
     delivery = _owed(
         channel=channel,
         queue=REPLIES,

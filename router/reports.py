@@ -14,15 +14,15 @@ from router.agencies import agency_for
 from router.choices import buttons_of, choose
 from router.codes import new_code
 from router.house import House
-from router.replies import acknowledgement, fields_of, may_answer, owe, question_for, say
-from router.status import CITIZEN, ROUTER, Actor, add_line, change_status, lock
+from router.replies import acknowledgement, fields_of, may_answer, owe, question_for, say, service_buttons
+from router.status import CITIZEN, CLOCK, OPEN, ROUTER, Actor, add_line, change_status, lock
 from store.bulk import keep, made
 from store.models import Address, Photo, Report
 
 LONGEST_DESCRIPTION = 20_000  # characters: what is said beyond that stays in its message
 RANK = {"none": 0, "text": 1, "photo": 2, "pin": 3}  # of the places' sources
 
-BY_CITIZEN, BY_ROUTER = Actor(name=CITIZEN), Actor(name=ROUTER)
+BY_CITIZEN, BY_ROUTER, BY_CLOCK = Actor(name=CITIZEN), Actor(name=ROUTER), Actor(name=CLOCK)
 
 
 def open_report(
@@ -34,8 +34,9 @@ def open_report(
     code: str,
     language: str,
     requested_at: datetime,
+    linked_to: str | None = None,
 ) -> Report:
-    """A new report with its first line of history."""
+    """A new report with its first line of history; `linked_to` is an older one's code that it goes on with."""
     now = house.now()
     report = made(
         Report,
@@ -49,6 +50,12 @@ def open_report(
         area_code=None,
         agency_id=None,
         asked_for=None,
+        asked_at=None,
+        reminded_at=None,
+        said_at=now,
+        stars=None,
+        unread=False,
+        linked_to=linked_to,
         quiet_until=None,
         acknowledged_at=None,
         expected_at=None,
@@ -94,7 +101,7 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
     report.acknowledged_at = now
     if report.status != "received":
         return  # an official was quicker, and what they did was told
-    report.asked_for = missing(report)
+    ask(report, house)
     agency_id = agency_for(house.pack, report.service_code, report.area_code)
     if agency_id is not None:
         change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
@@ -102,13 +109,13 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
         change_status(session, report, "needs_info", by=BY_ROUTER, house=house, silent=True)
     if may_answer(session, report.address, house, now):
         text, buttons = acknowledgement(report, house, report.channel), buttons_for(report, house.pack)
-        asks_place = report.asked_for in {"place", "both"} and not buttons
+        asks_place = report.asked_for in {"place", "both"} and not (report.asked_for == "place" and buttons)
         owe(session, report, text, house, now, ask_position=asks_place, buttons=buttons)
 
 
 def buttons_for(report: Report, pack: Pack) -> list[list[str]]:
-    """The buttons under the open question: of two places, if that is what it asks."""
-    return buttons_of(report, pack) if report.asked_for == "place" else []
+    """The buttons under the open question: of two places, or of the likeliest services."""
+    return buttons_of(report, pack) if report.asked_for == "place" else service_buttons(report, pack)
 
 
 def missing(report: Report) -> str | None:
@@ -118,6 +125,52 @@ def missing(report: Report) -> str | None:
     if no_service and no_place:
         return "both"
     return "service" if no_service else "place" if no_place else None
+
+
+def ask(report: Report, house: House) -> None:
+    """Note down what is asked for now, and since when."""
+    report.asked_for = missing(report)
+    report.asked_at = house.now() if report.asked_for else None
+    report.reminded_at = None
+
+
+def remind(session: Session, report: Report, house: House) -> None:
+    """Ask once more what is missing, and never again."""
+    report.reminded_at = house.now()
+    if report.status not in OPEN or report.status == "resolved":
+        report.asked_for = None  # life went on without the answer
+        return
+    question = question_for(report, house.pack, report.channel)
+    fields = fields_of(report, house, report.language)
+    text = say(house.pack, report.language, "reminder", report.channel, **fields, question=question)
+    owe(session, report, text, house, house.now(), buttons=buttons_for(report, house.pack))
+
+
+def give_up(session: Session, report: Report, house: House) -> None:
+    """Nobody answered: what waits for the answer is closed with words that say how to go on; the rest goes on."""
+    if report.status == "needs_info":
+        change_status(session, report, "closed", by=BY_CLOCK, house=house, silent=True)
+        fields = fields_of(report, house, report.language)
+        owe(
+            session,
+            report,
+            say(house.pack, report.language, "gave_up", report.channel, **fields),
+            house,
+            house.now(),
+        )
+    report.asked_at = None
+
+
+def choose_service(session: Session, report: Report, code: str, house: House) -> None:
+    """The service that the reporter chose of those that were offered."""
+    lock(session, report)
+    if report.service_code is None and code in house.pack.services:
+        report.service_code = code
+        said = report.sources.get("service", {})
+        report.sources = {**report.sources, "service": {**said, "source": "choice", "confidence": 1.0}}
+    report.updated_at = house.now()
+    session.flush()
+    go_on(session, report, house)
 
 
 def take_service(report: Report, draft: Draft) -> None:
@@ -220,7 +273,7 @@ def go_on(session: Session, report: Report, house: House) -> None:
         if missing(report) is None:
             acknowledge(session, report, house)
     elif report.asked_for is not None and report.asked_for != missing(report):
-        report.asked_for = missing(report)
+        ask(report, house)
         if report.asked_for is None:
             _complete(session, report, house)
 
@@ -228,7 +281,7 @@ def go_on(session: Session, report: Report, house: House) -> None:
 def _complete(session: Session, report: Report, house: House) -> None:
     """The question is answered: hand the report to its agency, and say so."""
     agency_id = report.agency_id or agency_for(house.pack, report.service_code, report.area_code)
-    if report.status == "needs_info" and agency_id is not None:
+    if report.status in {"needs_info", "reopened"} and agency_id is not None:
         change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
     elif report.status == "needs_info":
         change_status(session, report, "received", by=BY_ROUTER, house=house, silent=True)
@@ -300,7 +353,7 @@ def dispute(session: Session, report: Report, place: Place, house: House) -> Non
     session.flush()
     if report.acknowledged_at is None or report.asked_for is not None:
         return  # the question goes with the acknowledgement
-    report.asked_for = "place"
+    report.asked_for, report.asked_at, report.reminded_at = "place", house.now(), None
     now = house.now()
     if may_answer(session, report.address, house, now):
         text = question_for(report, house.pack, report.channel)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from normalizer.schema import Draft, InboundMessage
@@ -15,11 +15,12 @@ from store.models import Address, Delivery, Report, Reporter
 from store.seal import normal
 
 RECENT = timedelta(days=30)
+MOST = 50  # reports of one person that a message may belong to
 
 
 @dataclass(kw_only=True, slots=True)
 class Sender:
-    """One address of a batch, and its open reports of the last 30 days, the oldest first."""
+    """One address of a batch, and its person's reports: open, or finished within 30 days; the oldest first."""
 
     address: Address
     recent: list[Report] = field(default_factory=list)
@@ -45,8 +46,7 @@ def senders_of(
             found = next((kept[each] for each in lookups[key] if each in kept), None)
             senders[key] = Sender(address=found or _made(session, message, draft, lookups[key][0], house))
         senders[key].address.account = message.account
-    known = {each.address.id: each for each in senders.values() if each.address.id}
-    _read_recent(session, known, house)
+    _read_recent(session, list(senders.values()), house)
     _count_answers(session, [each.address for each in senders.values()], house)
     return senders
 
@@ -62,7 +62,16 @@ def _kept(session: Session, lookups: list[str]) -> dict[str, Address]:
 
 def _made(session: Session, message: InboundMessage, draft: Draft, lookup: str, house: House) -> Address:
     now = house.now()
-    reporter = made(Reporter, language=language_of(message, draft, house), opted_out=False, created_at=now)
+    reporter = made(
+        Reporter,
+        language=language_of(message, draft, house),
+        opted_out=False,
+        created_at=now,
+        question=None,
+        question_until=None,
+        link_code=None,
+        link_until=None,
+    )
     keep(session, reporter)
     address = made(
         Address,
@@ -71,6 +80,7 @@ def _made(session: Session, message: InboundMessage, draft: Draft, lookup: str, 
         sealed=house.store.sealer.seal(message.sender),
         account=message.account,
         unreachable=None,
+        stopped_at=None,
         created_at=now,
         reporter=reporter,
     )
@@ -86,14 +96,22 @@ def language_of(message: InboundMessage, draft: Draft, house: House) -> str:
     return house.pack.languages[0]
 
 
-def _read_recent(session: Session, by_id: dict[int, Sender], house: House) -> None:
-    if not by_id:
+def _read_recent(session: Session, senders: Sequence[Sender], house: House) -> None:
+    """Linked addresses of one person share one list: a report of this very batch is seen by both."""
+    shared: dict[int, list[Report]] = {}
+    for sender in senders:
+        if sender.address.id:
+            sender.recent = shared.setdefault(sender.address.reporter_id, sender.recent)
+    if not shared:
         return
+    since = house.now() - RECENT
     query = select(Report).where(
-        Report.address_id.in_(by_id), Report.status.in_(OPEN), Report.requested_at > house.now() - RECENT
+        Report.reporter_id.in_(shared), or_(Report.status.in_(OPEN), Report.updated_at > since)
     )
     for report in session.scalars(query.order_by(Report.id)):
-        by_id[report.address_id].recent.append(report)
+        shared[report.reporter_id].append(report)
+    for reports in shared.values():
+        del reports[:-MOST]
 
 
 def _count_answers(session: Session, addresses: Sequence[Address], house: House) -> None:

@@ -62,7 +62,7 @@ def write_new(session: Session) -> None:
                 _insert(session, model, same)
     for row in pending:
         make_transient_to_detached(row)
-        session.add(row)
+    session.add_all(pending)  # all at once: one that is added takes its related rows along
 
 
 def _hangs_on_older(row: Base) -> bool:

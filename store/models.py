@@ -46,20 +46,32 @@ class Base(DeclarativeBase):
 
     type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it from the class)
         datetime: UtcDateTime(),
-        dict[str, Any]: JSON(),
+        dict[str, Any]: JSON(none_as_null=True),
         list[Any]: JSON(),
     }
 
 
 class Reporter(Base):
-    """One person, on one or more channels."""
+    """One person, on one or more channels.
+
+    `question` is the numbered question that waits for their answer (router/questions.py), `question_until` when
+    the clock decides it. `link_code` is a keyed hash of the one-time code that links another channel.
+    """
 
     __tablename__ = "reporters"
+    __table_args__ = (
+        Index("ix_reporters_question_until", "question_until"),
+        Index("ix_reporters_link_code", "link_code"),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     language: Mapped[str] = mapped_column(String(8))
     opted_out: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    question: Mapped[dict[str, Any] | None]
+    question_until: Mapped[datetime | None]
+    link_code: Mapped[str | None] = mapped_column(String(64))
+    link_until: Mapped[datetime | None]
 
     addresses: Mapped[list["Address"]] = relationship(back_populates="reporter")
 
@@ -67,7 +79,8 @@ class Reporter(Base):
 class Address(Base):
     """Where a reporter is reached on one channel: sealed; found by a keyed hash of channel and address.
 
-    `account` is our own number, mailbox or bot that they wrote to last: answers leave from there.
+    `account` is our own number, mailbox or bot that they wrote to last: answers leave from there. `stopped_at` is
+    when they asked us to write no more.
     `owed_this_hour`, no column, counts the answers of the last hour where a batch has looked them up.
     """
 
@@ -81,6 +94,7 @@ class Address(Base):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     account: Mapped[str] = mapped_column(String(320))
     unreachable: Mapped[str | None] = mapped_column(String(200))
+    stopped_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
     reporter: Mapped[Reporter] = relationship(back_populates="addresses")
@@ -94,9 +108,13 @@ class Report(Base):
     """The thing with a life. Field names are Open311's where it has one.
 
     `quiet_until` is set while a report that lacks service or place waits for more before it is acknowledged.
-    `asked_for` names what the citizen was asked; `status_before` is where an answered question or a taken-apart
-    join returns to. `sources` says where each field came from and how sure it is. `service_guess` is what
-    officials made of the guessed service: agreed, changed, or named where nothing was guessed; None before that.
+    `asked_for` names what the citizen was asked, `asked_at` when, `reminded_at` when once more; `said_at` is when
+    its reporter last spoke on it. `status_before` is where an answered question or a taken-apart join returns to.
+    `sources` says where each field came from and how sure it is. `stars` is the reporter's rating, `linked_to` the
+    code of an older report that this one goes on with. `unread` means that the reporter said something that no
+    official has looked at.
+    `service_guess` is what officials made of the guessed service: agreed, changed, or named where nothing was
+    guessed; None before that.
     """
 
     __tablename__ = "reports"
@@ -110,6 +128,12 @@ class Report(Base):
             *("service_guess", "requested_at"),
             sqlite_where=text(IS_JUDGED),
             postgresql_where=text(IS_JUDGED),
+        ),
+        Index(
+            "ix_reports_asked_at",
+            "asked_at",
+            sqlite_where=text("asked_for IS NOT NULL"),
+            postgresql_where=text("asked_for IS NOT NULL"),
         ),
     )
 
@@ -133,6 +157,12 @@ class Report(Base):
     reporter_id: Mapped[int] = mapped_column(ForeignKey("reporters.id"), index=True)
     address_id: Mapped[int] = mapped_column(ForeignKey("addresses.id"))
     asked_for: Mapped[str | None] = mapped_column(String(16))
+    asked_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
+    said_at: Mapped[datetime | None]
+    stars: Mapped[int | None]
+    unread: Mapped[bool] = mapped_column(default=False)
+    linked_to: Mapped[str | None] = mapped_column(String(16))
     quiet_until: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
     requested_at: Mapped[datetime]
@@ -153,11 +183,19 @@ class Message(Base):
     """One thing said to us, on a report's thread or (kept, without effect) on none.
 
     `kind` says what it was taken for; `raw_key` finds the raw bytes in media; `reply_ref` is the provider's id
-    that an answer points to.
+    that an answer points to; `edit_of` the external_id of the message that it replaces.
     """
 
     __tablename__ = "messages"
-    __table_args__ = (UniqueConstraint("channel", "account", "external_id"),)
+    __table_args__ = (
+        UniqueConstraint("channel", "account", "external_id"),
+        Index(
+            "ix_messages_edit_of",
+            "edit_of",
+            sqlite_where=text("edit_of IS NOT NULL"),
+            postgresql_where=text("edit_of IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     channel: Mapped[str] = mapped_column(String(16))
@@ -170,6 +208,7 @@ class Message(Base):
     subject: Mapped[str]
     note: Mapped[str | None] = mapped_column(String(300))
     reply_ref: Mapped[str | None] = mapped_column(String(1000))
+    edit_of: Mapped[str | None] = mapped_column(String(200))
     raw_key: Mapped[str | None] = mapped_column(String(200))
     sent_at: Mapped[datetime | None]
     received_at: Mapped[datetime]

@@ -19,9 +19,15 @@ from store.migrate import migrate
 from store.models import Base, Delivery, Report, StatusUpdate
 
 WHOLE = "lampu jalan mati total di Jl. Manggarai Utara 2, Kelurahan Manggarai"
+
 NO_PLACE = "lampu jalan mati sudah seminggu"
 OFFICER, ROUTER, CITIZEN = Actor(name="officer:sri"), Actor(name="router"), Actor(name="citizen")
 _number = count(1)
+
+
+def another(number: int) -> str:
+    """A whole report of a spot of its own: the same problem at the same spot would be the same report."""
+    return f"lampu jalan mati total di Jl. Manggarai Utara {number + 3} No {number + 1}, Kelurahan Manggarai"
 
 
 @dataclass

@@ -18,6 +18,7 @@ from store.models import Address, Delivery, Message, Photo, Report, Reporter
 from tests.unit.houses import CITIZEN, NO_PLACE, ROUTER, WHOLE, Town, new_town
 
 MANGGARAI = Position(lat=-6.2088, long=106.8456)
+PIN_ONLY_PLACE = "tolong pak di Jl. Manggarai Utara 2 Kelurahan Manggarai mohon segera ditindaklanjuti"
 PHOTO = Attachment(ref="photo-1", content_type="image/jpeg")
 
 
@@ -84,7 +85,7 @@ def test_an_id_counts_on_its_own_channel_and_account(town: Town) -> None:
     town.tell(WHOLE, external_id="1", channel="whatsapp")
     town.tell(WHOLE, external_id="1", account="+6291")
 
-    assert len(town.reports()) == 3
+    assert len(town.rows(Message)) == 3
 
 
 def test_after_a_restart_in_between_a_repeat_is_still_one(town: Town) -> None:
@@ -134,13 +135,37 @@ def test_quiet_time_over_the_one_question_is_asked_once(town: Town) -> None:
     assert (town.answers(), town.report().acknowledged_at) == ([], None)
     town.wait_quietly()
     town.wait_quietly()
-    town.clock.on(days=1)
-    town.wait_quietly()
 
     (asked,) = town.answers()
     assert town.report().code in asked
     assert "?" in asked
     assert town.report().asked_for == "place"
+
+
+def test_who_does_not_answer_is_reminded_once_after_a_day_and_told_after_three(town: Town) -> None:
+    town.tell(PIN_ONLY_PLACE)
+    town.wait_quietly()
+    for _ in range(20):
+        town.clock.on(hours=6)
+        town.wait_quietly()
+
+    asked, reminded, closed = town.answers()
+    assert "?" in asked
+    assert "masih menunggu" in reminded
+    assert "tutup" in closed
+    assert town.report().status == "closed"
+
+
+def test_an_answer_after_that_opens_it_again(town: Town) -> None:
+    town.tell(PIN_ONLY_PLACE)
+    town.wait_quietly()
+    for _ in range(20):
+        town.clock.on(hours=6)
+        town.wait_quietly()
+    town.tell("lampu jalan mati")
+
+    assert (town.report().status, town.report().agency_id) == ("assigned", "dbm")
+    assert len(town.reports()) == 1
 
 
 def test_quiet_time_goes_on_over_a_restart(town: Town) -> None:
@@ -362,7 +387,8 @@ def test_a_mailbox_gets_ten_automatic_answers_an_hour(town: Town) -> None:
 
 def test_over_the_limit_reports_are_still_opened_and_handed_over(town: Town) -> None:
     for number in range(12):
-        town.tell(WHOLE, channel="email", sender="siti@example.org", external_id=f"{number}")
+        words = f"lampu jalan mati di Jl. Manggarai Utara {number} No {number}, Kelurahan Manggarai"
+        town.tell(words, channel="email", sender="siti@example.org", external_id=f"{number}")
 
     assert [report.status for report in town.reports()] == ["assigned"] * 12
     assert len(town.rows(Delivery, channel="desk")) == 12

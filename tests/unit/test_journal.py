@@ -819,7 +819,7 @@ def test_poison_in_the_middle_of_a_batch_holds_nobody_else(town: Town, journal: 
     clock.on(minutes=1)
     assert work_off(town.house, journal) == 2
     assert [row.external_id for row in town.rows(Message)][3:] == ["mail1", "mail2"]
-    assert len(town.answers()) == 5
+    assert len(town.answers()) == 4  # mail2 says what mail1 said
     assert journal.counts() == {"done": 5}
 
 

@@ -29,7 +29,7 @@ from router.photos import TRIES, fetch_owed
 from router.receipts import take_receipt
 from store.models import Delivery, EarlyReceipt, Photo
 from store.work import GIVE_UP_AFTER, LEASE, claim_deliveries, wait_after
-from tests.unit.houses import WHOLE, Town, new_town
+from tests.unit.houses import WHOLE, Town, another, new_town
 
 
 @dataclass
@@ -191,7 +191,7 @@ async def test_a_permanent_failure_is_shown_and_the_next_message_goes_out(town: 
 
 async def test_what_waited_for_its_turn_heeds_a_pause_that_came_meanwhile(town: Town, provider: Provider) -> None:
     for number in range(5):  # one a second to a chat, three at once: the last two wait for their turn
-        town.tell(WHOLE, channel="telegram", sender="7001", external_id=f"t{number}")
+        town.tell(another(number), channel="telegram", sender="7001", external_id=f"t{number}")
     provider.answers = [TemporaryFailure("429", retry_after=60)] * 5
     provider.on_send = lambda: asyncio.sleep(0)  # its answer comes when all five stand in line
     await deliver(town, provider)

@@ -1,0 +1,113 @@
+"""Commands in words, on every channel: STATUS, LAPORAN SAYA, BANTUAN, BERHENTI, MULAI, BAHASA, BATALKAN."""
+
+from collections.abc import Callable
+
+from router.replies import fields_of, place_name, say, service_name, status_name
+from router.reports import BY_CITIZEN
+from router.status import change_status
+from router.turn import Turn, answer, answer_with
+from store.models import Report
+
+MOST_LISTED = 5
+
+
+def _status(turn: Turn) -> None:
+    """Where a report stands; to a stranger only what everybody may know."""
+    report, house = turn.report, turn.house
+    assert report is not None  # noqa: S101  (for mypy: the decision named it)
+    language = turn.address.reporter.language
+    fields = fields_of(report, house, language)
+    if not turn.is_theirs:
+        area = house.pack.areas.get(report.area_code or "")
+        fields["place"] = area.name if area else house.pack.texts[language]["no_place"]
+    text = say(
+        house.pack,
+        language,
+        "state",
+        turn.address.channel,
+        **fields,
+        status=status_name(house.pack, report, language),
+    )
+    answer_with(turn, text, report=report if turn.is_theirs else None)
+
+
+def _mine(turn: Turn) -> None:
+    """The sender's reports, the newest first: open ones and those of the last 30 days."""
+    reports = list(reversed(turn.sender.recent))[:MOST_LISTED]
+    if not reports:
+        answer(turn, "mine_none")
+        return
+    separator = "; " if turn.address.channel == "sms" else "\n"
+    answer(turn, "mine", list=separator.join(_line(turn, report) for report in reports))
+
+
+def _line(turn: Turn, report: Report) -> str:
+    house, language = turn.house, turn.address.reporter.language
+    texts = house.pack.texts[language]
+    status = status_name(house.pack, report, language)
+    service = service_name(house.pack, report.service_code, language) or texts["no_service"]
+    if turn.address.channel == "sms":
+        return f"{report.code} {service.split(' / ')[0].split(' (')[0]}: {status.split(' ')[0].rstrip(',')}"
+    place = (place_name(house.pack, report) or "").split(", ")[0]
+    return f"{report.code}: {service}{', ' + place if place else ''} - {status}"
+
+
+def _help(turn: Turn) -> None:
+    answer(turn, "help")
+
+
+def _stop(turn: Turn) -> None:
+    """No more messages to this address, after this one; the reports go on."""
+    if turn.address.stopped_at is None:
+        answer(turn, "stopped")
+    turn.address.stopped_at = turn.house.now()
+
+
+def _start(turn: Turn) -> None:
+    was_stopped = turn.address.stopped_at is not None
+    turn.address.stopped_at = None
+    answer(turn, "started" if was_stopped else "how_to")
+
+
+def _language(turn: Turn) -> None:
+    """Answers in that language from now on; reports already told keep theirs in step."""
+    wanted = turn.decision.value
+    if wanted not in turn.house.pack.languages:
+        answer(turn, "language_which")
+        return
+    turn.address.reporter.language = wanted
+    for report in turn.sender.recent:
+        report.language = wanted
+    answer(turn, "language_set")
+
+
+def _withdraw(turn: Turn) -> None:
+    report = turn.report
+    assert report is not None  # noqa: S101
+    if report.status in {"closed", "rejected", "duplicate"}:
+        _status(turn)
+        return
+    change_status(turn.session, report, "closed", by=BY_CITIZEN, house=turn.house, silent=True)
+    answer(turn, "withdrawn", report=report, **fields_of(report, turn.house, turn.address.reporter.language))
+
+
+def _unknown_code(turn: Turn) -> None:
+    answer(turn, "unknown_code", code=turn.decision.value[:12])
+
+
+def _how_to(turn: Turn) -> None:
+    """Nothing to act on: how to report, and no more than that once in a while."""
+    answer(turn, "how_to")
+
+
+COMMANDS: dict[str, Callable[[Turn], None]] = {
+    "status": _status,
+    "mine": _mine,
+    "help": _help,
+    "stop": _stop,
+    "start": _start,
+    "language": _language,
+    "withdraw": _withdraw,
+    "unknown_code": _unknown_code,
+    "how_to": _how_to,
+}

@@ -1,0 +1,186 @@
+"""What words do besides telling a problem: a command, a yes or no, thanks, a number, "still not fixed"."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from normalizer.tokens import words_of
+from normalizer.wordlists import pattern_of
+from router.codes import codes_in
+
+CommandName: TypeAlias = Literal[
+    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "withdraw"
+]
+
+_TALK = tomllib.loads(Path(__file__).with_name("talk.toml").read_text(encoding="utf-8"))
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(_TALK["words"][name].split())
+
+
+_COURTESY, _NEW = _words("courtesy"), _words("new")
+_YES, _YES_FILLER, _NO = _words("yes"), _words("yes_filler"), _words("no")
+_THANKS, _THANKS_FILLER = _words("thanks"), _words("thanks_filler")
+_STILL, _CHASE, _DONE, _BUT = (pattern_of(_TALK["phrases"][name]) for name in ("still", "chase", "done", "but"))
+_LANGUAGES = {word: code for code, named in _TALK["languages"].items() for word in named.split()}
+_COMMANDS: dict[str, CommandName] = {
+    line.strip(): name for name, lines in _TALK["commands"].items() for line in lines.splitlines() if line.strip()
+}
+_SLASHES: dict[str, CommandName] = {
+    "start": "start",
+    "mulai": "start",
+    "help": "help",
+    "bantuan": "help",
+    "status": "status",
+    "laporan": "mine",
+    "stop": "stop",
+    "berhenti": "stop",
+    "bahasa": "language",
+    "language": "language",
+    "hubungkan": "link",
+    "link": "link",
+    "putuskan": "unlink",
+    "hapus": "forget",
+    "batalkan": "withdraw",
+}
+_STARS = re.compile(r"[\u2b50\U0001f31f\u2605]")
+_RATING = re.compile(r"^(?:bintang|nilai|rating|skor|stars?)?\s*([1-5])\s*(?:/\s*5|bintang|stars?)?$")
+_LINK_CODE = re.compile(r"(?<!\d)(\d{6})(?!\d)")
+_NUMBER = re.compile(r"^(?:nomor|nomer|no|yang|yg|number|pilih|opsi)?\s*(?:no\s*)?([1-9])$")
+_ORDER = {"pertama": 1, "kesatu": 1, "kedua": 2, "ketiga": 3, "keempat": 4, "first": 1, "second": 2, "third": 3}
+_THUMBS_UP, _THUMBS_DOWN = (
+    re.compile("[\U0001f44d\U0001f64f\u2705\U0001f44c\u2764]"),
+    re.compile("[\U0001f44e\u274c]"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """A command in words; `argument` is a report's code, a language or a one-time code."""
+
+    name: CommandName
+    argument: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """The signs in one message's own words."""
+
+    command: Command | None = None
+    yes: bool = False
+    no: bool = False
+    thanks: bool = False
+    still: bool = False
+    chases: bool = False
+    done: bool = False
+    number: int | None = None
+    stars: int | None = None
+    new: bool = False
+    only_code: bool = False
+
+
+def read_signs(text: str) -> Said:
+    """Read the signs in a message's own words (quoted mail and report codes taken out where they stand alone).
+
+    Several may be set at once; `yes` and `no` are only set for short answers, `still`, `chases` and `done` for
+    phrases anywhere in the first 400 characters.
+    """
+    text = text[:400]
+    codes = codes_in(text)
+    bare = text
+    for code in codes:
+        bare = re.sub(rf"(?i)\b{code}\b", " ", bare)
+    tokens = words_of(bare).tokens
+    said = " ".join(tokens)
+    core = _without_courtesy(tokens)
+    return Said(
+        command=_command(text, core, codes),
+        yes=_is_yes(text, tokens),
+        no=_is_no(text, tokens),
+        thanks=_all_of(tokens, _THANKS, _THANKS_FILLER),
+        still=bool(_STILL.search(said)),
+        chases=bool(_CHASE.search(said)),
+        done=bool(_DONE.search(said)) and not _BUT.search(said) and not _STILL.search(said),
+        number=_number(core),
+        stars=_stars(text, core),
+        new=bool(core) and set(core) <= _NEW | {"laporan", "report"} and bool(set(core) & _NEW),
+        only_code=bool(codes)
+        and not [
+            word for word in core if word not in {"status", "cek", "kode", "code", "laporan", "report", "check"}
+        ],
+    )
+
+
+def _without_courtesy(tokens: Sequence[str]) -> list[str]:
+    """The words without "pak", "tolong", "ya": at both ends only, for "laporan saya" needs its "saya"."""
+    first, last = 0, len(tokens)
+    while first < last and tokens[first] in _COURTESY:
+        first += 1
+    while last > first and tokens[last - 1] in _COURTESY and " ".join(tokens[first:last]) not in _COMMANDS:
+        last -= 1
+    return list(tokens[first:last])
+
+
+def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | None:
+    slash = re.match(r"\s*/([a-z_]+)(?:@\w+)?\b(.*)", text, re.IGNORECASE | re.DOTALL)
+    if slash and (name := _SLASHES.get(slash[1].lower())):
+        return _with_argument(name, words_of(slash[2]).tokens, codes, text)
+    if not core or len(core) > 6:
+        return None
+    if core[0] in {"bahasa", "language", "ganti", "ubah", "switch", "change"} or len(core) == 1:
+        if (language := _LANGUAGES.get(core[-1])) and (len(core) > 1 or len(core[-1]) > 3):
+            return Command(name="language", argument=language)
+        if core[-1] in {"bahasa", "language"}:
+            return Command(name="language")
+    phrase = " ".join(word for word in core if not word.isdigit())
+    found = _COMMANDS.get(phrase)
+    return _with_argument(found, core, codes, text) if found else None
+
+
+def _with_argument(name: CommandName, rest: Iterable[str], codes: Sequence[str], text: str) -> Command:
+    if name == "language":
+        return Command(name=name, argument=next((_LANGUAGES[word] for word in rest if word in _LANGUAGES), ""))
+    if name == "link":
+        found = _LINK_CODE.search(text)
+        return Command(name=name, argument=found[1] if found else "")
+    return Command(name=name, argument=codes[0] if codes else "")
+
+
+def _all_of(tokens: Sequence[str], core: frozenset[str], filler: frozenset[str]) -> bool:
+    """Whether there is nothing but these words, and one of the core's among them."""
+    return bool(tokens) and any(word in core for word in tokens) and all(word in core | filler for word in tokens)
+
+
+def _is_yes(text: str, tokens: Sequence[str]) -> bool:
+    if not tokens:
+        return bool(_THUMBS_UP.search(text)) and not _THUMBS_DOWN.search(text)
+    return len(tokens) <= 14 and _all_of(tokens, _YES, _YES_FILLER | _THANKS | _THANKS_FILLER)
+
+
+def _is_no(text: str, tokens: Sequence[str]) -> bool:
+    """A short answer that begins with a no: "belum pak", "masih mati", "tidak, airnya masih bau"."""
+    if not tokens:
+        return bool(_THUMBS_DOWN.search(text))
+    core = _without_courtesy(tokens)
+    return bool(core) and core[0] in _NO
+
+
+def _number(core: Sequence[str]) -> int | None:
+    if len(core) == 1 and core[0] in _ORDER:
+        return _ORDER[core[0]]
+    if len(core) == 2 and core[0] in {"yang", "yg", "the"} and core[1] in _ORDER:
+        return _ORDER[core[1]]
+    found = _NUMBER.match(" ".join(core))
+    return int(found[1]) if found else None
+
+
+def _stars(text: str, core: Sequence[str]) -> int | None:
+    """A rating of one to five: stars as signs, "bintang 4", "5/5", or the bare figure."""
+    if count := len(_STARS.findall(text)):
+        return min(count, 5)
+    found = _RATING.match(" ".join(core))
+    return int(found[1]) if found else None

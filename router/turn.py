@@ -1,0 +1,75 @@
+"""One message's turn: what was said, what it was taken for, and the rows that its effect may touch."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from normalizer.schema import Draft, InboundMessage
+from router.conversation import Decision
+from router.house import House
+from router.replies import fields_of, may_answer, owe_to, say
+from router.said import Said
+from router.senders import Sender
+from store.models import Address, Message, Report
+
+log = logging.getLogger("lapor.intake")
+
+
+@dataclass(kw_only=True, slots=True)
+class Turn:
+    """`report` is the one that the decision names, `reports` are all that it may name, by code; `row` is the
+    message's own row; `codes` are free codes for new reports."""
+
+    session: Session
+    house: House
+    sender: Sender
+    message: InboundMessage
+    draft: Draft
+    said: Said
+    decision: Decision
+    reports: dict[str, Report]
+    codes: list[str]
+    report: Report | None = None
+    row: Message | None = None
+
+    @property
+    def address(self) -> Address:
+        return self.sender.address
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether the sender is a reporter of the report."""
+        return self.report is not None and self.report.reporter is self.address.reporter
+
+
+def answer(turn: Turn, key: str, *, report: Report | None = None, **fields: str) -> None:
+    """Answer the sender with one of the pack's texts, within the limit of automatic answers an hour."""
+    language = turn.address.reporter.language
+    answer_with(turn, say(turn.house.pack, language, key, turn.address.channel, **fields), report=report)
+
+
+def answer_with(
+    turn: Turn, text: str, *, report: Report | None = None, buttons: Sequence[Sequence[str]] = ()
+) -> None:
+    """Answer the sender in these words; `buttons` are pairs of what is read and what comes back."""
+    house, address, now = turn.house, turn.address, turn.house.now()
+    if not may_answer(turn.session, address, house, now):
+        log.info("no answer to address %s: the hour's limit is reached", address.id)
+        return
+    language = address.reporter.language
+    subject = say(house.pack, language, "mail_subject_how_to", "email")
+    if report is not None:
+        subject = say(house.pack, language, "mail_subject", "email", **fields_of(report, house, language))
+    owe_to(
+        turn.session,
+        address,
+        address.channel,
+        text,
+        now,
+        report=report,
+        subject=subject,
+        in_reply_to=turn.message.reply_ref,
+        buttons=buttons,
+    )
