@@ -381,6 +381,11 @@ def test_what_is_only_denied_is_no_service(text: str) -> None:
     assert guess(text)[0] is None
 
 
+@pytest.mark.parametrize("text", ["pak gluduk kami rusak lagi nih", "depan warung pak haji"])
+def test_a_weak_hint_alone_is_no_service(text: str) -> None:
+    assert guess(text)[0] is None
+
+
 def test_what_is_done_is_less_sure_than_what_is_not() -> None:
     (done, _), (open_, _) = (
         guess_service(PACK, text.split()) for text in ("got mampet sudah diperbaiki", "got mampet")
