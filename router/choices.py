@@ -41,7 +41,7 @@ def question_of(report: Report, pack: Pack, language: str) -> str | None:
     texts = pack.texts.get(language) or pack.texts[pack.languages[0]]
     names = names_of(pair, pack)
     if not report.sources["place"].get("conflict"):
-        return texts["ask_which"].format(first=names[0], second=names[1])
+        return texts["ask_next_door"].format(first=names[0], second=names[1])
     said = [texts[f"said_{one['source']}"].format(area=name) for one, name in zip(pair, names, strict=True)]
     return texts["ask_conflict"].format(first=upper_first(said[0]), second=said[1])
 
