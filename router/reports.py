@@ -12,7 +12,16 @@ from normalizer.schema import Draft, Guess, PhotoFacts, Place
 from router.agencies import agency_for
 from router.codes import new_code
 from router.house import House
-from router.replies import acknowledgement, fields_of, may_answer, owe, question_of, say, service_buttons
+from router.replies import (
+    acknowledgement,
+    fields_of,
+    may_answer,
+    owe,
+    question_of,
+    reply_channel,
+    say,
+    service_buttons,
+)
 from router.status import CITIZEN, CLOCK, OPEN, ROUTER, Actor, add_line, change_status, lock
 from store.bulk import keep, made
 from store.models import Address, Photo, Report
@@ -106,9 +115,17 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
     elif report.asked_for is not None:
         change_status(session, report, "needs_info", by=BY_ROUTER, house=house, silent=True)
     if may_answer(session, report.address, house, now):
-        asks_place = report.asked_for in {"place", "both"}
-        text = acknowledgement(report, house, report.channel)
-        owe(session, report, text, house, now, ask_position=asks_place, buttons=service_buttons(report, house))
+        text = acknowledgement(report, house, reply_channel(session, report, asked=True))
+        owe(
+            session,
+            report,
+            text,
+            house,
+            now,
+            asked=True,
+            ask_position=report.asked_for in {"place", "both"},
+            buttons=service_buttons(report, house),
+        )
 
 
 def missing(report: Report) -> str | None:
@@ -133,9 +150,10 @@ def remind(session: Session, report: Report, house: House) -> None:
     if report.status not in OPEN or report.status == "resolved":
         report.asked_for = None  # life went on without the answer
         return
-    question = question_of(report, house, report.language, report.channel)
+    channel = reply_channel(session, report)
+    question = question_of(report, house, report.language, channel)
     fields = fields_of(report, house, report.language)
-    text = say(house.pack, report.language, "reminder", report.channel, **fields, question=question)
+    text = say(house.pack, report.language, "reminder", channel, **fields, question=question)
     owe(session, report, text, house, house.now(), buttons=service_buttons(report, house))
 
 
@@ -144,13 +162,8 @@ def give_up(session: Session, report: Report, house: House) -> None:
     if report.status == "needs_info":
         change_status(session, report, "closed", by=BY_CLOCK, house=house, silent=True)
         fields = fields_of(report, house, report.language)
-        owe(
-            session,
-            report,
-            say(house.pack, report.language, "gave_up", report.channel, **fields),
-            house,
-            house.now(),
-        )
+        text = say(house.pack, report.language, "gave_up", reply_channel(session, report), **fields)
+        owe(session, report, text, house, house.now())
     report.asked_at = None
 
 
@@ -248,8 +261,9 @@ def _complete(session: Session, report: Report, house: House) -> None:
     elif report.status == "needs_info":
         change_status(session, report, "received", by=BY_ROUTER, house=house, silent=True)
     fields = fields_of(report, house, report.language)
-    text = say(house.pack, report.language, "answered", report.channel, **fields)
-    owe(session, report, text, house, house.now())
+    channel = reply_channel(session, report, asked=True)
+    text = say(house.pack, report.language, "answered", channel, **fields)
+    owe(session, report, text, house, house.now(), asked=True)
 
 
 def take_photo_facts(session: Session, photo: Photo, facts: PhotoFacts, house: House) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
+from store.chain import REDACTED
 from store.models import ApiUpdate, Photo, Report, StatusUpdate
 
 NO_AGENCY = "none"  # asks for the reports that no agency has yet
@@ -118,6 +119,7 @@ def wanted_reports(session: Session, wanted: Wanted) -> list[Report]:
 def wanted_lines(session: Session, wanted: Wanted) -> list[StatusUpdate]:
     """Lines of history, the oldest first, each with its report; `updated_*` and `codes` choose."""
     query = select(StatusUpdate).join(StatusUpdate.report).options(contains_eager(StatusUpdate.report))
+    query = query.where(StatusUpdate.status != REDACTED)  # no status: words of it are deleted
     if wanted.codes is not None:
         query = query.where(Report.code.in_(wanted.codes))
     if wanted.updated_from:
