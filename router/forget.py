@@ -186,12 +186,12 @@ def find_people(session: Session, person: str, house: House) -> list[Reporter]:
 
     Raises LookupError.
     """
-    query = select(Reporter).join(Address).order_by(Reporter.id).distinct()
+    query = select(Address.reporter_id).where(Address.lookup != NOBODY[1])
     if is_code(person):
-        query = query.join(Report, Report.reporter_id == Reporter.id).where(Report.code == person.upper())
+        query = query.join(Report, Report.reporter_id == Address.reporter_id).where(Report.code == person.upper())
     else:
         query = query.where(Address.lookup.in_(_lookups(person, house)))
-    ids = [one.id for one in session.scalars(query.where(Address.lookup != NOBODY[1]))]
+    ids = set(session.scalars(query))
     if not ids:
         raise LookupError("nobody is known by this address or code")
     held = select(Reporter).where(Reporter.id.in_(ids)).order_by(Reporter.id).with_for_update()

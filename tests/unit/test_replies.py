@@ -63,6 +63,8 @@ def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[s
                 status=texts["status_assigned"].format(agency=agency),
                 options=OPTIONS,
                 list=OPTIONS,
+                other="WhatsApp",
+                days="14",
             )
 
 
