@@ -149,7 +149,11 @@ def _seen(session: Session, heard: Sequence[Heard], house: House) -> set[tuple[s
     ids = {each.message.external_id: each.message.external_id for each in heard}
     # where a key names a chat it is another one when its person was forgotten
     ids |= {forgotten_id(house, each): each for each in _chat_keys(heard)}
-    query = select(Message.channel, Message.account, Message.external_id).where(Message.external_id.in_(ids))
+    query = select(Message.channel, Message.account, Message.external_id).where(
+        Message.channel.in_({each.message.channel for each in heard}),  # the unique key's order: or all are read
+        Message.account.in_({each.message.account for each in heard}),
+        Message.external_id.in_(ids),
+    )
     return {(channel, account, ids[external_id]) for channel, account, external_id in session.execute(query)}
 
 

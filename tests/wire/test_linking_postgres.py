@@ -6,8 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from sqlalchemy import text
+from town import eventually
 
 from router.forget import forget_all
+from router.house import House
+from router.linking import take_apart
 from router.operate import first_edited_row
 from store.models import Address, Message, Report, Reporter
 from tests.unit.houses import Town, new_town
@@ -79,6 +83,31 @@ def test_reports_told_while_their_sender_is_linked_hang_on_the_joint_person(town
             len({row.reporter_id for row in session.query(Address).filter_by(reporter_id=address.reporter_id)})
             == 1
         )
+
+
+def test_a_message_that_waited_while_its_sender_was_unlinked_hangs_on_who_they_are_now(town: Town) -> None:
+    phone, bot = pair(6000)
+    town.tell(f"hubungkan {code_of(town, phone)}", **bot)
+    house = town.house
+    with ThreadPoolExecutor(1) as pool:
+        with house.store.write() as session:
+            lookup = house.store.sealer.lookups("telegram", "6000")[0]
+            address = session.query(Address).filter_by(lookup=lookup).one()
+            session.query(Reporter).filter_by(id=address.reporter_id).with_for_update().one()
+            told = pool.submit(town.tell, words(6), **bot)
+            eventually(lambda: _waits_for_a_lock(house), what="the message waits for its sender's row")
+            take_apart(session, address, house)
+        told.result()
+
+    with house.store.read() as session:
+        address = session.query(Address).filter_by(lookup=lookup).one()
+        report = session.query(Report).filter_by(address_id=address.id).one()
+        assert report.reporter_id == address.reporter_id
+
+
+def _waits_for_a_lock(house: House) -> bool:
+    with house.store.read() as session:
+        return bool(session.scalar(text("select count(*) from pg_locks where not granted")))
 
 
 def test_a_person_is_forgotten_there_too(town: Town) -> None:
