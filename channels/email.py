@@ -17,6 +17,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
+from channels.mail_bounce import bounce_of
 from channels.mail_id import mail_id
 from channels.mime import read_mail
 from channels.protocol import Accept, Connection, Cursor
@@ -59,8 +60,13 @@ async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
 
 
 def parse(raw: bytes, meta: Mapping[str, str]) -> list[Heard]:
-    """Read a mail leniently: RFC 5322 and MIME where they are kept, whatever text there is where not."""
-    return [read_mail(raw, meta)]
+    """Read a mail leniently: RFC 5322 and MIME where they are kept, whatever text there is where not.
+
+    A bounce of one of our mails is its receipt, too.
+    """
+    mail = read_mail(raw, meta)
+    bounce = bounce_of(raw, meta) if mail.auto == "bounce" else None
+    return [mail] if bounce is None else [mail, bounce]
 
 
 @asynccontextmanager

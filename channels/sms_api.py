@@ -18,6 +18,7 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from channels.fetch import retry_after
+from channels.sms_form import GONE
 from config.settings import Settings
 from normalizer.schema import PermanentFailure, TemporaryFailure
 
@@ -142,4 +143,5 @@ def _raise_for(status: int, code: int | None) -> None:
         raise TemporaryFailure(f"{said}: is TWILIO_AUTH_TOKEN right?", retry_after=300) from None
     if status == 429 or status >= 500 or status == 408 or code in TEMPORARY_CODES:
         raise TemporaryFailure(said, uncertain=status >= 500 or status == 408) from None
-    raise PermanentFailure(f"{said}: is TWILIO_ACCOUNT_SID right?" if status == 404 else said) from None
+    reason = f"{said}: is TWILIO_ACCOUNT_SID right?" if status == 404 else said
+    raise PermanentFailure(reason, of_address=str(code) in GONE) from None

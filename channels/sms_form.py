@@ -12,6 +12,11 @@ from normalizer.schema import Attachment, Channel, Heard, InboundMessage, Positi
 Form: TypeAlias = Mapping[str, str]
 
 MAX_MEDIA = 20
+# Twilio's codes for a number that takes nothing from us, https://www.twilio.com/docs/api/errors: not valid, opted
+# out, no mobile, out of reach, blocked, unknown, a landline; the last two are WhatsApp's
+GONE = frozenset(
+    ("21211", "21214", "21217", "21610", "21614", "30003", "30004", "30005", "30006", "63003", "63024")
+)
 State: TypeAlias = Literal["sent", "delivered", "failed"]
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 STATES: dict[str, State] = {
@@ -113,6 +118,7 @@ def _receipt(form: Form, raw: bytes) -> list[Heard]:
             provider_id=message_key(form, raw),
             state=state,
             reason=clean(form.get("ErrorCode")),
+            of_address=state == "failed" and clean(form.get("ErrorCode")) in GONE,
         )
     ]
 

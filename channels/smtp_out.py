@@ -229,13 +229,25 @@ def failure_of(error: Exception, line: Line | None) -> TemporaryFailure | Perman
         code = f" ({error.code})" if isinstance(error, aiosmtplib.SMTPResponseException) else ""
         return TemporaryFailure(f"the relay cannot be reached: {type(error).__name__}{code}")
     if isinstance(error, aiosmtplib.SMTPResponseException) and _is_no(error):
-        kind = PermanentFailure if error.code >= 500 else TemporaryFailure
-        return kind(f"the relay answered {error.code}")
+        said = f"the relay answered {error.code}"
+        if error.code < 500:
+            return TemporaryFailure(said)
+        return PermanentFailure(said, of_address=_is_of_mailbox(error))
     if isinstance(error, aiosmtplib.SMTPNotSupported):
-        return PermanentFailure("the relay takes no address with such letters")
+        return PermanentFailure("the relay takes no address with such letters", of_address=True)
     if isinstance(error, ValueError):
-        return PermanentFailure("the address cannot be written in a mail")
+        return PermanentFailure("the address cannot be written in a mail", of_address=True)
     return TemporaryFailure(f"the relay does not answer: {type(error).__name__}", uncertain=line.is_ended)
+
+
+def _is_of_mailbox(error: aiosmtplib.SMTPResponseException) -> bool:
+    """Whether there is no such mailbox (RFC 3463: 5.1.x, disabled: 5.2.1); no policy of theirs, or ours."""
+    if not isinstance(error, aiosmtplib.SMTPRecipientRefused):
+        return False
+    enhanced = re.match(r"(5\.\d{1,3}\.\d{1,3})\b", error.message)
+    if enhanced is None:
+        return error.code in {550, 551, 553}
+    return enhanced[1].startswith("5.1.") or enhanced[1] == "5.2.1"
 
 
 def _is_no(error: aiosmtplib.SMTPResponseException) -> bool:

@@ -142,11 +142,13 @@ def _failures() -> Iterator[None]:
     except InvalidToken:
         raise TemporaryFailure("Telegram refuses TELEGRAM_TOKEN", retry_after=300) from None
     except Forbidden as error:
-        raise PermanentFailure(f"Telegram said 403{_reason(error)}") from None
+        gone = _reason(error) != ": not enough rights"  # a group may forbid this message, and take another
+        raise PermanentFailure(f"Telegram said 403{_reason(error)}", of_address=gone) from None
     except BadRequest as error:
         if "temporarily" in str(error):
             raise TemporaryFailure("Telegram said 400: temporarily unavailable") from None
-        raise PermanentFailure(f"Telegram said 400{_reason(error)}") from None
+        gone = _reason(error) == ": chat not found"
+        raise PermanentFailure(f"Telegram said 400{_reason(error)}", of_address=gone) from None
     except Exception as error:
         never_left = isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
         raise TemporaryFailure(f"Telegram: {type(error).__name__}", uncertain=not never_left) from None

@@ -90,7 +90,8 @@ def _raise_for(response: Any) -> None:
         raise TemporaryFailure(f"X said {status}: are the X_ keys and the plan right?", retry_after=300) from None
     if status >= 500 or status in {408, 409}:
         raise TemporaryFailure(f"X said {status}", uncertain=True) from None
-    raise PermanentFailure(f"X said {status}") from None
+    is_repeat = "duplicate" in str(response.text)  # of this message; any other 403: they blocked us, or are gone
+    raise PermanentFailure(f"X said {status}", of_address=status == 403 and not is_repeat) from None
 
 
 def _until_reset(headers: Mapping[str, str]) -> float | None:

@@ -42,6 +42,11 @@ def add_commands(commands: Any) -> None:
         verify,
         "the history's chain: 0 unbroken, 1 with the first edited row named",
     )
+    gone = add(
+        commands, "forget", forget, "delete a person: sms:+62812…, email:a@b, any address, or a report's code"
+    )
+    gone.add_argument("person", metavar="PERSON")
+    gone.add_argument("--now", action="store_true", help="do not ask first")
     _add_user(commands)
     for name, command, text in (
         ("backup", backup, "journal, database, photos and keys into one file, while the server runs"),
@@ -204,6 +209,28 @@ def restore(options: argparse.Namespace) -> int:
         say_line("the database is not in a backup: load your pg_dump, then run `run_bots.py verify`")
     if edited:
         raise ValueError(f"everything is restored, but its history was edited: {edited}")
+    return 0
+
+
+def forget(options: argparse.Namespace) -> int:
+    from router.forget import find_people, forget_all
+    from router.house import open_house
+
+    house = open_house(read_settings())
+    with house.store.read() as session:
+        find_people(session, options.person, house)
+    if not options.now:
+        say_line("This person's words, photos and addresses will be deleted; reports stay as bare facts.")
+        say_line("It cannot be undone. Type yes to go on:")
+        if sys.stdin.readline().strip().lower() not in {"yes", "ya", "y"}:
+            raise ValueError("nothing was deleted: it was not confirmed")
+    gone = forget_all(options.person, house)
+    counts = (f"{gone.addresses} addresses", f"{gone.messages} messages", f"{gone.photos} photos")
+    say_line(f"deleted: {', '.join(counts)}, {gone.answers} answers")
+    say_line(f"{gone.reports} reports stay, without a trace of the person")
+    say_line(
+        f"raw messages leave the journal within {house.pack.journal_days} days; backups made before keep theirs"
+    )
     return 0
 
 

@@ -20,9 +20,11 @@ REASONS = {
 
 
 def reason_of(row: Delivery) -> str | None:
-    """One of REASONS, `gave_up` or `refused`; `asking` while nobody knows; None: on its way, or there."""
+    """One of REASONS, `stopped`, `gave_up` or `refused`; `asking` while nobody knows; None: on its way, there."""
     if row.state == "unknown":
         return "asking"
+    if row.state == "withdrawn":
+        return "stopped"
     if row.state != "failed":
         return None
     said = row.last_error or ""

@@ -21,7 +21,14 @@ class TemporaryFailure(Exception):  # noqa: N818  (SMTP's word, for every channe
 
 
 class PermanentFailure(Exception):  # noqa: N818
-    """Never try again: SMTP's 5xx for every channel."""
+    """Never try again: SMTP's 5xx for every channel.
+
+    `of_address` is True when it is not this message that is refused but the address: nobody is reached there.
+    """
+
+    def __init__(self, reason: str, *, of_address: bool = False) -> None:
+        super().__init__(reason)
+        self.of_address = of_address
 
 
 class CannotTell(Enum):
@@ -91,7 +98,10 @@ class InboundMessage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """What a provider tells about a message that we sent; `provider_id` is the id that `send` returned."""
+    """What a provider tells about a message that we sent; `provider_id` is the id that `send` returned.
+
+    `of_address` as PermanentFailure has it: the address takes nothing any more.
+    """
 
     channel: Channel
     account: str
@@ -99,6 +109,7 @@ class Receipt:
     provider_id: str
     state: Literal["sent", "delivered", "failed", "bounced"]
     reason: str = ""
+    of_address: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from router.effects import decide_question
+from router.forget import let_go, next_to_let_go
 from router.house import House
 from router.reports import acknowledge, give_up, remind
 from store.models import Base, Report, Reporter
@@ -126,4 +127,5 @@ JOBS: tuple[tuple[Callable[[House], int], Callable[[House], datetime | None]], .
     (_remind, _next_reminder),
     (_give_up, _next_giving_up),
     (_decide_questions, _next_question),
+    (let_go, next_to_let_go),
 )

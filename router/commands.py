@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from router.elsewhere import withdraw_owed
 from router.replies import fields_of, place_name, say, service_name, status_name
 from router.reports import BY_CITIZEN
 from router.status import change_status
-from router.turn import Turn, answer, answer_with
+from router.turn import Turn, answer, answer_with, settle_rows
 from store.models import Report
 
 MOST_LISTED = 5
@@ -52,21 +53,40 @@ def _line(turn: Turn, report: Report) -> str:
     return f"{report.code}: {service}{', ' + place if place else ''} - {status}"
 
 
+# What Twilio answers itself, and then blocks or lets through again: by SMS, when it is the whole message.
+# https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out ("YES" is one too; here it answers a question)
+TWILIO_WORDS = frozenset(
+    ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "START", "UNSTOP", "HELP", "INFO")
+)
+
+
+def _is_answered_by_twilio(turn: Turn) -> bool:
+    return turn.message.channel == "sms" and turn.message.text.strip().upper() in TWILIO_WORDS
+
+
 def _help(turn: Turn) -> None:
-    answer(turn, "help")
+    if not _is_answered_by_twilio(turn):
+        answer(turn, "help")
 
 
 def _stop(turn: Turn) -> None:
-    """No more messages to this address, after this one; the reports go on."""
-    if turn.address.stopped_at is None:
-        answer(turn, "stopped")
+    """No more messages to this address, after this one; what is owed to it is taken back, the reports go on.
+
+    What they ask for later is answered all the same: a new report is acknowledged, STATUS is told.
+    """
+    settle_rows(turn)
+    was_stopped = turn.address.stopped_at is not None
     turn.address.stopped_at = turn.house.now()
+    withdraw_owed(turn.session, turn.address, turn.house)
+    if not was_stopped and not _is_answered_by_twilio(turn):
+        answer(turn, "stopped")
 
 
 def _start(turn: Turn) -> None:
     was_stopped = turn.address.stopped_at is not None
     turn.address.stopped_at = None
-    answer(turn, "started" if was_stopped else "how_to")
+    if not _is_answered_by_twilio(turn):
+        answer(turn, "started" if was_stopped else "how_to")
 
 
 def _language(turn: Turn) -> None:

@@ -10,7 +10,9 @@ from normalizer.text import own_words
 from router.codes import without_codes
 from router.commands import COMMANDS
 from router.conversation import said_service
+from router.forget import FORGETTING
 from router.house import House
+from router.linking import LINKING
 from router.questions import buttons_for, held_messages, question_text, settle_question, wait_for_answer
 from router.replies import fields_of, status_name
 from router.reports import BY_CITIZEN, add, choose_service, free_codes, open_report, settle, take_place
@@ -214,4 +216,6 @@ EFFECTS: dict[str, Effect] = {
     "ask_reopen": _ask_reopen,
     "choice": _choice,
     **COMMANDS,
+    **LINKING,
+    **FORGETTING,
 }

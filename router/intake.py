@@ -1,6 +1,6 @@
 """From an understood message to a report and everything owed for it, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,9 @@ from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
 from router.context import context_of
 from router.conversation import decide
 from router.effects import take_effect
+from router.forget import forgotten_id
 from router.house import LINK, PHOTOS, House
+from router.linking import maker_of
 from router.reading import Look, Understood, understand
 from router.reports import ask_for_jpeg, free_codes, open_report
 from router.said import Said
@@ -82,10 +84,33 @@ def keep_parts(house: House, said: Understood, raw_key: str, received_at: dateti
 def take_messages(house: House, heard: Sequence[Heard]) -> None:
     """Give messages their effects in their order, in one transaction; repeats have none.
 
+    A command that moves or takes back rows of others' turns has a transaction of its own.
     When another server writes one of them, or one of their senders, at the same moment, the unique key says so:
     everything is told again, now one by one.
     """
     reached("work off, parsed")
+    for together in _parted(heard):
+        _take_together(house, together)
+    reached("work off, committed")
+    owes_photos = any(each.short_link or each.photos for each in heard)  # to be fetched or copied
+    house.wake(*{each.message.channel for each in heard}, *([PHOTOS] if owes_photos else []))
+
+
+ALONE = {"link", "unlink", "forget", "stop"}
+
+
+def _parted(heard: Sequence[Heard]) -> Iterator[Sequence[Heard]]:
+    """The messages in their order, those of ALONE one by one."""
+    first = 0
+    for number, each in enumerate(heard):
+        if each.said.command is not None and each.said.command.name in ALONE:
+            yield from (part for part in (heard[first:number], [each]) if part)
+            first = number + 1
+    if first < len(heard):
+        yield heard[first:]
+
+
+def _take_together(house: House, heard: Sequence[Heard]) -> None:
     try:
         with house.store.write() as session:
             _take(session, heard, house)
@@ -97,21 +122,19 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
                 _take(session, heard, house)
         else:
             for each in heard:
-                take_messages(house, [each])
-    reached("work off, committed")
-    owes_photos = any(each.short_link or each.photos for each in heard)  # to be fetched or copied
-    house.wake(*{each.message.channel for each in heard}, *([PHOTOS] if owes_photos else []))
+                _take_together(house, [each])
 
 
 def _take(session: Session, heard: Sequence[Heard], house: House) -> None:
-    seen = _seen(session, heard)
+    seen = _seen(session, heard, house)
     new = []
     for each in heard:
         if (key := _key(each.message)) not in seen:
             seen.add(key)
             new.append(each)
     codes = free_codes(session, len(new))  # before anything is new: a query would write it, row by row
-    senders = senders_of(session, [(each.message, each.draft) for each in new], house)
+    said = [(each.message, each.draft) for each in new]
+    senders = senders_of(session, said, house, beside=_linked_to(session, new, house))
     edited = _edited_before(session, new)
     for each in new:
         superseded = (each.message.channel, each.message.external_id) in edited
@@ -119,15 +142,34 @@ def _take(session: Session, heard: Sequence[Heard], house: House) -> None:
     reached("work off, before commit")
 
 
+def _linked_to(session: Session, heard: Sequence[Heard], house: House) -> int | None:
+    """The id of whose code a message brings: their row is held in one go with the sender's."""
+    command = heard[0].said.command if len(heard) == 1 else None
+    if command is None or command.name != "link":
+        return None
+    maker = maker_of(session, command.argument, house)
+    return maker.id if maker is not None else None
+
+
 def _key(message: InboundMessage) -> tuple[str, str, str]:
     return message.channel, message.account, message.external_id
 
 
-def _seen(session: Session, heard: Sequence[Heard]) -> set[tuple[str, str, str]]:
+def _seen(session: Session, heard: Sequence[Heard], house: House) -> set[tuple[str, str, str]]:
     """The keys of those messages that had their effect already."""
-    ids = [each.message.external_id for each in heard]
-    query = select(Message.channel, Message.account, Message.external_id).where(Message.external_id.in_(ids))
-    return {(channel, account, external_id) for channel, account, external_id in session.execute(query)}
+    ids = {each.message.external_id: each.message.external_id for each in heard}
+    # where a key names a chat it is another one when its person was forgotten
+    ids |= {forgotten_id(house, each): each for each in _chat_keys(heard)}
+    query = select(Message.channel, Message.account, Message.external_id).where(
+        Message.channel.in_({each.message.channel for each in heard}),  # the unique key's order: or all are read
+        Message.account.in_({each.message.account for each in heard}),
+        Message.external_id.in_(ids),
+    )
+    return {(channel, account, ids[external_id]) for channel, account, external_id in session.execute(query)}
+
+
+def _chat_keys(heard: Sequence[Heard]) -> list[str]:
+    return [each.message.external_id for each in heard if each.message.channel == "telegram"]
 
 
 def _edited_before(session: Session, heard: Sequence[Heard]) -> set[tuple[str, str]]:

@@ -17,7 +17,7 @@ from channels.protocol import Accept, Cursor
 from normalizer.schema import Receipt
 from router import metrics
 from router.house import House
-from router.intake import Heard, keep_parts, take_messages
+from router.intake import keep_parts, take_messages
 from router.readers import KILLED_ITS_READER, TOOK_TOO_LONG, Begun
 from router.reading import Raw, Reading, Unreadable, where
 from router.receipts import take_receipt
@@ -240,15 +240,14 @@ def _set_back(house: House, journal: Journal, entry: Entry, reason: str) -> None
 
 def process(house: House, read: Sequence[tuple[Entry, Reading]]) -> None:
     """Carry out read messages, in their order; doing it twice is doing it once."""
-    heard: list[Heard] = []
-    receipts: list[Receipt] = []
-    raw_keys = house.store.media.put_many([entry.raw for entry, _ in read])
-    for (entry, reading), raw_key in zip(read, raw_keys, strict=True):
-        for said in () if isinstance(reading, Unreadable) else reading:
-            if isinstance(said, Receipt):
-                receipts.append(said)
-            else:
-                heard.append(keep_parts(house, said, raw_key, entry.received_at))
+    parts = [(entry, said) for entry, reading in read if not isinstance(reading, Unreadable) for said in reading]
+    receipts = [said for _, said in parts if isinstance(said, Receipt)]
+    messages = [(entry, said) for entry, said in parts if not isinstance(said, Receipt)]
+    # a receipt's raw bytes hold a number, and no row would ever name them: they stay in the journal only
+    entries = list({entry.key: entry for entry, _ in messages}.values())
+    keys = house.store.media.put_many([entry.raw for entry in entries])
+    raw_keys = {entry.key: raw_key for entry, raw_key in zip(entries, keys, strict=True)}
+    heard = [keep_parts(house, said, raw_keys[entry.key], entry.received_at) for entry, said in messages]
     if heard:
         take_messages(house, heard)
     for receipt in receipts:

@@ -23,6 +23,7 @@ from normalizer.schema import (
 )
 from router import metrics
 from router.codes import thread_of
+from router.elsewhere import is_unwanted, note_unreachable, withdraw
 from router.house import House
 from router.limits import LONGEST_WAIT, Limits
 from router.receipts import is_any_early, take_early
@@ -211,14 +212,20 @@ def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
         query = select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.id).with_for_update()
         rows = {row.id: row for row in session.scalars(query)}
         for outcome in outcomes:
-            row, failure = rows[outcome.owed.row.id], outcome.failure
+            row, failure = rows.get(outcome.owed.row.id), outcome.failure
+            if row is None:  # its person asked to be forgotten meanwhile
+                continue
             row.lease_until, row.updated_at = None, house.now()
             if failure is None:
                 _sent(row, outcome.provider_id)
+            elif isinstance(failure, TemporaryFailure) and is_unwanted(row):
+                withdraw(session, row, house)
             elif isinstance(failure, TemporaryFailure) and (outcome.is_ours or _is_young(row, house)):
                 _later(row, failure, house)
             else:
                 _failed(row, str(failure))
+                if isinstance(failure, PermanentFailure) and failure.of_address:
+                    note_unreachable(session, row, str(failure), house)
         reached("write down, before commit")
     metrics.written_down(rows.values())
 

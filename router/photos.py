@@ -11,6 +11,7 @@ from router.house import LINK, House
 from router.intake import keep_photo, state_of_photo
 from router.reports import take_photo_facts, take_point
 from store.models import Photo
+from store.traces import drop_unnamed
 from store.work import claim_photos, is_any_photo_due, wait_after
 
 log = logging.getLogger("lapor.photos")
@@ -97,7 +98,10 @@ def _keep(house: House, photo: Photo, content: bytes) -> None:
     facts = look.facts
     kept = keep_photo(house, Attachment(content=content, content_type=photo.content_type), look)
     with house.store.write() as session:
-        row = session.get_one(Photo, photo.id)
+        row = session.get(Photo, photo.id)
+        if row is None:  # its person was forgotten meanwhile
+            drop_unnamed(session, filter(None, (kept.media_key, kept.copy_key, kept.thumb_key)), house.store.media)
+            return
         row.state = state_of_photo(kept)
         row.note = facts.note
         row.media_key, row.copy_key, row.thumb_key = kept.media_key, kept.copy_key, kept.thumb_key
@@ -117,7 +121,9 @@ def _later(house: House, photo: Photo, failure: TemporaryFailure, *, counts: boo
         _lost(house, photo, str(failure))
         return
     with house.store.write() as session:
-        row = session.get_one(Photo, photo.id)
+        row = session.get(Photo, photo.id)
+        if row is None:
+            return
         row.note = str(failure)[:300]
         row.lease_until = None
         row.attempts -= not counts
@@ -127,5 +133,6 @@ def _later(house: House, photo: Photo, failure: TemporaryFailure, *, counts: boo
 def _lost(house: House, photo: Photo, reason: str) -> None:
     log.warning("photo %s cannot be had", photo.id)
     with house.store.write() as session:
-        row = session.get_one(Photo, photo.id)
-        row.state, row.note, row.lease_until = "lost", reason[:300], None
+        row = session.get(Photo, photo.id)
+        if row is not None:
+            row.state, row.note, row.lease_until = "lost", reason[:300], None

@@ -7,10 +7,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from normalizer.schema import Receipt
+from router.elsewhere import note_unreachable
 from router.house import House
 from store.models import Delivery, EarlyReceipt
 
-ORDER = {"waiting": 0, "sending": 0, "unknown": 0, "sent": 1, "failed": 2, "delivered": 3}
+ORDER = {"waiting": 0, "sending": 0, "unknown": 0, "withdrawn": 0, "sent": 1, "failed": 2, "delivered": 3}
+UNREACHABLE = "unreachable"  # an early receipt's state: failed, and so will everything else to that address
 KEPT = timedelta(days=1)
 
 
@@ -19,7 +21,8 @@ def take_receipt(house: House, receipt: Receipt) -> None:
 
     It is looked for once more after that: the id may have been written in between.
     """
-    state = "failed" if receipt.state in {"failed", "bounced"} else receipt.state
+    is_failed = receipt.state in {"failed", "bounced"}
+    state = UNREACHABLE if receipt.of_address else "failed" if is_failed else receipt.state
     if _move(house, receipt, state):
         return
     with house.store.write() as session:
@@ -36,15 +39,20 @@ def _move(house: House, receipt: Receipt, state: str) -> bool:
         )
         found = list(session.scalars(query.with_for_update()))
         for delivery in found:
-            move_on(delivery, state, receipt.reason, house)
+            move_on(session, delivery, state, receipt.reason, house)
         return bool(found)
 
 
-def move_on(delivery: Delivery, state: str, reason: str, house: House) -> None:
-    if ORDER[state] > ORDER[delivery.state]:
-        delivery.state = state
-        delivery.last_error = reason[:300] or None
-        delivery.updated_at = house.now()
+def move_on(session: Session, delivery: Delivery, state: str, reason: str, house: House) -> None:
+    """Write a receipt's state down where it is news; an address out of reach has its text owed to the next one."""
+    moved = "failed" if state == UNREACHABLE else state
+    if ORDER[moved] <= ORDER[delivery.state]:
+        return
+    delivery.state = moved
+    delivery.last_error = reason[:300] or None
+    delivery.updated_at = house.now()
+    if state == UNREACHABLE:
+        note_unreachable(session, delivery, reason, house)
 
 
 def is_any_early(session: Session) -> bool:
@@ -57,6 +65,6 @@ def take_early(house: House, session: Session, sent: Sequence[Delivery]) -> None
     query = select(EarlyReceipt).where(EarlyReceipt.provider_id.in_([provider_id for _, provider_id in by_id]))
     for early in session.scalars(query.order_by(EarlyReceipt.id)):
         if (early.channel, early.provider_id) in by_id:
-            move_on(by_id[early.channel, early.provider_id], early.state, early.reason, house)
+            move_on(session, by_id[early.channel, early.provider_id], early.state, early.reason, house)
             session.delete(early)
     session.execute(delete(EarlyReceipt).where(EarlyReceipt.at < house.now() - KEPT))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from config.pack import Pack
 from router.choices import question_of
 from router.house import House
+from router.reach import reply_address
 from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
 from store.bulk import keep, made
 from store.models import Address, Delivery, Message, Report
@@ -165,9 +166,15 @@ def _joined(parts: list[str], channel: str) -> str:
 
 def owe_status_reply(session: Session, report: Report, notes: str | None, house: House, now: datetime) -> None:
     """Owe the reporter a message about the status that the report has now."""
-    language, channel = report.language, report.channel
-    fields = fields_of(report, house, language, notes)
-    owe(session, report, say(house.pack, language, f"to_{report.status}", channel, **fields), house, now)
+    fields = fields_of(report, house, report.language, notes)
+    channel = reply_channel(session, report)
+    owe(session, report, say(house.pack, report.language, f"to_{report.status}", channel, **fields), house, now)
+
+
+def reply_channel(session: Session, report: Report, *, asked: bool = False) -> str:
+    """The channel that a text about a report is made for."""
+    address = reply_address(session, report, asked=asked)
+    return address.channel if address is not None else report.channel
 
 
 def owe(
@@ -177,26 +184,43 @@ def owe(
     house: House,
     now: datetime,
     *,
+    asked: bool = False,
     ask_position: bool = False,
     buttons: Sequence[Sequence[str]] = (),
-) -> Delivery:
-    """Owe the reporter a text on the thread of their report, on the channel it came from."""
+) -> Delivery | None:
+    """Owe the reporter a text on the thread of their report, on the channel it came from or the next one linked.
+
+    Nothing (None) where they asked us to write no more, unless `asked`: they said something since that this
+    answers.
+    """
+    address = reply_address(session, report, asked=asked)
+    if address is None:
+        return None
     fields = fields_of(report, house, report.language)
-    if report.channel == "email":
-        link = "" if fields["link"] in text else f"\n{fields['link']}"
-        text = f"{text}\n\n{say(house.pack, report.language, 'mail_end', 'email')}{link}"
     return owe_to(
         session,
-        report.address,
-        report.channel,
-        text,
+        address,
+        address.channel,
+        with_mail_end(text, report, house) if address.channel == "email" else text,
         now,
         report=report,
         subject=say(house.pack, report.language, "mail_subject", "email", **fields),
-        in_reply_to=_last_reply_ref(session, report),
+        in_reply_to=_last_reply_ref(session, report, address),
         ask_position=ask_position,
         buttons=buttons,
     )
+
+
+def with_mail_end(text: str, report: Report, house: House) -> str:
+    """A mail's text: how to add to it, and the link where the text has none."""
+    link = house.link(report.code)
+    end = say(house.pack, report.language, "mail_end", "email")
+    return f"{text}\n\n{end}" if link in text else f"{text}\n\n{end}\n{link}"
+
+
+def without_mail_end(text: str, report: Report, house: House) -> str:
+    """The same text for another channel."""
+    return text.partition("\n\n" + say(house.pack, report.language, "mail_end", "email"))[0]
 
 
 def owe_to(
@@ -291,12 +315,13 @@ def may_answer(session: Session, address: Address, house: House, now: datetime) 
     return (session.scalar(query) or 0) < int(limit)
 
 
-def _last_reply_ref(session: Session, report: Report) -> str | None:
+def _last_reply_ref(session: Session, report: Report, address: Address) -> str | None:
+    """What was said last on this thread from this address: an answer points there."""
     if not inspect(report).persistent:
         return report.newest_ref
     query = (
         select(Message.reply_ref)
-        .where(Message.report_id == report.id, Message.address_id == report.address_id)
+        .where(Message.report_id == report.id, Message.address_id == address.id)
         .order_by(Message.id.desc())
         .limit(1)
     )

@@ -14,7 +14,16 @@ from router.agencies import agency_for
 from router.choices import buttons_of, choose
 from router.codes import new_code
 from router.house import House
-from router.replies import acknowledgement, fields_of, may_answer, owe, question_for, say, service_buttons
+from router.replies import (
+    acknowledgement,
+    fields_of,
+    may_answer,
+    owe,
+    question_for,
+    reply_channel,
+    say,
+    service_buttons,
+)
 from router.status import CITIZEN, CLOCK, OPEN, ROUTER, Actor, add_line, change_status, lock
 from store.bulk import keep, made
 from store.models import Address, Photo, Report
@@ -108,9 +117,10 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
     elif report.asked_for is not None:
         change_status(session, report, "needs_info", by=BY_ROUTER, house=house, silent=True)
     if may_answer(session, report.address, house, now):
-        text, buttons = acknowledgement(report, house, report.channel), buttons_for(report, house.pack)
+        channel = reply_channel(session, report, asked=True)
+        text, buttons = acknowledgement(report, house, channel), buttons_for(report, house.pack)
         asks_place = report.asked_for in {"place", "both"} and not (report.asked_for == "place" and buttons)
-        owe(session, report, text, house, now, ask_position=asks_place, buttons=buttons)
+        owe(session, report, text, house, now, asked=True, ask_position=asks_place, buttons=buttons)
 
 
 def buttons_for(report: Report, pack: Pack) -> list[list[str]]:
@@ -140,9 +150,10 @@ def remind(session: Session, report: Report, house: House) -> None:
     if report.status not in OPEN or report.status == "resolved":
         report.asked_for = None  # life went on without the answer
         return
-    question = question_for(report, house.pack, report.channel)
+    channel = reply_channel(session, report)
+    question = question_for(report, house.pack, channel)
     fields = fields_of(report, house, report.language)
-    text = say(house.pack, report.language, "reminder", report.channel, **fields, question=question)
+    text = say(house.pack, report.language, "reminder", channel, **fields, question=question)
     owe(session, report, text, house, house.now(), buttons=buttons_for(report, house.pack))
 
 
@@ -151,13 +162,8 @@ def give_up(session: Session, report: Report, house: House) -> None:
     if report.status == "needs_info":
         change_status(session, report, "closed", by=BY_CLOCK, house=house, silent=True)
         fields = fields_of(report, house, report.language)
-        owe(
-            session,
-            report,
-            say(house.pack, report.language, "gave_up", report.channel, **fields),
-            house,
-            house.now(),
-        )
+        text = say(house.pack, report.language, "gave_up", reply_channel(session, report), **fields)
+        owe(session, report, text, house, house.now())
     report.asked_at = None
 
 
@@ -286,8 +292,9 @@ def _complete(session: Session, report: Report, house: House) -> None:
     elif report.status == "needs_info":
         change_status(session, report, "received", by=BY_ROUTER, house=house, silent=True)
     fields = fields_of(report, house, report.language)
-    text = say(house.pack, report.language, "answered", report.channel, **fields)
-    owe(session, report, text, house, house.now())
+    channel = reply_channel(session, report, asked=True)
+    text = say(house.pack, report.language, "answered", channel, **fields)
+    owe(session, report, text, house, house.now(), asked=True)
 
 
 def ask_for_jpeg(session: Session, report: Report, house: House) -> None:
@@ -295,7 +302,9 @@ def ask_for_jpeg(session: Session, report: Report, house: House) -> None:
     now = house.now()
     if may_answer(session, report.address, house, now):
         fields = fields_of(report, house, report.language)
-        owe(session, report, say(house.pack, report.language, "send_jpeg", report.channel, **fields), house, now)
+        channel = reply_channel(session, report, asked=True)
+        text = say(house.pack, report.language, "send_jpeg", channel, **fields)
+        owe(session, report, text, house, now, asked=True)
 
 
 def _is_first_heic(session: Session, photo: Photo) -> bool:
@@ -356,5 +365,5 @@ def dispute(session: Session, report: Report, place: Place, house: House) -> Non
     report.asked_for, report.asked_at, report.reminded_at = "place", house.now(), None
     now = house.now()
     if may_answer(session, report.address, house, now):
-        text = question_for(report, house.pack, report.channel)
+        text = question_for(report, house.pack, reply_channel(session, report))
         owe(session, report, text, house, now, buttons=buttons_for(report, house.pack))

@@ -47,9 +47,9 @@ _SLASHES: dict[str, CommandName] = {
     "hapus": "forget",
     "batalkan": "withdraw",
 }
+_CONFIRMS_FORGET = {"hapus", "delete"}  # with the one-time word of digits behind it
 _STARS = re.compile(r"[\u2b50\U0001f31f\u2605]")
 _RATING = re.compile(r"^(?:bintang|nilai|rating|skor|stars?)?\s*([1-5])\s*(?:/\s*5|bintang|stars?)?$")
-_LINK_CODE = re.compile(r"(?<!\d)(\d{6})(?!\d)")
 _NUMBER = re.compile(r"^(?:nomor|nomer|no|yang|yg|number|pilih|opsi)?\s*(?:no\s*)?([1-9])$")
 _ORDER = {"pertama": 1, "kesatu": 1, "kedua": 2, "ketiga": 3, "keempat": 4, "first": 1, "second": 2, "third": 3}
 _THUMBS_UP, _THUMBS_DOWN = (
@@ -138,16 +138,23 @@ def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | 
             return Command(name="language")
     phrase = " ".join(word for word in core if not word.isdigit())
     found = _COMMANDS.get(phrase)
+    if phrase in _CONFIRMS_FORGET and len(core) == 2:
+        found = "forget"
     return _with_argument(found, core, codes, text) if found else None
 
 
 def _with_argument(name: CommandName, rest: Iterable[str], codes: Sequence[str], text: str) -> Command:
     if name == "language":
         return Command(name=name, argument=next((_LANGUAGES[word] for word in rest if word in _LANGUAGES), ""))
-    if name == "link":
-        found = _LINK_CODE.search(text)
-        return Command(name=name, argument=found[1] if found else "")
+    if name in {"link", "forget"}:
+        return Command(name=name, argument=_digits(text))
     return Command(name=name, argument=codes[0] if codes else "")
+
+
+def _digits(text: str) -> str:
+    """A one-time code as people write it: "123456", "123 456"."""
+    runs = re.findall(r"\d+", text)
+    return str(runs[0] if runs and len(runs[0]) > 3 else "".join(runs))[:12]
 
 
 def _all_of(tokens: Sequence[str], core: frozenset[str], filler: frozenset[str]) -> bool:

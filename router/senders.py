@@ -1,6 +1,6 @@
 """Who speaks in a batch of messages: their addresses and open reports, read at once or made."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -31,33 +31,60 @@ def key_of(message: InboundMessage) -> tuple[str, str]:
 
 
 def senders_of(
-    session: Session, said: Sequence[tuple[InboundMessage, Draft]], house: House
+    session: Session,
+    said: Sequence[tuple[InboundMessage, Draft]],
+    house: House,
+    beside: int | None = None,
 ) -> dict[tuple[str, str], Sender]:
-    """Find the senders, make those who are new, and hold their rows until the transaction's end.
+    """Find the senders, make those who are new, and hold their rows (and that of the person `beside`) to the end.
 
     Two servers that make the same one at once meet at the unique key: IntegrityError, and the batch is told again.
     """
     lookups = {key_of(message): house.store.sealer.lookups(*key_of(message)) for message, _ in said}
-    kept = _kept(session, [each for known in lookups.values() for each in known])
+    kept = _kept(session, [each for known in lookups.values() for each in known], beside)
     senders: dict[tuple[str, str], Sender] = {}
     for message, draft in said:
         key = key_of(message)
         if key not in senders:
             found = next((kept[each] for each in lookups[key] if each in kept), None)
             senders[key] = Sender(address=found or _made(session, message, draft, lookups[key][0], house))
-        senders[key].address.account = message.account
+        _heard_from(senders[key].address, message)
     _read_recent(session, list(senders.values()), house)
     _count_answers(session, [each.address for each in senders.values()], house)
     return senders
 
 
-def _kept(session: Session, lookups: list[str]) -> dict[str, Address]:
+def _kept(session: Session, lookups: list[str], beside: int | None) -> dict[str, Address]:
+    """The known addresses by their hash, their persons' rows held."""
     query = select(Address).where(Address.lookup.in_(lookups)).options(joinedload(Address.reporter))
-    found = {address.lookup: address for address in session.scalars(query)}
-    if found:  # in one order everywhere, so that two servers never wait for each other
-        ids = sorted({address.reporter_id for address in found.values()})
-        session.execute(select(Reporter.id).where(Reporter.id.in_(ids)).order_by(Reporter.id).with_for_update())
-    return found
+    while True:
+        found = {address.lookup: address for address in session.scalars(query)}
+        held = {address.reporter_id for address in found.values()} | ({beside} if beside else set())
+        if not held:
+            return found
+        # in one order everywhere, so that two servers never wait for each other
+        rows = select(Reporter.id).where(Reporter.id.in_(sorted(held))).order_by(Reporter.id).with_for_update()
+        session.execute(rows)
+        if session.get_bind().dialect.name == "sqlite" or _are_still(session, found.values()):
+            return found
+        session.expire_all()  # somebody linked them, or took them apart, while we waited
+
+
+def _are_still(session: Session, addresses: Iterable[Address]) -> bool:
+    """Whether the addresses still belong to those whose rows are held."""
+    known = {address.id: address.reporter_id for address in addresses}
+    query = select(Address.id, Address.reporter_id).where(Address.id.in_(known))
+    return dict(session.execute(query).all()) == known
+
+
+def _heard_from(address: Address, message: InboundMessage) -> None:
+    """Who writes is reached there again, and known again where they had asked to be forgotten."""
+    address.account = message.account
+    if message.auto is None:
+        if address.unreachable is not None:
+            address.unreachable = None
+        if address.forget_at is not None:
+            address.forget_at = None
 
 
 def _made(session: Session, message: InboundMessage, draft: Draft, lookup: str, house: House) -> Address:
@@ -81,6 +108,7 @@ def _made(session: Session, message: InboundMessage, draft: Draft, lookup: str, 
         account=message.account,
         unreachable=None,
         stopped_at=None,
+        forget_at=None,
         created_at=now,
         reporter=reporter,
     )

@@ -12,6 +12,7 @@ from router.house import House
 from router.replies import fields_of, may_answer, owe_to, say
 from router.said import Said
 from router.senders import Sender
+from store.bulk import write_new
 from store.models import Address, Message, Report
 
 log = logging.getLogger("lapor.intake")
@@ -42,6 +43,16 @@ class Turn:
     def is_theirs(self) -> bool:
         """Whether the sender is a reporter of the report."""
         return self.report is not None and self.report.reporter is self.address.reporter
+
+
+def settle_rows(turn: Turn) -> None:
+    """Write the turn's rows now, and go on with an address that the session knows: for what moves or removes rows.
+
+    Only where the turn is alone in its transaction (router/intake.py: ALONE): others may hold rows as they were.
+    """
+    write_new(turn.session)
+    turn.session.flush()
+    turn.sender.address = turn.session.get_one(Address, turn.address.id)
 
 
 def answer(turn: Turn, key: str, *, report: Report | None = None, **fields: str) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC
 from store.models import StatusUpdate
 
 FIRST = b"\x00" * 32
+REDACTED = "redacted"  # a line that is no move: it says that words in lines before it are deleted
 SALT_BYTES = 16  # a longer salt could swallow the first words of a text
 
 

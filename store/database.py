@@ -45,6 +45,19 @@ class Store:
             yield session
             write_new(session)
 
+    def scrub(self) -> None:
+        """SQLite: leave no copy of what was deleted in the log beside the file, unless somebody reads there."""
+        if self.turn is None:
+            return
+        with self.turn, self.engine.connect() as connection:
+            cursor = connection.connection.cursor()
+            for pragma in (
+                "busy_timeout = 200",
+                "wal_checkpoint(TRUNCATE)",
+                f"busy_timeout = {BUSY_SECONDS * 1000}",
+            ):
+                cursor.execute(f"PRAGMA {pragma}")
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that only reads."""
@@ -112,6 +125,7 @@ def _on_connect(connection: Any, _record: Any) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        "secure_delete = ON",  # who is forgotten leaves nothing in the file's free places
         f"busy_timeout = {BUSY_SECONDS * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}")

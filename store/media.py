@@ -26,6 +26,9 @@ class Media(Protocol):
     def delete(self, key: str) -> None:
         """Forget the bytes; no error when they are gone."""
 
+    def blank(self, key: str) -> None:
+        """Forget a part of what is kept together: zeros stand in its place, its neighbours keep their keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -56,6 +59,18 @@ class Folder:
 
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
+
+    def blank(self, key: str) -> None:
+        name, part = split_key(key)
+        path = self._path(name)
+        if part is None or not path.exists() or path.stat().st_size <= part[1]:
+            self.delete(name)
+            return
+        with path.open("r+b") as file:
+            file.seek(part[0])
+            file.write(bytes(part[1]))
+            file.flush()
+            os.fsync(file.fileno())
 
     def _path(self, key: str) -> Path:
         return self.root / place_of(key)

@@ -55,7 +55,8 @@ class Reporter(Base):
     """One person, on one or more channels.
 
     `question` is the numbered question that waits for their answer (router/questions.py), `question_until` when
-    the clock decides it. `link_code` is a keyed hash of the one-time code that links another channel.
+    the clock decides it. `link_code` is a keyed hash of the one-time code that links another channel, or confirms
+    that everything is to be deleted; it is good until `link_until`.
     """
 
     __tablename__ = "reporters"
@@ -80,12 +81,21 @@ class Address(Base):
     """Where a reporter is reached on one channel: sealed; found by a keyed hash of channel and address.
 
     `account` is our own number, mailbox or bot that they wrote to last: answers leave from there. `stopped_at` is
-    when they asked us to write no more.
+    when they asked us to write no more; `unreachable` says why nothing arrives there, until they write again.
+    `forget_at` is set on an address that goes when the last message to it has: all else is deleted already.
     `owed_this_hour`, no column, counts the answers of the last hour where a batch has looked them up.
     """
 
     __tablename__ = "addresses"
-    __table_args__ = (UniqueConstraint("channel", "lookup"),)
+    __table_args__ = (
+        UniqueConstraint("channel", "lookup"),
+        Index(
+            "ix_addresses_forget_at",
+            "forget_at",
+            sqlite_where=text("forget_at IS NOT NULL"),
+            postgresql_where=text("forget_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     reporter_id: Mapped[int] = mapped_column(ForeignKey("reporters.id"), index=True)
@@ -95,6 +105,7 @@ class Address(Base):
     account: Mapped[str] = mapped_column(String(320))
     unreachable: Mapped[str | None] = mapped_column(String(200))
     stopped_at: Mapped[datetime | None]
+    forget_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
     reporter: Mapped[Reporter] = relationship(back_populates="addresses")
@@ -294,7 +305,8 @@ IS_UNFINISHED = "state IN ('waiting', 'sending', 'unknown')"
 class Delivery(Base):
     """Something owed: an answer to a citizen (`address_id`) or a hand-over to an agency (`agency_id`).
 
-    `state`: waiting, sending (leased), sent, delivered, unknown (the provider may have it), failed.
+    `state`: waiting, sending (leased), sent, delivered, unknown (the provider may have it), failed, withdrawn
+    (they asked us to write no more before it went).
     An unfinished one is to be looked at when `next_attempt_at` comes: its next try, its lease's end, or the time
     that its id may lie in Redis. `queue` is the rq queue that carries it. `provider_id` is what receipts and
     replies refer to. `uncertain` counts the tries that ended without an answer.

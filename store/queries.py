@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, s
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from normalizer.photo_hash import NEAR, bands_near, distance
+from store.chain import REDACTED
 from store.models import PHASH_BANDS, ApiUpdate, Photo, Report, StatusUpdate
 
 NO_AGENCY = "none"  # asks for the reports that no agency has yet
@@ -132,6 +133,7 @@ def wanted_reports(session: Session, wanted: Wanted) -> list[Report]:
 def wanted_lines(session: Session, wanted: Wanted) -> list[StatusUpdate]:
     """Lines of history, the oldest first, each with its report; `updated_*` and `codes` choose."""
     query = select(StatusUpdate).join(StatusUpdate.report).options(contains_eager(StatusUpdate.report))
+    query = query.where(StatusUpdate.status != REDACTED)  # no status: words of it are deleted
     if wanted.codes is not None:
         query = query.where(Report.code.in_(wanted.codes))
     if wanted.updated_from:

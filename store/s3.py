@@ -61,6 +61,19 @@ class Bucket:
     def delete(self, key: str) -> None:
         _asked(lambda: self.client.delete_object(**self._at(key)))
 
+    def blank(self, key: str) -> None:
+        name, part = split_key(key)
+        try:
+            whole = self.get(name)
+        except KeyError:
+            return
+        if part is None or len(whole) <= part[1]:
+            self.delete(name)
+            return
+        start, length = part
+        blanked = whole[:start] + bytes(length) + whole[start + length :]
+        _asked(lambda: self.client.put_object(**self._at(name), Body=blanked))
+
     def _has(self, key: str) -> bool:
         try:
             _asked(lambda: self.client.head_object(**self._at(key)))

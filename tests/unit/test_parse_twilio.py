@@ -74,6 +74,7 @@ def test_a_receipt_says_how_the_message_fared(name: str, state: str, reason: str
     (heard,) = parse((RAW / f"status_{name}.txt").read_bytes(), STATUS)
     assert isinstance(heard, Receipt)
     assert (heard.provider_id, heard.state, heard.reason) == ("SM99aabb", state, reason)
+    assert heard.of_address is (reason == "30003")
     assert heard.external_id == f"SM99aabb:{name}"
     assert heard.account == "+622150001234"
 

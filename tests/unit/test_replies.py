@@ -66,6 +66,8 @@ def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[s
                 area=LONGEST_AREA.name,
                 options=OPTIONS,
                 list=OPTIONS,
+                other="WhatsApp",
+                days="14",
             )
 
 

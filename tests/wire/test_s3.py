@@ -129,6 +129,19 @@ def test_what_was_deleted_is_gone_and_may_be_deleted_again(bucket: Media) -> Non
         bucket.get(key)
 
 
+def test_a_part_is_blanked_alike_in_both_places_and_its_neighbours_stay(bucket: Media, tmp_path: Path) -> None:
+    for media in (bucket, Folder(tmp_path)):
+        first, second, third = media.put_many([b"one", b"secret", b"three"])
+        for _ in range(2):
+            media.blank(second)
+        assert [media.get(key) for key in (first, second, third)] == [b"one", bytes(6), b"three"]
+        (alone,) = media.put_many([b"secret alone"])
+        for _ in range(2):
+            media.blank(alone)
+        with pytest.raises(KeyError):
+            media.get(alone)
+
+
 def test_a_server_that_is_away_is_an_os_error_not_a_loss(bucket: Media, s3: S3) -> None:
     key = bucket.put(b"kept before")
     s3.stop()

@@ -181,6 +181,28 @@ async def test_a_stopped_send_leaves_no_connection_half_way_through_a_mail() -> 
 # --- what a failure means ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("verb", "answer", "of_address"),
+    [
+        ("RCPT", "550 5.1.1 no such user", True),
+        ("RCPT", "550 5.2.1 mailbox disabled", True),
+        ("RCPT", "550 unknown", True),
+        ("RCPT", "554 5.7.1 relay access denied", False),
+        ("RCPT", "550 5.7.1 not from you", False),
+        ("END", "550 5.1.1 spam", False),
+        ("MAIL", "553 sender", False),
+    ],
+)
+async def test_only_a_no_to_the_mailbox_itself_is_about_the_address(
+    verb: str, answer: str, of_address: bool
+) -> None:
+    async with relay(saying(verb, answer)) as there, lines(there) as out:
+        failure = await failing(out)
+
+    assert isinstance(failure, PermanentFailure)
+    assert failure.of_address is of_address
+
+
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "END"])
 @pytest.mark.parametrize(
     ("answer", "kind"), [("450 greylisted", TemporaryFailure), ("554 never", PermanentFailure)]

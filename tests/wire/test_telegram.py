@@ -366,6 +366,8 @@ async def test_a_refusal_says_whether_to_try_again(
             await connection.send(told())
     assert TOKEN not in str(failed.value)
     assert "rahasia" not in str(failed.value)
+    gone = {"403: blocked", "403: deactivated", "400: chat not found"}
+    assert getattr(failed.value, "of_address", False) is (words in gone)
 
 
 async def test_a_group_that_became_a_supergroup_is_followed(api: BotApi) -> None:

@@ -240,6 +240,7 @@ async def test_a_refusal_says_whether_to_try_again(
         with pytest.raises(kind, match=words) as failed:
             await connection.send(told())
     assert "6281211112222" not in str(failed.value)
+    assert getattr(failed.value, "of_address", False) is (words in {"21610", "21211"})
 
 
 async def test_how_long_to_wait_is_what_twilio_says(rest: Rest) -> None:

@@ -15,7 +15,10 @@ COLUMNS = {
         ('link_code', sa.String(length=64)),
         ('link_until', sa.DateTime(timezone=True)),
     ),
-    'addresses': (('stopped_at', sa.DateTime(timezone=True)),),
+    'addresses': (
+        ('stopped_at', sa.DateTime(timezone=True)),
+        ('forget_at', sa.DateTime(timezone=True)),
+    ),
     'reports': (
         ('asked_at', sa.DateTime(timezone=True)),
         ('reminded_at', sa.DateTime(timezone=True)),
@@ -34,6 +37,7 @@ def upgrade() -> None:
     op.add_column('reports', sa.Column('unread', sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index('ix_reporters_question_until', 'reporters', ['question_until'])
     op.create_index('ix_reporters_link_code', 'reporters', ['link_code'])
+    _partial('ix_addresses_forget_at', 'addresses', 'forget_at', 'forget_at IS NOT NULL')
     _partial('ix_reports_asked_at', 'reports', 'asked_at', 'asked_for IS NOT NULL')
     _partial('ix_messages_edit_of', 'messages', 'edit_of', 'edit_of IS NOT NULL')
 
@@ -45,6 +49,7 @@ def _partial(name: str, table: str, column: str, where: str) -> None:
 def downgrade() -> None:
     op.drop_index('ix_messages_edit_of', 'messages')
     op.drop_index('ix_reports_asked_at', 'reports')
+    op.drop_index('ix_addresses_forget_at', 'addresses')
     op.drop_index('ix_reporters_link_code', 'reporters')
     op.drop_index('ix_reporters_question_until', 'reporters')
     op.drop_column('reports', 'unread')

@@ -1,0 +1,215 @@
+"""HAPUS DATA SAYA: a person goes from everything; their reports stay as bare facts without a trace of them."""
+
+import hmac
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from channels import CHANNELS
+from router.codes import is_code
+from router.house import House
+from router.one_time import give, hash_of, is_given, may_try, new_digits, note_wrong
+from router.reach import is_group
+from router.reports import BY_CITIZEN
+from router.status import Actor, add_line, change_status, lock
+from router.turn import Turn, answer, settle_rows
+from store.chain import REDACTED
+from store.models import Address, Delivery, Report, Reporter, StatusUpdate
+from store.traces import Removed, blank_messages, drop_answers, drop_photos
+from store.work import UNFINISHED
+
+log = logging.getLogger("lapor.forget")
+
+DIGITS = 4
+NOBODY = ("none", "forgotten")  # channel and lookup of the one address that all bare reports share
+BY_OPERATOR = Actor(name="operator")
+NOT_YET_WORK = {"received", "needs_info"}  # nobody can go on with such a report when its words are gone
+
+
+def _forget(turn: Turn) -> None:
+    """First a question with a one-time word, that says what goes and what stays; with the word it is done."""
+    if is_group(turn.message):  # one of many may not speak for all
+        answer(turn, "forget_private")
+        return
+    settle_rows(turn)
+    reporter, code = turn.address.reporter, turn.decision.value
+    if not code:
+        code = new_digits(DIGITS)
+        give(reporter, _hash(turn.house, reporter, code), turn.house)
+        answer(turn, "forget_ask", code=code, days=str(turn.house.pack.journal_days))
+    elif not may_try(turn):
+        answer(turn, "too_many_tries")
+    elif is_given(reporter, _hash(turn.house, reporter, code), turn.house):
+        _carry_out(turn)
+    else:
+        note_wrong(turn)
+        answer(turn, "forget_wrong")
+
+
+def _hash(house: House, reporter: Reporter, code: str) -> str:
+    return hash_of(house, f"forget {reporter.id}", code)
+
+
+def _carry_out(turn: Turn) -> None:
+    """All goes but this address, which stays until it was told so."""
+    address, house = turn.address, turn.house
+    erase(turn.session, address.reporter, house, by=BY_CITIZEN, keep=address)
+    turn.session.refresh(address)
+    address.forget_at = house.now()
+    answer(turn, "forgotten", days=str(house.pack.journal_days))
+
+
+def erase(
+    session: Session, reporter: Reporter, house: House, *, by: Actor, keep: Address | None = None
+) -> Removed:
+    """Delete a person: messages' words and raw bytes, photos, answers, addresses, questions, codes.
+
+    `keep` is an address that must still be told; let_go takes it away. Reports keep service, area, status and
+    dates. In the journal the raw bytes stay until its days are over. Doing it twice is doing it once: files go
+    before the rows that name them are committed. Raises OSError when the media are away.
+    """
+    rows = select(Address).where(Address.reporter_id == reporter.id).order_by(Address.id)
+    addresses = list(session.scalars(rows))
+    mailboxes = [house.store.sealer.open(each.sealed) for each in addresses if each.channel == "email"]
+    reports = list(session.scalars(select(Report).where(Report.reporter_id == reporter.id).order_by(Report.id)))
+    media = house.store.media
+    ids = blank_messages(session, addresses, mailboxes, media, lambda key: forgotten_id(house, key))
+    removed = Removed(
+        addresses=len(addresses),
+        reports=len(reports),
+        messages=len(ids),
+        photos=drop_photos(session, ids, media),
+        answers=drop_answers(session, addresses),
+    )
+    for report in reports:
+        _make_bare(session, report, _nobody(session, house), house, by)
+    reporter.question = reporter.question_until = reporter.link_code = reporter.link_until = None
+    session.flush()
+    _drop_addresses(session, [address for address in addresses if address is not keep])
+    log.info("person %s is forgotten", reporter.id)
+    return removed
+
+
+def forgotten_id(house: House, external_id: str) -> str:
+    """A message's key that names a chat, made one that does not; a repeat is known by it all the same."""
+    return f"forgotten:{hmac.digest(house.keys.derive('forgotten'), external_id.encode(), 'sha256').hex()}"
+
+
+def _make_bare(session: Session, report: Report, nobody: Address, house: House, by: Actor) -> None:
+    """What stays of a report: service, area, agency, status, dates, stars."""
+    lock(session, report)
+    if report.status in NOT_YET_WORK:
+        change_status(session, report, "closed", by=BY_CITIZEN, house=house, silent=True)
+    area = house.pack.areas.get(report.area_code or "")
+    report.lat, report.long = (area.lat, area.long) if area else (None, None)
+    report.description = report.public_description = ""
+    report.address_string = report.linked_to = None
+    report.sources = {}
+    report.asked_for = report.asked_at = report.reminded_at = report.said_at = report.quiet_until = None
+    report.reporter, report.address = nobody.reporter, nobody
+    if _redact(session, report):
+        add_line(session, report, REDACTED, by=by, house=house, now=house.now())
+    session.flush()
+
+
+def _redact(session: Session, report: Report) -> int:
+    """Take the citizen's words from the history: text and salt; what remains of them is a hash nobody can try."""
+    query = select(StatusUpdate).where(
+        StatusUpdate.report_id == report.id,
+        StatusUpdate.by == BY_CITIZEN.name,
+        StatusUpdate.notes.is_not(None),
+    )
+    lines = list(session.scalars(query))
+    for line in lines:
+        line.notes = line.salt = None
+    return len(lines)
+
+
+def _nobody(session: Session, house: House) -> Address:
+    """The address of all bare reports, which nothing is ever sent to."""
+    channel, lookup = NOBODY
+    found = session.scalar(select(Address).where(Address.channel == channel, Address.lookup == lookup))
+    if found is not None:
+        return found
+    now = house.now()
+    person = Reporter(language=house.pack.languages[0], opted_out=True, created_at=now)
+    made = Address(channel=channel, lookup=lookup, sealed=b"", account="", created_at=now, reporter=person)
+    made.stopped_at, made.unreachable = now, lookup
+    session.add_all([person, made])
+    session.flush()
+    return made
+
+
+def _drop_addresses(session: Session, addresses: Sequence[Address]) -> None:
+    """Delete addresses, and persons who have none left."""
+    people = {address.reporter_id for address in addresses}
+    session.execute(delete(Address).where(Address.id.in_([address.id for address in addresses])))
+    has_any = exists().where(Address.reporter_id == Reporter.id)
+    session.execute(delete(Reporter).where(Reporter.id.in_(people), ~has_any))
+
+
+# --- the address that was told last -------------------------------------------------------------------------
+
+
+def let_go(house: House) -> int:
+    """Delete the addresses whose last message is sent or failed; how many."""
+    with house.store.write() as session:
+        query = select(Address).where(_is_told()).limit(200).with_for_update(skip_locked=True)
+        told = list(session.scalars(query))
+        drop_answers(session, told)
+        _drop_addresses(session, told)
+    if told:
+        house.store.scrub()
+    return len(told)
+
+
+def next_to_let_go(house: House) -> datetime | None:
+    """When an address may go; the past, or None."""
+    with house.store.read() as session:
+        return session.scalar(select(func.min(Address.forget_at)).where(_is_told()))
+
+
+def _is_told() -> ColumnElement[bool]:
+    is_owed = exists().where(Delivery.address_id == Address.id, Delivery.state.in_(UNFINISHED))
+    return and_(Address.forget_at.is_not(None), ~is_owed)
+
+
+# --- by an operator -----------------------------------------------------------------------------------------
+
+
+def find_people(session: Session, person: str, house: House) -> list[Reporter]:
+    """Who is meant by `sms:+62812…`, `email:a@b`, an address on any channel, or a report's code; rows held.
+
+    Raises LookupError.
+    """
+    query = select(Address.reporter_id).where(Address.lookup != NOBODY[1])
+    if is_code(person):
+        query = query.join(Report, Report.reporter_id == Address.reporter_id).where(Report.code == person.upper())
+    else:
+        query = query.where(Address.lookup.in_(_lookups(person, house)))
+    ids = set(session.scalars(query))
+    if not ids:
+        raise LookupError("nobody is known by this address or code")
+    held = select(Reporter).where(Reporter.id.in_(ids)).order_by(Reporter.id).with_for_update()
+    return list(session.scalars(held))
+
+
+def _lookups(person: str, house: House) -> list[str]:
+    channel, _, name = person.partition(":")
+    pairs = [(channel, name)] if channel in CHANNELS else [(each, person) for each in CHANNELS]
+    return [lookup for each, address in pairs for lookup in house.store.sealer.lookups(each, address)]
+
+
+def forget_all(person: str, house: House) -> Removed:
+    """Delete everybody who is meant (find_people), at once and without a word to them; how much went, in all."""
+    with house.store.write() as session:
+        gone = [erase(session, one, house, by=BY_OPERATOR) for one in find_people(session, person, house)]
+    house.store.scrub()
+    return Removed(**{each.name: sum(getattr(one, each.name) for one in gone) for each in fields(Removed)})
+
+
+FORGETTING: dict[str, Callable[[Turn], None]] = {"forget": _forget}

@@ -1,0 +1,91 @@
+"""Takes away what a person leaves behind: words, photos, what was sent to them; the bare rows stay."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from store.media import Media
+from store.models import Address, Delivery, Message, Photo
+
+BLANK = {"text": "", "subject": "", "note": None, "reply_ref": None, "edit_of": None, "raw_key": None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removed:
+    """How much went; nothing of what it was."""
+
+    addresses: int = 0
+    reports: int = 0
+    messages: int = 0
+    photos: int = 0
+    answers: int = 0
+
+
+def blank_messages(
+    session: Session,
+    addresses: Sequence[Address],
+    mailboxes: Sequence[str],
+    media: Media,
+    new_id: Callable[[str], str],
+) -> list[int]:
+    """Take the words and raw bytes from all that was said by these addresses; the messages' ids.
+
+    What stays is the key under which a repeat is known, as `new_id` has it where it names a chat. Bounces that
+    quote one of the `mailboxes` are blanked, too. Raises OSError.
+    """
+    said = _said_by(session, addresses)
+    for row in [*said, *_bounces(session, mailboxes)]:
+        if row.raw_key is not None:
+            with suppress(KeyError):  # no key of ours: nothing lies there
+                media.blank(row.raw_key)
+        for column, value in BLANK.items():
+            setattr(row, column, value)
+    for row in said:
+        row.address = None
+        if row.channel == "telegram":
+            row.external_id = new_id(row.external_id)
+    session.flush()
+    return [row.id for row in said]
+
+
+def _said_by(session: Session, addresses: Sequence[Address]) -> list[Message]:
+    query = select(Message).where(Message.address_id.in_([address.id for address in addresses]))
+    return list(session.scalars(query))
+
+
+def _bounces(session: Session, mailboxes: Sequence[str]) -> list[Message]:
+    """Mail of programs that names these mailboxes; every mail of a program is looked at."""
+    if not mailboxes:
+        return []
+    quotes = or_(*(func.lower(Message.text).contains(name.lower(), autoescape=True) for name in mailboxes))
+    query = select(Message).where(and_(Message.channel == "email", Message.kind == "auto", quotes))
+    return list(session.scalars(query))
+
+
+def drop_photos(session: Session, message_ids: Sequence[int], media: Media) -> int:
+    """Delete the photos of these messages, and their files that no other row names; how many. Raises OSError."""
+    rows = list(session.scalars(select(Photo).where(Photo.message_id.in_(message_ids))))
+    keys = [key for row in rows for key in (row.media_key, row.copy_key, row.thumb_key, row.public_key) if key]
+    session.execute(delete(Photo).where(Photo.id.in_([row.id for row in rows])))
+    drop_unnamed(session, keys, media)
+    return len(rows)
+
+
+def drop_unnamed(session: Session, keys: Iterable[str], media: Media) -> None:
+    """Delete the files that no photo's row names (any more). Raises OSError."""
+    wanted = set(keys)
+    columns = (Photo.media_key, Photo.copy_key, Photo.thumb_key, Photo.public_key)
+    named = select(*columns).where(or_(*(column.in_(wanted) for column in columns)))
+    still = {key for row in session.execute(named) for key in row} if wanted else set()
+    for key in wanted - still:
+        media.delete(key)
+
+
+def drop_answers(session: Session, addresses: Sequence[Address]) -> int:
+    """Delete what was sent, or is owed, to these addresses; how many."""
+    ids = [address.id for address in addresses]
+    found = session.execute(delete(Delivery).where(Delivery.address_id.in_(ids)))
+    return int(found.rowcount)  # type: ignore[attr-defined]
