@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from normalizer.schema import Draft, InboundMessage, Place
+from normalizer.text import own_words
 from router.codes import code_of_thread, codes_in
 from router.conversation import Context, Known, Pending, Spot
 from router.house import House
+from router.questions import is_to_come, is_waiting
 from router.replies import service_options
 from router.senders import Sender
 from store.models import Address, Delivery, Message, Report, Reporter
@@ -33,7 +35,7 @@ def context_of(
     address, rows = sender.address, {report.code: report for report in sender.recent}
     thread, by_token = _thread(session, message, address, house)
     edited = _edited(session, message, address)
-    named = _named(session, f"{message.subject} {message.text}")
+    named = _named(session, f"{own_words(message.text)} {message.subject}")
     known = sorted(
         (known_of(each, house.pack) for each in sender.recent), key=lambda each: each.said_at, reverse=True
     )
@@ -170,12 +172,8 @@ def pending_of(
     reporter: Reporter, recent: Sequence[Report], known: Sequence[Known], house: House
 ) -> Pending | None:
     """The numbered question that waits for this person: between reports, else that of their report itself."""
-    if (question := reporter.question) and reporter.question_until and reporter.question_until > house.now():
-        services = {each.code: each.service_code for each in recent}
-        options = tuple(question["options"])
-        return Pending(
-            kind=question["kind"], options=options, services=tuple(services.get(code) for code in options)
-        )
+    if (question := reporter.question) and is_waiting(reporter, house) and not is_to_come(reporter):
+        return Pending(kind=question["kind"], options=tuple(question["options"]))
     rows = {each.code: each for each in recent}
     asked = next((rows[each.code] for each in known if each.is_unfinished and each.asked_for), None)
     if asked is None or not (options := service_options(asked)):

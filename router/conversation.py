@@ -37,6 +37,8 @@ SAME_PROBLEM_WITHIN = timedelta(days=14)
 SAME_SPOT_METRES = 100
 NEW = "new"  # the option of a numbered question that is no report
 MOST_OPTIONS = 4
+SURE = 0.65  # below it a guess does not say that a message is of another problem than the report at hand
+LATER = "later"  # ask when the quiet time is over and nothing came that makes it clear
 
 # Who cannot prove to be the reporter (a mail without the thread's token) may only do these.
 _FREE = frozenset({"auto", "report", "status", "unknown_code", "how_to", "help", "thanks", "superseded", "note"})
@@ -82,12 +84,11 @@ class Known:
 class Pending:
     """A numbered question that waits for its answer; `options` are codes of reports, services, or NEW.
 
-    `services` are those of the reports that the options name; `code` is the report whose service is asked for.
+    `code` is the report whose service is asked for.
     """
 
     kind: Literal["which", "reopen", "service"]
     options: tuple[str, ...]
-    services: tuple[str | None, ...] = ()
     code: str | None = None
 
 
@@ -114,7 +115,11 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """What to do with a message: with which report, between which, or with which word."""
+    """What to do with a message: with which report, between which, or with which word.
+
+    `value` is an argument: a language, a code, stars, the chosen option, the service that an answer names by its
+    number, or LATER.
+    """
 
     kind: Kind
     code: str | None = None
@@ -145,19 +150,41 @@ def _decide(message: InboundMessage, draft: Draft, said: Said, context: Context)
         return Decision(kind="superseded")
     if said.command is not None:
         return _command(said, context)
-    if context.pending and (option := chosen(said, draft, context.pending)):
+    if context.pending and (option := chosen(said, draft, context.pending, context)):
         return Decision(kind="choice", code=context.pending.code, value=option)
     if context.edited and context.now - context.edited.said_at <= context.join_within and context.edited.is_open:
         return Decision(kind="join", code=context.edited.code)
-    if report := context.edited or context.thread:
-        return on_report(report, message, draft, said, context)
-    if context.named:
-        if not context.named.is_theirs or (said.only_code and not has_more(message)):
-            return Decision(kind="status", code=context.named.code)
-        return on_report(context.named, message, draft, said, context)
+    if report := _meant(draft, context):
+        if report.is_theirs and not (said.only_code and report is context.named and not has_more(message)):
+            return on_report(report, message, draft, said, context)
+        return Decision(kind="status", code=report.code)
     if is_empty(message):
         return Decision(kind="how_to")
     return _without_a_name(message, draft, said, context)
+
+
+def _meant(draft: Draft, context: Context) -> Known | None:
+    """The report that a message surely speaks of: what it edits, whose code it writes, whose thread it answers.
+
+    A code says more than a thread, but somebody else's code less. Who tells another problem at another place
+    speaks of neither: many answer our last message whatever they want to say.
+    """
+    thread, named = context.thread, context.named
+    if context.edited:
+        return context.edited
+    report = thread if thread and (named is None or not named.is_theirs) else named
+    if report is None or not is_whole(draft):
+        return report
+    if not report.is_theirs or (not report.is_unfinished and _is_elsewhere(report, draft)):
+        return None
+    return report
+
+
+def _is_elsewhere(report: Known, draft: Draft) -> bool:
+    """Whether a message that names a problem and a place surely tells of others than this report does."""
+    area = draft.place.area_code if draft.place else None
+    is_other = _is_sure(draft) and said_service(draft) != report.service_code
+    return is_other and bool(area and report.area_code and not _same_area(area, report.area_code))
 
 
 def _command(said: Said, context: Context) -> Decision:
@@ -181,17 +208,19 @@ def _withdraw(about: Known | None, context: Context) -> Decision:
     return Decision(kind="mine")
 
 
-def chosen(said: Said, draft: Draft, pending: Pending) -> str | None:
-    """The option that an answer names: by its number, as "new", or by a problem that only one option has."""
+def chosen(said: Said, draft: Draft, pending: Pending, context: Context) -> str | None:
+    """The option that an answer names: by number, code or "new", or by a problem or place that only one has."""
     options = pending.options
     if said.number is not None and said.number <= len(options):
         return options[said.number - 1]
+    if context.named and context.named.code in options:
+        return context.named.code
     if said.new and NEW in options:
         return NEW
-    service = said_service(draft)
-    if service and pending.kind == "which" and pending.services.count(service) == 1 and draft.place is None:
-        return options[pending.services.index(service)]
-    if pending.kind == "reopen" and said.yes:
+    if pending.kind == "which" and (said_service(draft) is None) != (draft.place is None):
+        matching = [each.code for each in _matching(context.reports, draft) if each.code in options]
+        return matching[0] if len(matching) == 1 else None
+    if pending.kind == "reopen" and (said.yes or said.again):
         return options[0]
     return None
 
@@ -200,18 +229,37 @@ def on_report(known: Known, message: InboundMessage, draft: Draft, said: Said, c
     """What a message does that surely speaks of this report."""
     code = known.code
     if known.is_unfinished:
-        return Decision(kind="answer" if known.acknowledged else "join", code=code)
+        return _on_unfinished(known, message, draft, said, context)
     if known.status == "resolved":
         return _on_resolved(known, message, said)
     if not known.is_open and known.status != "duplicate":
         return _on_finished(known, message, draft, said, context)
-    if known.status == "needs_info":
+    if known.status == "needs_info" and not (said.thanks and not said.yes):
         return Decision(kind="follow_up", code=code)
     if said.done and not has_more(message):
         return Decision(kind="confirm", code=code)
     if (said.yes or said.thanks) and not has_more(message):
         return Decision(kind="thanks", code=code)
     return Decision(kind="follow_up", code=code)
+
+
+def _on_unfinished(known: Known, message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
+    """More of it, or the answer to our question. Politeness is none, and neither is "kapan diperbaiki?"."""
+    if not known.acknowledged:
+        return Decision(kind="join", code=known.code)
+    if not has_more(message) and draft.place is None:
+        if said.greets or (said.chases and said_service(draft) is None):
+            return Decision(kind="status", code=known.code)
+        if said.thanks or said.yes:
+            return Decision(kind="thanks", code=known.code)
+    return Decision(kind="answer", code=known.code, value=_numbered(known, said, context.pending))
+
+
+def _numbered(known: Known, said: Said, pending: Pending | None) -> str:
+    """The service whose number stands at the head or the end of an answer: "2, jl kemang raya"."""
+    if pending is None or pending.code != known.code or not said.number_beside:
+        return ""
+    return pending.options[said.number_beside - 1] if said.number_beside <= len(pending.options) else ""
 
 
 def _on_resolved(known: Known, message: InboundMessage, said: Said) -> Decision:
@@ -244,43 +292,61 @@ def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: 
     """No thread, no code: most phones show no "reply" to a text. What the words say must find the report."""
     if decision := _on_what_waits(message, draft, said, context):
         return decision
-    if decision := _more_of_the_last(message, draft, context):
+    if decision := _more_of_the_last(message, draft, said, context):
         return decision
     if said.still or said.chases or said.done:
         return _about_an_old_one(message, draft, said, context)
-    if decision := _said_before(message, draft, context):
+    if decision := _said_before(message, draft, said, context):
         return decision
     if (said.thanks or said.yes) and not has_more(message):
         return Decision(kind="thanks" if context.reports else "how_to")
-    if not draft.is_report and not has_more(message):
+    if (not draft.is_report or said.greets) and not has_more(message):
         return Decision(kind="how_to")
+    says_nothing_new = said_service(draft) is None and (draft.place is None or _is_bare(message))
+    if says_nothing_new and (open_ones := _lately(context)):
+        return Decision(kind="ask_which", options=_options(open_ones, with_new=True), value=LATER)
     return Decision(kind="report")
+
+
+def _lately(context: Context) -> list[Known]:
+    since = context.now - SAME_PROBLEM_WITHIN
+    return [report for report in context.open_ones if report.said_at > since]
 
 
 def _on_what_waits(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
     """An answer to `resolved`, to the officials or to us. A problem with a place of its own is its own report."""
-    resolved = _waiting(context, "resolved")
-    if resolved and (said.yes or said.no or said.stars or (said.still and not is_whole(draft))):
-        if len(resolved) > 1:
-            return Decision(kind="ask_which", options=tuple(each.code for each in resolved[:MOST_OPTIONS]))
-        return _on_resolved(resolved[0], message, said)
-    if said.stars and (rated := _just_closed(context)):
+    if decision := _on_done(message, draft, said, context):
+        return decision
+    asked = [each for each in context.open_ones if each.status == "needs_info" and not each.asked_for]
+    rated = _just_closed(context) if said.stars else None
+    if rated and not (asked and asked[0].updated_at > rated.updated_at):
         return Decision(kind="rate", code=rated.code, value=str(said.stars))
-    asked = _waiting(context, "needs_info")
-    if asked and not is_whole(draft):
-        return Decision(kind="follow_up", code=asked[0].code)
-    since = context.now - CONFIRM_WITHIN
-    unfinished = next((each for each in context.reports if each.is_unfinished and each.said_at > since), None)
-    if unfinished is not None and completes(unfinished, draft):
-        return Decision(kind="answer" if unfinished.acknowledged else "join", code=unfinished.code)
-    return None
+    if asked and not is_whole(draft) and not said.greets:
+        return on_report(asked[0], message, draft, said, context)
+    unfinished = [each for each in context.reports if each.is_unfinished]
+    meant = next((each for each in unfinished if completes(each, draft)), None)
+    return on_report(meant, message, draft, said, context) if meant else None
 
 
-def _waiting(context: Context, status: str) -> list[Known]:
-    """Reports that wait for their reporter's word since at most 14 days, the newest question first."""
+def _on_done(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
+    """What somebody says to "is it done?": yes, no, stars, thanks, or a picture."""
     since = context.now - CONFIRM_WITHIN
-    found = [r for r in context.open_ones if r.status == status and not r.asked_for and r.updated_at > since]
-    return sorted(found, key=lambda report: report.updated_at, reverse=True)
+    resolved = [r for r in context.open_ones if r.status == "resolved" and r.updated_at > since]
+    if not resolved or is_whole(draft):
+        return None
+    is_clear = bool(said.yes or said.no or said.stars or said.still or said.thanks or said.done)
+    if not is_clear and (said.greets or (said_service(draft) is not None and not said.chases)):
+        return None
+    if not is_clear and not _is_bare(message) and draft.place is not None:
+        return None
+    matching = _matching(resolved, draft)
+    if not matching:
+        return None
+    if len(matching) > 1:
+        return Decision(kind="ask_which", options=_options(matching, with_new=False)) if is_clear else None
+    if not is_clear:
+        return Decision(kind="follow_up", code=matching[0].code)
+    return _on_resolved(matching[0], message, said)
 
 
 def _just_closed(context: Context) -> Known | None:
@@ -288,40 +354,49 @@ def _just_closed(context: Context) -> Known | None:
     return next((r for r in context.reports if r.status == "closed" and r.updated_at >= since), None)
 
 
-def _more_of_the_last(message: InboundMessage, draft: Draft, context: Context) -> Decision | None:
+def _more_of_the_last(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
     """A photo, a pin or words without a problem of their own, moments after the report that they belong to."""
     last = next((r for r in context.open_ones if context.now - r.said_at <= context.join_within), None)
     if last is None or last.status == "resolved":
         return None
-    service = said_service(draft)
+    service = said_service(draft) if _is_sure(draft) else None
     if service is None and has_more(message):
         return Decision(kind="join", code=last.code)
     if service is not None and service == last.service_code and draft.place is None:
         return Decision(kind="join", code=last.code)
     if service is None and draft.place is not None and not last.has_place:
         return Decision(kind="join", code=last.code)
+    is_polite = said.thanks or said.yes or said.greets or said.still or said.chases or said.done
+    if service is None and draft.place is None and draft.is_report and not is_polite:
+        return Decision(kind="join", code=last.code)
     return None
 
 
 def _about_an_old_one(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
     """ "masih belum diperbaiki", "kapan dikerjakan?": of the report that they mean, if it can be told."""
-    matching = _matching(context.open_ones, draft)
+    alive = [r for r in context.reports if r.is_open or r.status == "duplicate"]
+    matching = _matching(alive, draft)
     if len(matching) == 1:
         return on_report(matching[0], message, draft, said, context)
+    if said.chases and not said.still and not has_more(message) and not is_whole(draft) and matching:
+        return Decision(kind="mine")  # "how does it stand?": the list says it
     if matching:
-        return Decision(kind="ask_which", options=_options(matching, with_new=draft.is_report))
+        return Decision(kind="ask_which", options=_options(matching, with_new=said_service(draft) is not None))
     if is_whole(draft):
-        return Decision(kind="report")
-    finished = _matching([r for r in context.reports if not r.is_open and r.status != "duplicate"], draft)
+        return _said_before(message, draft, said, context) or Decision(kind="report")
+    finished = _matching([r for r in context.reports if r not in alive], draft)
     if finished:
         return on_report(finished[0], message, draft, said, context)
-    return Decision(kind="report" if draft.is_report and said_service(draft) else "how_to")
+    is_told = draft.is_report and (said_service(draft) is not None or draft.place is not None)
+    return Decision(kind="report" if is_told else "how_to")
 
 
 def _matching(reports: Sequence[Known], draft: Draft) -> list[Known]:
-    """Those that the message may mean: its problem's, its place's, or all where it names neither."""
+    """Those that the message may mean: its problem's, its place's, or all where it names neither for sure."""
     service, area = said_service(draft), draft.place.area_code if draft.place else None
     found = [r for r in reports if service in {None, r.service_code} or r.service_code is None]
+    if not found and not _is_sure(draft):
+        found = list(reports)
     if area:
         found = [r for r in found if r.area_code is None or _same_area(r.area_code, area)]
     return found
@@ -331,22 +406,37 @@ def _same_area(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _said_before(message: InboundMessage, draft: Draft, context: Context) -> Decision | None:
+def _said_before(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
     """The same problem told again is no second report; where that is unclear it is asked."""
     service = said_service(draft)
     if service is None:
         return None
-    since = context.now - SAME_PROBLEM_WITHIN
-    same = [r for r in context.open_ones if r.service_code == service and r.said_at > since]
-    if draft.place is None or not draft.place.area_code:
-        return Decision(kind="ask_which", options=_options(same, with_new=True)) if same else None
-    near = [r for r in same if r.area_code and _same_area(r.area_code, draft.place.area_code)]
-    here = [r for r in near if _same_spot(r.spot, context.spot)]
+    same = [r for r in context.reports if r.service_code == service]
+    here = [r for r in same if _is_here(r, draft, context)]
     if here:
-        is_fresh = context.now - here[0].said_at <= context.join_within
-        return Decision(kind="join" if is_fresh else "follow_up", code=here[0].code)
-    unclear = [r for r in near if _same_spot(r.spot, context.spot) is None]
+        is_fresh = here[0].is_open and context.now - here[0].said_at <= context.join_within
+        code = here[0].code
+        return Decision(kind="join", code=code) if is_fresh else on_report(here[0], message, draft, said, context)
+    unclear = [r for r in same if r in _lately(context) and _may_be_here(r, draft, context)]
     return Decision(kind="ask_which", options=_options(unclear, with_new=True)) if unclear else None
+
+
+def _is_here(report: Known, draft: Draft, context: Context) -> bool:
+    """Whether a message surely speaks of the report's spot: points close by, or the same street in one area."""
+    is_point = report.spot.point is not None and context.spot.point is not None
+    return _same_spot(report.spot, context.spot) is True and (is_point or _in_area(report, draft) is True)
+
+
+def _may_be_here(report: Known, draft: Draft, context: Context) -> bool:
+    return _same_spot(report.spot, context.spot) is None and _in_area(report, draft) is not False
+
+
+def _in_area(report: Known, draft: Draft) -> bool | None:
+    """Whether the message's place is in the report's area; None where it names none."""
+    area = draft.place.area_code if draft.place else None
+    if not area:
+        return None
+    return report.area_code is not None and _same_area(report.area_code, area)
 
 
 def _same_spot(one: Spot, other: Spot) -> bool | None:
@@ -377,6 +467,8 @@ def completes(report: Known, draft: Draft) -> bool:
     problem than the report has. Everything else belongs to what is unfinished.
     """
     service = said_service(draft)
+    if service != report.service_code and not _is_sure(draft):
+        service = None  # a landmark's name may sound like a problem
     if service is not None and draft.place is not None:
         return report.service_code in {None, service} and not report.has_place
     return service is None or report.service_code in {None, service}
@@ -385,6 +477,15 @@ def completes(report: Known, draft: Draft) -> bool:
 def said_service(draft: Draft) -> str | None:
     """The problem that a message names, if it is a report at all."""
     return draft.service.service_code if draft.is_report and draft.service is not None else None
+
+
+def _is_sure(draft: Draft) -> bool:
+    return draft.service is not None and draft.service.confidence >= SURE
+
+
+def _is_bare(message: InboundMessage) -> bool:
+    """Whether there is only a picture, a file or a pin, without a word."""
+    return has_more(message) and not (message.text.strip() or message.subject.strip())
 
 
 def is_whole(draft: Draft) -> bool:

@@ -1,23 +1,39 @@
 """What each kind of message does: to its report, and to what its sender is told."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import cast
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from normalizer.normalize import normalize
+from normalizer.schema import Attachment, Channel, Draft, InboundMessage, PhotoFacts, Position
 from normalizer.text import own_words
 from router.codes import without_codes
 from router.commands import COMMANDS
-from router.conversation import said_service
+from router.context import known_of
+from router.conversation import LATER, NEW, Context, Decision, on_report, said_service
 from router.forget import FORGETTING
 from router.house import House
 from router.linking import LINKING
-from router.questions import buttons_for, held_messages, question_text, settle_question, wait_for_answer
+from router.questions import (
+    buttons_for,
+    held_messages,
+    is_to_come,
+    pin_of,
+    question_text,
+    settle_question,
+    wait_for_answer,
+)
 from router.replies import fields_of, status_name
 from router.reports import BY_CITIZEN, add, choose_service, free_codes, open_report, settle, take_place
-from router.status import change_status
+from router.said import Said, read_signs
+from router.senders import Sender
+from router.status import REOPENS_WITHIN, change_status
 from router.turn import Turn, answer, answer_with
+from store.bulk import write_now
 from store.models import Address, Message, Photo, Report, Reporter
 from store.steps import reached
 
@@ -29,6 +45,7 @@ def take_effect(turn: Turn) -> None:
     effect = EFFECTS.get(turn.decision.kind)
     if effect is not None:
         effect(turn)
+    take_in(turn)
 
 
 def _settle(turn: Turn) -> None:
@@ -41,7 +58,18 @@ def _add(turn: Turn) -> None:
     report = _report(turn)
     if report.status == "closed":
         change_status(turn.session, report, "reopened", by=BY_CITIZEN, house=turn.house, silent=True)
+    if turn.decision.kind == "answer" and turn.decision.value and report.service_code is None:
+        choose_service(turn.session, report, turn.decision.value, turn.house, and_go_on=False)
+    asked = report.asked_for
     add(turn.session, report, turn.draft, turn.house)
+    if asked is not None and report.asked_for == asked and _is_new_turn(turn):
+        _say(turn, f"noted_{asked}")
+
+
+def _is_new_turn(turn: Turn) -> bool:
+    """Whether they say something after a while: one answer to it, not one to each of ten photos."""
+    before = _report(turn).said_at
+    return before is None or turn.house.now() - before > join_within(turn.house)
 
 
 def _report(turn: Turn) -> Report:
@@ -123,12 +151,13 @@ def _ask_reopen(turn: Turn) -> None:
 
 def _ask(turn: Turn, kind: str) -> None:
     """Ask once; what comes meanwhile waits with the question."""
-    reporter, options = turn.address.reporter, turn.decision.options
-    if not wait_for_answer(reporter, kind, options, turn.house):
+    reporter, options, house = turn.address.reporter, turn.decision.options, turn.house
+    later = turn.decision.value == LATER and house.settings.quiet_seconds > 0
+    if not wait_for_answer(reporter, kind, options, house, pin=turn.message.position, later=later) or later:
         return
     language, channel = reporter.language, turn.address.channel
-    text = question_text(f"ask_{kind}", options, turn.reports, language, channel, turn.house)
-    answer_with(turn, text, buttons=buttons_for(options, turn.reports, language, turn.house))
+    text = question_text(f"ask_{kind}", options, turn.reports, language, channel, house)
+    answer_with(turn, text, buttons=buttons_for(options, turn.reports, language, house))
 
 
 def _choice(turn: Turn) -> None:
@@ -137,70 +166,160 @@ def _choice(turn: Turn) -> None:
         choose_service(turn.session, turn.report, turn.decision.value, turn.house)
         return
     reporter = turn.address.reporter
+    write_now(turn.session)
+    held, pin = held_messages(turn.session, reporter), pin_of(reporter)
     settle_question(reporter)
-    held = held_messages(turn.session, reporter)
     chosen = turn.reports.get(turn.decision.value)
-    if chosen is not None:
-        turn.report = chosen
-        attach_held(turn.session, held, chosen, turn.house)
-        if chosen.status != "reopened":
-            _say(turn, "added", status=status_name(turn.house.pack, chosen, reporter.language))
+    if chosen is None:
+        turn.sender.recent.append(open_held(turn, held, pin))
     else:
-        turn.sender.recent.append(open_held(turn.session, held, turn.address, turn.codes.pop(), turn.house))
+        take_up(turn, held, pin, chosen)
 
 
-def attach_held(session: Session, held: Sequence[Message], report: Report, house: House) -> None:
-    """Give what waited to a report: more for the officials, or reopened where it was finished."""
-    for message in held:
-        message.report, message.kind = report, "follow_up"
-        session.execute(update(Photo).where(Photo.message_id == message.id).values(report_id=report.id))
-    words = " ".join(message.text for message in held).strip()
-    report.said_at = report.updated_at = house.now()
+def take_up(turn: Turn, held: Sequence[Message], pin: Position | None, report: Report) -> None:
+    """What waited speaks of this report: it has the effect that it would have had at once."""
+    house, now = turn.house, turn.house.now()
+    message, draft = _as_one(turn, held, pin, report.language)
+    attach(turn.session, held, report, "follow_up")
     report.unread = True
-    if report.status in {"resolved", "closed", "rejected"}:
-        change_status(session, report, "reopened", by=BY_CITIZEN, house=house, notes=words or None)
-    elif words:
-        take_place(report, normalize(words, language=report.language, pack=house.pack).place, house.pack)
+    said = read_signs(own_words(message.text))
+    decision = on_report(known_of(report, house.pack), message, draft, said, Context(now=now))
+    kind = "reopen" if decision.kind in {"ask_reopen", "deny"} else decision.kind
+    effect = EFFECTS[kind] if kind in {"confirm", "reopen", "rate", "join", "answer"} else _follow_up
+    if kind == "report" or (kind == "reopen" and now - report.updated_at > REOPENS_WITHIN):
+        open_held(turn, held, pin, linked_to=report.code)
+        return
+    effect(replace(turn, report=report, message=message, draft=draft, said=said, decision=decision))
+    report.said_at = now
 
 
-def open_held(session: Session, held: Sequence[Message], address: Address, code: str, house: House) -> Report:
+def open_held(
+    turn: Turn, held: Sequence[Message], pin: Position | None, *, linked_to: str | None = None
+) -> Report:
     """Make what waited a report of its own."""
+    session, house, address = turn.session, turn.house, turn.address
     language = address.reporter.language
-    draft = normalize(
-        "\n".join(message.text for message in held).strip(),
-        language=language,
-        pack=house.pack,
-        learned=house.learned.model,
-    )
+    _, draft = _as_one(turn, held, pin, language)
     began = held[0].received_at if held else house.now()
-    report = open_report(session, draft, address, house, code=code, language=language, requested_at=began)
-    session.flush()
-    for message in held:
-        message.report, message.kind = report, "report"
-    session.flush()
-    for message in held:
-        session.execute(update(Photo).where(Photo.message_id == message.id).values(report_id=report.id))
+    report = open_report(
+        session,
+        draft,
+        address,
+        house,
+        code=turn.codes.pop(),
+        language=language,
+        requested_at=began,
+        linked_to=linked_to,
+    )
     settle(session, report, house)
+    attach(session, held, report, "report")
     return report
 
 
-def decide_question(session: Session, reporter: Reporter, house: House) -> None:
-    """Nobody chose within a day: a problem is a report of its own, anything else joins the newest of those."""
-    options = (reporter.question or {}).get("options", [])
+def _as_one(
+    turn: Turn, held: Sequence[Message], pin: Position | None, language: str
+) -> tuple[InboundMessage, Draft]:
+    """What waited, read as one message."""
+    words = "\n".join(message.text for message in held if message.text).strip()
+    query = select(Photo).where(Photo.message_id.in_([message.id for message in held])).order_by(Photo.id)
+    photos = list(turn.session.scalars(query))
+    facts = [
+        PhotoFacts(readable=each.state == "kept", position=Position(lat=each.lat, long=each.long))
+        for each in photos
+        if each.lat is not None and each.long is not None
+    ]
+    message = replace(turn.message, text=words, attachments=tuple(Attachment() for _ in photos), position=pin)
+    return message, normalize(
+        words, pin=pin, photos=facts, language=language, pack=turn.house.pack, learned=turn.house.learned.model
+    )
+
+
+def attach(session: Session, held: Sequence[Message], report: Report, kind: str) -> None:
+    """Put what waited on a report's thread, with its photos."""
+    write_now(session)
+    ids = [message.id for message in held]
+    session.execute(update(Message).where(Message.id.in_(ids)).values(report_id=report.id, kind=kind))
+    session.execute(update(Photo).where(Photo.message_id.in_(ids)).values(report_id=report.id))
+
+
+def take_in(turn: Turn) -> None:
+    """What was unclear a moment ago belongs to the report that this message has made clear."""
+    reporter, report, house = turn.address.reporter, turn.report, turn.house
+    if report is None or not turn.is_theirs or turn.decision.kind not in MAKES_CLEAR or not reporter.question:
+        return
+    asked_at = reporter.question.get("asked_at")
+    is_fresh = asked_at and house.now() - datetime.fromisoformat(asked_at) <= join_within(house)
+    if asked_at and not (is_fresh and turn.decision.kind == "report" and NEW in reporter.question["options"]):
+        return
+    write_now(turn.session)
+    held, pin = held_messages(turn.session, reporter), pin_of(reporter)
     settle_question(reporter)
-    held = held_messages(session, reporter)
     if not held:
         return
-    words = "\n".join(message.text for message in held)
-    draft = normalize(words, language=reporter.language, pack=house.pack, learned=house.learned.model)
-    report = session.scalar(select(Report).where(Report.code.in_(options)).order_by(Report.id.desc()).limit(1))
-    address = held[-1].address
-    if report is None or (said_service(draft) is not None and address is not None):
-        assert address is not None  # noqa: S101  (held messages were found by their address)
-        open_held(session, held, address, free_codes(session, 1)[0], house)
+    _, draft = _as_one(turn, held, pin, report.language)
+    attach(turn.session, held, report, "join")
+    if turn.decision.kind in {"report", "join", "answer"}:
+        add(turn.session, report, draft, house)
     else:
-        attach_held(session, held, report, house)
+        take_place(report, draft.place, house.pack)
 
+
+def join_within(house: House) -> timedelta:
+    return timedelta(seconds=house.settings.join_seconds)
+
+
+def decide_question(session: Session, reporter: Reporter, house: House) -> None:
+    """The quiet time is over: ask. Nobody chose within a day: the likeliest report has it, and they are told.
+
+    The likeliest is an old one of the same problem; another problem is a report of its own; what names no problem
+    goes to the newest.
+    """
+    held, pin, question = held_messages(session, reporter), pin_of(reporter), reporter.question or {}
+    is_asked = not is_to_come(reporter)
+    settle_question(reporter)
+    if not held or held[-1].address is None:
+        return
+    query = select(Report).where(Report.code.in_(question["options"])).order_by(Report.id.desc())
+    reports = list(session.scalars(query))
+    turn = _turn_of_clock(session, held[-1], held[-1].address, reports, house)
+    if not is_asked:
+        decision = Decision(kind="ask_which", options=tuple(question["options"]))
+        turn = replace(turn, decision=decision, message=replace(turn.message, position=pin))
+        _ask(turn, question["kind"])
+        return
+    service = said_service(_as_one(turn, held, pin, reporter.language)[1])
+    same = [each for each in reports if service in {None, each.service_code} or question["kind"] == "reopen"]
+    if same:
+        take_up(turn, held, pin, same[0])
+    else:
+        open_held(turn, held, pin)
+
+
+def _turn_of_clock(
+    session: Session, last: Message, address: Address, reports: Sequence[Report], house: House
+) -> Turn:
+    """The turn that a person who waits did not take."""
+    message = InboundMessage(
+        channel=cast(Channel, address.channel),
+        account=address.account,
+        external_id=last.external_id,
+        sender="",
+        reply_ref=last.reply_ref,
+    )
+    return Turn(
+        session=session,
+        house=house,
+        sender=Sender(address=address),
+        message=message,
+        draft=normalize("", pack=house.pack),
+        said=Said(),
+        decision=Decision(kind="choice"),
+        reports={each.code: each for each in reports},
+        codes=free_codes(session, 1),
+    )
+
+
+MAKES_CLEAR = {"report", "join", "answer", "follow_up", "confirm", "deny", "rate", "reopen"}
 
 EFFECTS: dict[str, Effect] = {
     "report": _settle,

@@ -18,7 +18,7 @@ from router.forget import forgotten_id
 from router.house import LINK, PHOTOS, House
 from router.linking import maker_of
 from router.reading import Look, Understood, understand
-from router.reports import ask_for_jpeg, free_codes, open_report
+from router.reports import ask_for_jpeg, free_codes, heed_flood, open_report
 from router.said import Said
 from router.senders import Sender, key_of, language_of, senders_of
 from router.turn import Turn
@@ -308,8 +308,6 @@ def _turn(
     )
     if decision.kind == "report":
         turn.report = _open(session, heard, sender, codes.pop(), decision.code, house)
-    elif turn.report is not None and turn.is_theirs:
-        turn.report.said_at = house.now()
     if turn.report is not None:
         turn.report.newest_ref = message.reply_ref
         turn.report.unread = turn.report.unread or decision.kind in NEWS
@@ -320,6 +318,8 @@ def _turn(
     if turn.report is not None and belongs is not None and _is_heic_unread(heard):
         ask_for_jpeg(session, turn.report, house)
     take_effect(turn)
+    if turn.report is not None and turn.is_theirs:
+        turn.report.said_at = house.now()
 
 
 def _is_heic_unread(heard: Heard) -> bool:
@@ -344,5 +344,6 @@ def _open(
         requested_at=heard.received_at,
         linked_to=linked_to,
     )
+    heed_flood(session, report, sender.recent, house)
     sender.recent.append(report)
     return report

@@ -1,5 +1,6 @@
 """A report as its messages make it: opened, completed, acknowledged, with what is owed for it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from router.replies import (
     fields_of,
     may_answer,
     owe,
+    owe_to,
     question_for,
     reply_channel,
     say,
@@ -30,6 +32,8 @@ from store.models import Address, Photo, Report
 
 LONGEST_DESCRIPTION = 20_000  # characters: what is said beyond that stays in its message
 RANK = {"none": 0, "text": 1, "photo": 2, "pin": 3}  # of the places' sources
+
+MANY = 20  # reports of one person within an hour that are answered one by one
 
 BY_CITIZEN, BY_ROUTER, BY_CLOCK = Actor(name=CITIZEN), Actor(name=ROUTER), Actor(name=CLOCK)
 
@@ -95,6 +99,30 @@ def free_codes(session: Session, count: int) -> list[str]:
     return codes
 
 
+def heed_flood(session: Session, report: Report, others: Sequence[Report], house: House) -> None:
+    """Mark a report that is one of too many of one person within the hour; at the first they are told so, once.
+
+    Each is kept and handed over. Where an address gets fewer automatic answers than that in an hour, the last of
+    them says it.
+    """
+    now = house.now()
+    limits = house.pack.settings["answers_per_hour"]
+    most = min(MANY, int(limits.get(report.channel, limits["other"])) - 1)
+    lately = [each for each in others if each.requested_at > now - timedelta(hours=1)]
+    if len(lately) < most:
+        return
+    report.sources = {**report.sources, "flood": True}
+    if not any(is_flood(each) for each in lately):
+        text = say(house.pack, report.language, "many", report.channel)
+        subject = say(house.pack, report.language, "mail_subject_how_to", "email")
+        owe_to(session, report.address, report.channel, text, now, subject=subject)
+
+
+def is_flood(report: Report) -> bool:
+    """Whether a report is one of very many of one person: no answer of its own, shown as such to the officials."""
+    return bool(report.sources.get("flood"))
+
+
 def settle(session: Session, report: Report, house: House) -> None:
     """Acknowledge a complete report at once; let one that lacks something wait for more, quietly."""
     if missing(report) and house.settings.quiet_seconds > 0:
@@ -110,13 +138,14 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
     report.acknowledged_at = now
     if report.status != "received":
         return  # an official was quicker, and what they did was told
-    ask(report, house)
+    if not is_flood(report):
+        ask(report, house)
     agency_id = agency_for(house.pack, report.service_code, report.area_code)
     if agency_id is not None:
         change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
     elif report.asked_for is not None:
         change_status(session, report, "needs_info", by=BY_ROUTER, house=house, silent=True)
-    if may_answer(session, report.address, house, now):
+    if not is_flood(report) and may_answer(session, report.address, house, now):
         channel = reply_channel(session, report, asked=True)
         text, buttons = acknowledgement(report, house, channel), buttons_for(report, house.pack)
         asks_place = report.asked_for in {"place", "both"} and not (report.asked_for == "place" and buttons)
@@ -167,7 +196,7 @@ def give_up(session: Session, report: Report, house: House) -> None:
     report.asked_at = None
 
 
-def choose_service(session: Session, report: Report, code: str, house: House) -> None:
+def choose_service(session: Session, report: Report, code: str, house: House, *, and_go_on: bool = True) -> None:
     """The service that the reporter chose of those that were offered."""
     lock(session, report)
     if report.service_code is None and code in house.pack.services:
@@ -176,7 +205,8 @@ def choose_service(session: Session, report: Report, code: str, house: House) ->
         report.sources = {**report.sources, "service": {**said, "source": "choice", "confidence": 1.0}}
     report.updated_at = house.now()
     session.flush()
-    go_on(session, report, house)
+    if and_go_on:
+        go_on(session, report, house)
 
 
 def take_service(report: Report, draft: Draft) -> None:
@@ -282,6 +312,20 @@ def go_on(session: Session, report: Report, house: House) -> None:
         ask(report, house)
         if report.asked_for is None:
             _complete(session, report, house)
+        else:
+            _ask_the_rest(session, report, house)
+
+
+def _ask_the_rest(session: Session, report: Report, house: House) -> None:
+    """One of two things is known now: say so, and ask for the other."""
+    language, channel = report.language, reply_channel(session, report, asked=True)
+    question = question_for(report, house.pack, channel)
+    text = say(
+        house.pack, language, "half_answered", channel, **fields_of(report, house, language), question=question
+    )
+    buttons = buttons_for(report, house.pack)
+    asks_place = report.asked_for == "place" and not buttons
+    owe(session, report, text, house, house.now(), asked=True, ask_position=asks_place, buttons=buttons)
 
 
 def _complete(session: Session, report: Report, house: House) -> None:

@@ -25,7 +25,9 @@ def _words(name: str) -> frozenset[str]:
 _COURTESY, _NEW = _words("courtesy"), _words("new")
 _YES, _YES_FILLER, _NO = _words("yes"), _words("yes_filler"), _words("no")
 _THANKS, _THANKS_FILLER = _words("thanks"), _words("thanks_filler")
-_STILL, _CHASE, _DONE, _BUT = (pattern_of(_TALK["phrases"][name]) for name in ("still", "chase", "done", "but"))
+_STILL, _CHASE, _DONE, _BUT, _AGAIN = (
+    pattern_of(_TALK["phrases"][name]) for name in ("still", "chase", "done", "but", "again")
+)
 _LANGUAGES = {word: code for code, named in _TALK["languages"].items() for word in named.split()}
 _COMMANDS: dict[str, CommandName] = {
     line.strip(): name for name, lines in _TALK["commands"].items() for line in lines.splitlines() if line.strip()
@@ -51,6 +53,11 @@ _CONFIRMS_FORGET = {"hapus", "delete"}  # with the one-time word of digits behin
 _STARS = re.compile(r"[\u2b50\U0001f31f\u2605]")
 _RATING = re.compile(r"^(?:bintang|nilai|rating|skor|stars?)?\s*([1-5])\s*(?:/\s*5|bintang|stars?)?$")
 _NUMBER = re.compile(r"^(?:nomor|nomer|no|yang|yg|number|pilih|opsi)?\s*(?:no\s*)?([1-9])$")
+_NUMBER_FIRST = re.compile(
+    r"^\s*(?:no(?:mor|mer|\.)?\s*)?([1-9])\s*(?:[,.;:)\n-]|di\b|dan\b|at\b|and\b)", re.IGNORECASE
+)
+_NUMBER_LAST = re.compile(r"[,;\n]\s*(?:no(?:mor|mer|\.)?\s*)?([1-9])\s*\.?\s*$", re.IGNORECASE)
+_LIKE_A_CODE = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{6}")
 _ORDER = {"pertama": 1, "kesatu": 1, "kedua": 2, "ketiga": 3, "keempat": 4, "first": 1, "second": 2, "third": 3}
 _THUMBS_UP, _THUMBS_DOWN = (
     re.compile("[\U0001f44d\U0001f64f\u2705\U0001f44c\u2764]"),
@@ -68,7 +75,10 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
-    """The signs in one message's own words."""
+    """The signs in one message's own words.
+
+    `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else.
+    """
 
     command: Command | None = None
     yes: bool = False
@@ -77,7 +87,10 @@ class Said:
     still: bool = False
     chases: bool = False
     done: bool = False
+    again: bool = False
+    greets: bool = False
     number: int | None = None
+    number_beside: int | None = None
     stars: int | None = None
     new: bool = False
     only_code: bool = False
@@ -104,8 +117,11 @@ def read_signs(text: str) -> Said:
         thanks=_all_of(tokens, _THANKS, _THANKS_FILLER),
         still=bool(_STILL.search(said)),
         chases=bool(_CHASE.search(said)),
-        done=bool(_DONE.search(said)) and not _BUT.search(said) and not _STILL.search(said),
+        done=_is_done(said, tokens),
+        again=bool(_AGAIN.search(said)),
+        greets=bool(tokens) and not core,
         number=_number(core),
+        number_beside=_number_beside(bare),
         stars=_stars(text, core),
         new=bool(core) and set(core) <= _NEW | {"laporan", "report"} and bool(set(core) & _NEW),
         only_code=bool(codes)
@@ -115,14 +131,23 @@ def read_signs(text: str) -> Said:
     )
 
 
+def _is_done(said: str, tokens: Sequence[str]) -> bool:
+    """ "sudah diperbaiki", without a "but" and without a no: "udah 3 hari ga diangkut" is none."""
+    if not _DONE.search(said) or _BUT.search(said) or _STILL.search(said):
+        return False
+    return not any(token in _NO for token in tokens)
+
+
 def _without_courtesy(tokens: Sequence[str]) -> list[str]:
-    """The words without "pak", "tolong", "ya": at both ends only, for "laporan saya" needs its "saya"."""
-    first, last = 0, len(tokens)
-    while first < last and tokens[first] in _COURTESY:
-        first += 1
-    while last > first and tokens[last - 1] in _COURTESY and " ".join(tokens[first:last]) not in _COMMANDS:
-        last -= 1
-    return list(tokens[first:last])
+    """The words without "pak", "tolong", "ya": at both ends only, and "laporan saya" keeps its "saya"."""
+    polite = [token in _COURTESY for token in tokens]
+    head = next((place for place, is_polite in enumerate(polite) if not is_polite), len(tokens))
+    tail = next((place for place, is_polite in enumerate(reversed(polite)) if not is_polite), 0)
+    for first in range(head + 1):
+        for last in range(len(tokens), max(len(tokens) - tail, first) - 1, -1):
+            if " ".join(tokens[first:last]) in _COMMANDS:
+                return list(tokens[first:last])
+    return list(tokens[head : max(len(tokens) - tail, head)])
 
 
 def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | None:
@@ -140,7 +165,21 @@ def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | 
     found = _COMMANDS.get(phrase)
     if phrase in _CONFIRMS_FORGET and len(core) == 2:
         found = "forget"
-    return _with_argument(found, core, codes, text) if found else None
+    if found:
+        return _with_argument(found, core, codes, text)
+    return _mistyped(core)
+
+
+def _mistyped(core: Sequence[str]) -> Command | None:
+    """Something like a code, alone or with the words that go with one, that no code can be."""
+    like = [word for word in core if _LIKE_A_CODE.fullmatch(word)]
+    rest = " ".join(word for word in core if word not in like)
+    if len(like) != 1 or (rest and rest not in _WITH_A_CODE and _COMMANDS.get(rest) not in {"status", "withdraw"}):
+        return None
+    return Command(name="status", argument=like[0].upper())
+
+
+_WITH_A_CODE = frozenset({"kode", "code", "laporan", "report", "kode laporan", "laporan kode", "status kode"})
 
 
 def _with_argument(name: CommandName, rest: Iterable[str], codes: Sequence[str], text: str) -> Command:
@@ -182,6 +221,11 @@ def _number(core: Sequence[str]) -> int | None:
     if len(core) == 2 and core[0] in {"yang", "yg", "the"} and core[1] in _ORDER:
         return _ORDER[core[1]]
     found = _NUMBER.match(" ".join(core))
+    return int(found[1]) if found else None
+
+
+def _number_beside(text: str) -> int | None:
+    found = _NUMBER_FIRST.match(text) or _NUMBER_LAST.search(text)
     return int(found[1]) if found else None
 
 

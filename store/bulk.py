@@ -65,6 +65,19 @@ def write_new(session: Session) -> None:
     session.add_all(pending)  # all at once: one that is added takes its related rows along
 
 
+def write_now(session: Session) -> None:
+    """Write what keep() was given in the middle of a transaction: queries find it, the session has it from now.
+
+    For the few turns that must; most rows wait for the end.
+    """
+    rows = [row for row in session.info.get(_NEW, ()) if "id" not in row.__dict__]
+    write_new(session)
+    found = [row for row in rows if row not in session]
+    for row in found:
+        make_transient_to_detached(row)
+    session.add_all(found)
+
+
 def _hangs_on_older(row: Base) -> bool:
     """Whether a row stands in a list of a row that the database has already: the session keeps those lists."""
     targets = (row.__dict__.get(name) for name, _, is_listed in _parents(type(row)) if is_listed)
