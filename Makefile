@@ -1,4 +1,4 @@
-.PHONY: run setup test check bench bench-long long corpus faults
+.PHONY: run setup test check bench bench-long long corpus faults city
 .DEFAULT_GOAL := test
 
 PY := .venv/bin/python
@@ -40,6 +40,10 @@ bench-long: setup
 # How well texts, places and photos of public collections (../shared) are understood; PARTS="services places" for some.
 corpus: setup
 	@$(PY) -m bench.corpus $(PARTS)
+
+# A thousand citizens of ten temperaments on a fake clock: what became of them (CITIZENS=n SEED=n for others).
+city: setup
+	@$(PY) -m tests.city $${CITIZENS:-1000} $${SEED:-7}
 
 # Twenty times at every step, under load; FAULT_ROUNDS=n make faults for another number.
 faults: setup

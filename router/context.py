@@ -19,6 +19,8 @@ from router.replies import service_options
 from router.senders import Sender
 from store.models import Address, Delivery, Message, Report, Reporter
 
+_LEVEL = re.compile(r"^(?:kelurahan|kel|kecamatan|kec|kota)\b\.?\s*")
+
 
 @dataclass(kw_only=True, slots=True)
 class Found:
@@ -75,6 +77,7 @@ def known_of(report: Report, pack: Pack, *, theirs: bool = True) -> Known:
         updated_at=report.updated_at,
         said_at=report.said_at or report.requested_at,
         is_theirs=theirs,
+        chosen=bool(report.sources.get("chosen")),
     )
 
 
@@ -100,7 +103,7 @@ def spot_of_place(place: Place | None) -> Spot:
 def words_of_address(address: str | None, names: Iterable[str | None]) -> str:
     """An address without the areas it lies in: street, house number, RT/RW, landmark, in plain small letters."""
     areas = {re.sub(r"^(?:Kota|Kabupaten) Administrasi ", "", name).lower() for name in names if name}
-    parts = [part.strip().lower() for part in (address or "").split(", ")]
+    parts = [_LEVEL.sub("", part.strip().lower()) for part in (address or "").split(", ")]
     return " ".join(re.sub(r"[^a-z0-9]+", " ", part).strip() for part in parts if part and part not in areas)
 
 

@@ -34,6 +34,7 @@ Kind: TypeAlias = Literal[
 CONFIRM_WITHIN = timedelta(days=14)
 RATE_WITHIN = timedelta(days=7)
 SAME_PROBLEM_WITHIN = timedelta(days=14)
+SURELY_MEANT_WITHIN = timedelta(days=1)  # who told of a report that lately means it again
 SAME_SPOT_METRES = 100
 NEW = "new"  # the option of a numbered question that is no report
 MOST_OPTIONS = 4
@@ -54,7 +55,10 @@ class Spot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """A report as `decide` sees it. `asked_for` is what we asked; `said_at` when its reporter last spoke on it."""
+    """A report as `decide` sees it. `asked_for` is what we asked; `said_at` when its reporter last spoke on it.
+
+    `chosen`: they said once, asked, that they mean this one.
+    """
 
     code: str
     status: str
@@ -68,6 +72,7 @@ class Known:
     updated_at: datetime
     said_at: datetime
     is_theirs: bool = True
+    chosen: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -298,19 +303,22 @@ def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: 
         return _about_an_old_one(message, draft, said, context)
     if decision := _said_before(message, draft, said, context):
         return decision
-    if (said.thanks or said.yes) and not has_more(message):
+    is_praise = said.thanks or said.yes or (said.stars and said.number is None)
+    if is_praise and not has_more(message):
         return Decision(kind="thanks" if context.reports else "how_to")
     if (not draft.is_report or said.greets) and not has_more(message):
         return Decision(kind="how_to")
-    says_nothing_new = said_service(draft) is None and (draft.place is None or _is_bare(message))
-    if says_nothing_new and (open_ones := _lately(context)):
-        return Decision(kind="ask_which", options=_options(open_ones, with_new=True), value=LATER)
+    names_no_problem = said_service(draft) is None or not _is_sure(draft)
+    if names_no_problem and (draft.place is None or _is_bare(message)) and (likely := _lately(context)):
+        return Decision(kind="ask_which", options=_options(likely, with_new=True), value=LATER)
     return Decision(kind="report")
 
 
 def _lately(context: Context) -> list[Known]:
+    """Those that an unclear message may speak of: open ones, then what was finished lately."""
     since = context.now - SAME_PROBLEM_WITHIN
-    return [report for report in context.open_ones if report.said_at > since]
+    lately = [each for each in context.reports if max(each.said_at, each.updated_at) > since]
+    return sorted(lately, key=lambda each: not each.is_open)
 
 
 def _on_what_waits(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
@@ -409,16 +417,24 @@ def _same_area(one: str, other: str) -> bool:
 def _said_before(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
     """The same problem told again is no second report; where that is unclear it is asked."""
     service = said_service(draft)
-    if service is None:
+    if service is None and (draft.place is None or _is_bare(message)):
         return None
-    same = [r for r in context.reports if r.service_code == service]
+    same = [r for r in context.reports if service in {None, r.service_code}]
     here = [r for r in same if _is_here(r, draft, context)]
     if here:
         is_fresh = here[0].is_open and context.now - here[0].said_at <= context.join_within
         code = here[0].code
         return Decision(kind="join", code=code) if is_fresh else on_report(here[0], message, draft, said, context)
-    unclear = [r for r in same if r in _lately(context) and _may_be_here(r, draft, context)]
-    return Decision(kind="ask_which", options=_options(unclear, with_new=True)) if unclear else None
+    unclear = [r for r in same if _may_be_here(r, draft, context) and (service or r.is_open or not r.has_place)]
+    if len(unclear) == 1 and _is_surely_meant(unclear[0], context):
+        return on_report(unclear[0], message, draft, said, context)
+    value = "" if service else LATER
+    return Decision(kind="ask_which", options=_options(unclear, with_new=True), value=value) if unclear else None
+
+
+def _is_surely_meant(report: Known, context: Context) -> bool:
+    """Whether the only report of that problem need not be asked about: told lately, or chosen once before."""
+    return report.is_open and (report.chosen or context.now - report.said_at <= SURELY_MEANT_WITHIN)
 
 
 def _is_here(report: Known, draft: Draft, context: Context) -> bool:
@@ -434,9 +450,9 @@ def _may_be_here(report: Known, draft: Draft, context: Context) -> bool:
 def _in_area(report: Known, draft: Draft) -> bool | None:
     """Whether the message's place is in the report's area; None where it names none."""
     area = draft.place.area_code if draft.place else None
-    if not area:
+    if not area or report.area_code is None:
         return None
-    return report.area_code is not None and _same_area(report.area_code, area)
+    return _same_area(report.area_code, area)
 
 
 def _same_spot(one: Spot, other: Spot) -> bool | None:
@@ -444,8 +460,20 @@ def _same_spot(one: Spot, other: Spot) -> bool | None:
     if one.point and other.point:
         return metres_between(one.point, other.point) <= SAME_SPOT_METRES
     if one.words and other.words:
-        return one.words == other.words
+        return True if one.words == other.words else None if _says_more(one, other) else False
     return None
+
+
+def _says_more(one: Spot, other: Spot) -> bool:
+    """Whether one address is the other with a house or a landmark added; "Jl. Kemang Raya" is not "Jl. Kemang"."""
+    short, long = sorted((one.words, other.words), key=len)
+    more = long.removeprefix(short)
+    return more.startswith(" ") and more.split()[0] in _CLOSER
+
+
+_CLOSER = {
+    "no", "nomor", "nomer", "rt", "rw", "blok", "dekat", "deket", "depan", "samping", "seberang", "sebelah",
+}  # fmt: skip
 
 
 def metres_between(one: tuple[float, float], other: tuple[float, float]) -> float:

@@ -165,32 +165,37 @@ def _choice(turn: Turn) -> None:
     if turn.report is not None:
         choose_service(turn.session, turn.report, turn.decision.value, turn.house)
         return
+    assert turn.row is not None  # noqa: S101  (for mypy: written before its effect)
     reporter = turn.address.reporter
     write_now(turn.session)
     held, pin = held_messages(turn.session, reporter), pin_of(reporter)
     settle_question(reporter)
     chosen = turn.reports.get(turn.decision.value)
     if chosen is None:
-        turn.sender.recent.append(open_held(turn, held, pin))
+        turn.row.report = open_held(turn, held, pin)
+        turn.sender.recent.append(turn.row.report)
     else:
-        take_up(turn, held, pin, chosen)
+        turn.row.report = take_up(turn, held, pin, chosen)
 
 
-def take_up(turn: Turn, held: Sequence[Message], pin: Position | None, report: Report) -> None:
-    """What waited speaks of this report: it has the effect that it would have had at once."""
+def take_up(turn: Turn, held: Sequence[Message], pin: Position | None, report: Report) -> Report:
+    """What waited speaks of this report: it has the effect that it would have had at once.
+
+    Returns where it stands now: a report that was finished too long ago is gone on with in a new one.
+    """
     house, now = turn.house, turn.house.now()
     message, draft = _as_one(turn, held, pin, report.language)
-    attach(turn.session, held, report, "follow_up")
-    report.unread = True
     said = read_signs(own_words(message.text))
     decision = on_report(known_of(report, house.pack), message, draft, said, Context(now=now))
     kind = "reopen" if decision.kind in {"ask_reopen", "deny"} else decision.kind
-    effect = EFFECTS[kind] if kind in {"confirm", "reopen", "rate", "join", "answer"} else _follow_up
     if kind == "report" or (kind == "reopen" and now - report.updated_at > REOPENS_WITHIN):
-        open_held(turn, held, pin, linked_to=report.code)
-        return
+        return open_held(turn, held, pin, linked_to=report.code)
+    attach(turn.session, held, report, "follow_up")
+    effect = EFFECTS[kind] if kind in {"confirm", "reopen", "rate", "join", "answer"} else _follow_up
     effect(replace(turn, report=report, message=message, draft=draft, said=said, decision=decision))
     report.said_at = now
+    report.sources = {**report.sources, "chosen": True}
+    return report
 
 
 def open_held(

@@ -26,6 +26,7 @@ from router.replies import (
     say,
     service_buttons,
 )
+from router.said import is_rude
 from router.status import CITIZEN, CLOCK, OPEN, ROUTER, Actor, add_line, change_status, lock
 from store.bulk import keep, made
 from store.models import Address, Photo, Report
@@ -73,7 +74,7 @@ def open_report(
         acknowledged_at=None,
         expected_at=None,
         description=draft.description,
-        public_description=draft.public_description,
+        public_description=_public(draft),
         sources={},
         urgent=draft.urgent,
         language=language,
@@ -88,6 +89,11 @@ def open_report(
     keep(session, report)
     add_line(session, report, "received", by=BY_CITIZEN, house=house, now=now)
     return report
+
+
+def _public(draft: Draft) -> str:
+    """What everybody may read of a message: nothing of an insult."""
+    return "" if is_rude(draft.description) else draft.public_description
 
 
 def free_codes(session: Session, count: int) -> list[str]:
@@ -270,7 +276,7 @@ def add(session: Session, report: Report, draft: Draft, house: House) -> None:
     lock(session, report)
     if draft.description.strip() and len(report.description) < LONGEST_DESCRIPTION:
         report.description = f"{report.description}\n{draft.description}".strip()
-        report.public_description = f"{report.public_description}\n{draft.public_description}".strip()
+        report.public_description = f"{report.public_description}\n{_public(draft)}".strip()
     if not choose(report, own_words(draft.description), house.pack):
         _take_or_dispute(session, report, _fused(report, draft.place, house.pack), house)
     if missing(report):

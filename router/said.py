@@ -22,6 +22,7 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(_TALK["words"][name].split())
 
 
+_RUDE = _words("rude")
 _COURTESY, _NEW = _words("courtesy"), _words("new")
 _YES, _YES_FILLER, _NO = _words("yes"), _words("yes_filler"), _words("no")
 _THANKS, _THANKS_FILLER = _words("thanks"), _words("thanks_filler")
@@ -136,6 +137,11 @@ def _is_done(said: str, tokens: Sequence[str]) -> bool:
     if not _DONE.search(said) or _BUT.search(said) or _STILL.search(said):
         return False
     return not any(token in _NO for token in tokens)
+
+
+def is_rude(text: str) -> bool:
+    """Whether there is an insult in it: kept word for word, and not shown to the public."""
+    return any(token in _RUDE for token in words_of(text[:20_000]).tokens)
 
 
 def _without_courtesy(tokens: Sequence[str]) -> list[str]:

@@ -160,6 +160,7 @@ def known_of(given: str) -> Known:
         updated_at=since,
         said_at=NOW - told if status in {"resolved", "needs_info"} and "said" not in more else since,
         is_theirs=name != STRANGERS,
+        chosen="chosen before" in more,
     )
 
 

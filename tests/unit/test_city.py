@@ -1,0 +1,27 @@
+"""The simulated city: nobody is left without an answer, nothing is asked twice, no problem has two reports."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.city import Outcome, figures, play
+
+
+def check(found: Outcome) -> None:
+    print(figures(found))
+    assert found.messages > 3 * found.citizens
+    assert found.left == []
+    assert found.asked_twice == []
+    assert found.swallowed == []
+    assert found.doubled == []
+    assert found.share(0.5) <= 1
+    assert found.share(0.99) <= 2
+
+
+def test_fifty_citizens_are_served_well(tmp_path: Path) -> None:
+    check(play(tmp_path, 50, seed=1))
+
+
+@pytest.mark.long
+def test_a_thousand_citizens_are_served_well(tmp_path: Path) -> None:
+    check(play(tmp_path, 1000, seed=7))
