@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from config.pack import Pack, load_pack
@@ -19,6 +20,7 @@ from router.said import read_signs
 
 TABLE = ROOT / "tests" / "data" / "conversations" / "cases.toml"
 PAGE = ROOT / "docs" / "conversations.md"
+HEADING = "What a message is taken for"
 NOW = datetime(2026, 3, 20, 5, 0, tzinfo=UTC)
 PACK = load_pack(ROOT / "config" / "jakarta")
 STRANGERS = "S"  # the report of somebody else
@@ -212,3 +214,23 @@ def _said_words(case: Case) -> str:
     shown = ", ".join(mark for mark in marks if mark)
     words = case.says.replace("|", "\\|").replace("\n", " / ").strip()
     return " ".join(part for part in (f"“{words}”" if words else "", f"*{shown}*" if shown else "") if part)
+
+
+def part_of_page(page: Path, heading: str) -> list[str]:
+    """The lines of the page under that heading of the second level."""
+    lines = page.read_text(encoding="utf-8").split("\n")
+    start = lines.index(f"## {heading}") + 1
+    end = next((n for n in range(start, len(lines)) if lines[n].startswith("## ")), len(lines))
+    return lines[start:end]
+
+
+def write_part(page: Path, heading: str, lines: list[str]) -> None:
+    """Write that part of the page anew; an answer's lines end as Markdown wants it."""
+    text = page.read_text(encoding="utf-8").split("\n")
+    start = text.index(f"## {heading}") + 1
+    end = start + len(part_of_page(page, heading))
+    page.write_text("\n".join([*text[:start], "", *lines, *text[end:]]).rstrip() + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":  # .venv/bin/python -m tests.cases writes the table into the page
+    write_part(PAGE, HEADING, [*page_of_cases(), ""])

@@ -1,7 +1,7 @@
 """The table of cases: each row is what `decide` makes of a message, and the page shows the same table."""
 
 import pytest
-from cases import NAMES, Case, cases, outcome, page_of_cases
+from cases import HEADING, NAMES, PAGE, Case, cases, outcome, page_of_cases, part_of_page
 
 from router.codes import is_code
 
@@ -23,5 +23,6 @@ def test_the_table_holds_more_than_eighty_cases_and_none_twice() -> None:
     assert all(is_code(code) for code in NAMES)
 
 
-def test_the_page_has_a_row_for_each_case() -> None:
-    assert sum(line.startswith("| ") and "| Known" not in line for line in page_of_cases()) == len(ROWS)
+def test_the_page_shows_the_table_as_it_is() -> None:
+    """After a change: .venv/bin/python -m tests.cases"""
+    assert [line for line in part_of_page(PAGE, HEADING) if line] == [line for line in page_of_cases() if line]
