@@ -90,13 +90,17 @@ def _follow_up(turn: Turn) -> None:
     report, house = _report(turn), turn.house
     take_place(report, turn.draft.place, house.pack)
     report.updated_at = house.now()
-    if report.status == "needs_info" and report.status_before:
+    was_asked = report.status == "needs_info" and report.status_before is not None
+    if was_asked and report.status_before:
         before, words = report.status_before, _words(turn) or None
         change_status(turn.session, report, before, by=BY_CITIZEN, house=house, notes=words, silent=True)
     if report.status == "resolved":
         _say(turn, "still_asked")
+    elif was_asked:
+        _say(turn, "passed_on")
     else:
-        _say(turn, "added", status=status_name(house.pack, report, turn.address.reporter.language))
+        key = "chased" if turn.said.still or turn.said.chases else "added"
+        _say(turn, key, status=status_name(house.pack, report, turn.address.reporter.language))
 
 
 def _say(turn: Turn, key: str, **more: str) -> None:
@@ -109,18 +113,18 @@ def _say(turn: Turn, key: str, **more: str) -> None:
 def _confirm(turn: Turn) -> None:
     """ "Sudah beres": the reporter closes, from `resolved` or before anybody said so."""
     _move(turn, "closed")
-    _say(turn, "you_closed")
+    _say(turn, "confirmed")
 
 
 def _deny(turn: Turn) -> None:
     _move(turn, "reopened")
-    _say(turn, "you_reopened")
+    _say(turn, "denied")
 
 
 def _move(turn: Turn, status: str) -> None:
-    """The reporter's own move: their words stand in the history, and are not told back to them."""
-    words = _words(turn) or None
-    change_status(turn.session, _report(turn), status, by=BY_CITIZEN, house=turn.house, notes=words, silent=True)
+    """The reporter's own move: their words stand in the history, and are not said back to them."""
+    notes = _words(turn) or None
+    change_status(turn.session, _report(turn), status, by=BY_CITIZEN, house=turn.house, notes=notes, silent=True)
 
 
 def _rate(turn: Turn) -> None:
@@ -128,7 +132,8 @@ def _rate(turn: Turn) -> None:
     report = _report(turn)
     report.stars = int(turn.decision.value)
     if report.status == "resolved" and report.stars >= 3:
-        _confirm(turn)
+        change_status(turn.session, report, "closed", by=BY_CITIZEN, house=turn.house, silent=True)
+        _say(turn, "confirmed")
     else:
         _say(turn, "rated" if report.status != "resolved" else "still_asked")
 
@@ -193,7 +198,7 @@ def take_up(turn: Turn, held: Sequence[Message], pin: Position | None, report: R
     attach(turn.session, held, report, "follow_up")
     effect = EFFECTS[kind] if kind in {"confirm", "reopen", "rate", "join", "answer"} else _follow_up
     effect(replace(turn, report=report, message=message, draft=draft, said=said, decision=decision))
-    report.said_at = now
+    report.said_at, report.unread = now, True
     report.sources = {**report.sources, "chosen": True}
     return report
 

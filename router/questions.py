@@ -28,6 +28,8 @@ def wait_for_answer(
     spot = [pin.lat, pin.long] if pin else had.get("pin")
     if is_waiting(reporter, house) and (later or not is_to_come(reporter)):
         reporter.question = {**had, "pin": spot}
+        if is_to_come(reporter):  # they are still telling
+            reporter.question_until = house.now() + timedelta(seconds=house.settings.quiet_seconds)
         return False
     wait = timedelta(seconds=house.settings.quiet_seconds) if later else ANSWER_WITHIN
     reporter.question = {

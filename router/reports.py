@@ -314,12 +314,21 @@ def go_on(session: Session, report: Report, house: House) -> None:
     if report.acknowledged_at is None:
         if missing(report) is None:
             acknowledge(session, report, house)
+        elif report.quiet_until is not None:
+            _wait_on(report, house)
     elif report.asked_for is not None and report.asked_for != missing(report):
         ask(report, house)
         if report.asked_for is None:
             _complete(session, report, house)
         else:
             _ask_the_rest(session, report, house)
+
+
+def _wait_on(report: Report, house: House) -> None:
+    """Somebody is still telling: the quiet time begins anew with each piece, for as long as pieces join at most."""
+    last = report.requested_at + timedelta(seconds=house.settings.join_seconds)
+    longer = min(house.now() + timedelta(seconds=house.settings.quiet_seconds), last)
+    report.quiet_until = max(report.quiet_until or longer, longer)
 
 
 def _ask_the_rest(session: Session, report: Report, house: House) -> None:

@@ -59,6 +59,7 @@ _NUMBER_FIRST = re.compile(
 )
 _NUMBER_LAST = re.compile(r"[,;\n]\s*(?:no(?:mor|mer|\.)?\s*)?([1-9])\s*\.?\s*$", re.IGNORECASE)
 _LIKE_A_CODE = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{6}")
+_REASON = re.compile(r"[,.;!\n]|\b(?:karena|karna|krn|soalnya|because)\b", re.IGNORECASE)
 _ORDER = {"pertama": 1, "kesatu": 1, "kedua": 2, "ketiga": 3, "keempat": 4, "first": 1, "second": 2, "third": 3}
 _THUMBS_UP, _THUMBS_DOWN = (
     re.compile("[\U0001f44d\U0001f64f\u2705\U0001f44c\u2764]"),
@@ -112,7 +113,7 @@ def read_signs(text: str) -> Said:
     said = " ".join(tokens)
     core = _without_courtesy(tokens)
     return Said(
-        command=_command(text, core, codes),
+        command=_command(text, core, codes) or _withdrawn(bare, codes),
         yes=_is_yes(text, tokens),
         no=_is_no(text, tokens),
         thanks=_all_of(tokens, _THANKS, _THANKS_FILLER),
@@ -174,6 +175,17 @@ def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | 
     if found:
         return _with_argument(found, core, codes, text)
     return _mistyped(core)
+
+
+def _withdrawn(text: str, codes: Sequence[str]) -> Command | None:
+    """ "batalkan laporan saya, sudah dibersihkan warga": this command often comes with its reason."""
+    head = _REASON.split(text, maxsplit=1)[0]
+    phrase = " ".join(_without_courtesy(words_of(head).tokens))
+    return (
+        Command(name="withdraw", argument=codes[0] if codes else "")
+        if _COMMANDS.get(phrase) == "withdraw"
+        else None
+    )
 
 
 def _mistyped(core: Sequence[str]) -> Command | None:

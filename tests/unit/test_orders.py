@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from normalizer.schema import Attachment, Position
+from router.clock import tick
 from store.models import Message, Photo
 from tests.town import jpeg
 from tests.unit.houses import Town, new_town
@@ -60,8 +61,9 @@ def test_in_every_order_it_is_one_report_with_both_photos_and_the_place(tmp_path
     town = new_town(tmp_path)
     for number, pieces in enumerate(order):
         if number:
-            town.clock.on(seconds=20)
+            town.clock.on(seconds=5)
             town = town.again()
+            tick(town.house)
         say(town, pieces, "telegram")
     town.wait_quietly()
     town = town.again()
@@ -84,8 +86,9 @@ def test_somebody_who_has_an_open_report_may_tell_the_next_one_in_pieces(tmp_pat
     town.clock.on(hours=20)
     for pieces in order:
         say(town, pieces, "telegram")
-        town.clock.on(seconds=10)
+        town.clock.on(seconds=5)
         town = town.again()
+        tick(town.house)
     town.clock.on(minutes=3)
     town.wait_quietly()
 

@@ -60,7 +60,7 @@ def test_a_choice_that_is_not_done_hands_the_words_to_the_officials(town: Town) 
     town.tell("1")
 
     assert [row.kind for row in town.rows(Message)] == ["report", "report", "follow_up", "choice"]
-    assert "tambahkan" in town.answers()[-1]
+    assert "sampaikan ke petugas" in town.answers()[-1]
 
 
 def test_a_picture_alone_is_asked_about_when_the_quiet_time_is_over(town: Town) -> None:
