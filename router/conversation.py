@@ -36,6 +36,7 @@ RATE_WITHIN = timedelta(days=7)
 SAME_PROBLEM_WITHIN = timedelta(days=14)
 SURELY_MEANT_WITHIN = timedelta(days=1)  # who told of a report that lately means it again
 SAME_SPOT_METRES = 100
+FEW_WORDS = 4
 NEW = "new"  # the option of a numbered question that is no report
 MOST_OPTIONS = 4
 SURE = 0.65  # below it a guess does not say that a message is of another problem than the report at hand
@@ -287,7 +288,8 @@ def _on_finished(known: Known, message: InboundMessage, draft: Draft, said: Said
     if (said.yes or said.thanks or said.done) and not has_more(message):
         return Decision(kind="thanks", code=code)
     if age > REOPENS_WITHIN:
-        return Decision(kind="report" if draft.is_report else "status", code=code)
+        says_more = said_service(draft) is not None or said.still or said.no or has_more(message)
+        return Decision(kind="report" if draft.is_report and says_more else "status", code=code)
     if said.no or said.still:
         return Decision(kind="reopen", code=code)
     return Decision(kind="ask_reopen", code=code, options=(code, NEW))
@@ -306,7 +308,7 @@ def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: 
     is_praise = said.thanks or said.yes or (said.stars and said.number is None)
     if is_praise and not has_more(message):
         return Decision(kind="thanks" if context.reports else "how_to")
-    if (not draft.is_report or said.greets) and not has_more(message):
+    if (not draft.is_report or said.greets or _says_nothing(draft)) and not has_more(message):
         return Decision(kind="how_to")
     names_no_problem = said_service(draft) is None or not _is_sure(draft)
     if names_no_problem and (draft.place is None or _is_bare(message)) and (likely := _lately(context)):
@@ -319,6 +321,12 @@ def _lately(context: Context) -> list[Known]:
     since = context.now - SAME_PROBLEM_WITHIN
     lately = [each for each in context.reports if max(each.said_at, each.updated_at) > since]
     return sorted(lately, key=lambda each: not each.is_open)
+
+
+def _says_nothing(draft: Draft) -> bool:
+    """A few words without a hint of a problem or a place: an empty report would only ask for both."""
+    hints = draft.service or draft.alternatives or draft.place
+    return not hints and len(draft.description.split()) <= FEW_WORDS
 
 
 def _on_what_waits(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:

@@ -325,7 +325,7 @@ def go_on(session: Session, report: Report, house: House) -> None:
 
 
 def _wait_on(report: Report, house: House) -> None:
-    """Somebody is still telling: the quiet time begins anew with each piece, for as long as pieces join at most."""
+    """Somebody is still telling: the quiet time begins anew with each piece, as long as pieces join at most."""
     last = report.requested_at + timedelta(seconds=house.settings.join_seconds)
     longer = min(house.now() + timedelta(seconds=house.settings.quiet_seconds), last)
     report.quiet_until = max(report.quiet_until or longer, longer)
