@@ -72,7 +72,7 @@ def test_a_robot_without_any_mark_of_one_falls_silent(town: Town) -> None:
         answered |= {m["id"] for m in new}
         send(town, *(mail(robot, f"Terima: {m['text']}", In_Reply_To=str(m["id"])) for m in new))
 
-    assert len(answered) == PER_HOUR
+    assert 0 < len(answered) <= PER_HOUR  # the conversation has come to its end, or the hour has
 
 
 MARKS = {
