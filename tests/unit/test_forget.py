@@ -223,7 +223,7 @@ def test_a_message_that_comes_again_has_no_second_effect(town: Town) -> None:
     take_message(town.house, message, "raw", town.house.now())
 
     assert town.report().description == ""
-    assert all("77" not in row.external_id for row in town.rows(Message, channel="telegram", kind="report"))
+    assert all("bot:77" not in row.external_id for row in town.rows(Message, channel="telegram", kind="report"))
 
 
 def test_who_writes_again_is_known_anew(town: Town) -> None:
