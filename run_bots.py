@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 def serve(options: argparse.Namespace) -> int:
     import uvloop
 
+    gc.disable()  # until it runs: a million things are loaded, and none of them is garbage
     sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve_until_stopped(read_settings()))
@@ -141,6 +143,9 @@ async def serve_until_stopped(given: Settings) -> None:
         stack.push_async_callback(stop_servers, servers)
         tasks = [asyncio.create_task(_keep_running(name, part), name=name) for name, part in parts.items()]
         stack.push_async_callback(_end, tasks, kept, owed, quiet)
+        gc.collect()
+        gc.freeze()
+        gc.enable()
         _say_where(settings, first_password)
         await stopping.wait()
         log.info("stopping")

@@ -16,7 +16,7 @@ ORDERS: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 
-@pytest.mark.parametrize("channel", ["whatsapp", "telegram"])
+@pytest.mark.parametrize("channel", ["telegram", pytest.param("whatsapp", marks=pytest.mark.long)])
 @pytest.mark.parametrize("order", ORDERS)
 def test_told_over_two_restarts_it_is_one_report_with_one_answer(
     new_town: Callable[..., Town], channel: str, order: str
