@@ -4,6 +4,7 @@ import csv
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -111,6 +112,16 @@ class Pack:
         """Whether the public sees a photo as soon as it is blurred, or only when an official showed it."""
         return str(self.settings["public_photos"]) == "blurred"
 
+    @property
+    def promise(self) -> Mapping[str, Any]:
+        """The city.toml's `[promise]`: working hours, days by service, and who is told when they are over."""
+        promise: Mapping[str, Any] = self.settings["promise"]
+        return promise
+
+    def promised_days(self, service_code: str | None) -> int:
+        """Within how many working days a report of this service is fixed."""
+        return int(self.promise["days"].get(service_code, self.promise["other"]))
+
 
 @lru_cache(maxsize=4)
 def load_pack(path: Path) -> Pack:
@@ -144,6 +155,7 @@ def _check(pack: Pack) -> None:
         raise PackError('city.toml: public_photos is neither "blurred" nor "released"')
     _check_services(pack)
     _check_places(pack)
+    _check_promise(pack)
     first, *others = pack.languages
     for language in others:
         if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
@@ -170,6 +182,19 @@ def _check_places(pack: Pack) -> None:
     for landmark in pack.landmarks:
         if landmark.area_code not in pack.areas:
             raise PackError(f"{landmark.name} lies in an unknown area: {landmark.area_code}")
+
+
+def _check_promise(pack: Pack) -> None:
+    promise = pack.promise
+    if not time.fromisoformat(promise["opens"]) < time.fromisoformat(promise["closes"]):
+        raise PackError("city.toml: the promise's working day closes before it opens")
+    for code, days in {"other": promise["other"], **promise["days"]}.items():
+        if code != "other" and code not in pack.services:
+            raise PackError(f"city.toml: a promise for an unknown service: {code}")
+        if type(days) is not int or days < 1:
+            raise PackError(f"city.toml: the promise for {code} is no whole number of days from 1 up")
+    if unknown := set(promise["ladder"]) - pack.agencies.keys():
+        raise PackError(f"city.toml: the ladder names an unknown agency: {', '.join(sorted(unknown))}")
 
 
 def _toml(path: Path) -> dict[str, Any]:

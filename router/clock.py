@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from router.effects import decide_question
 from router.forget import let_go, next_to_let_go
 from router.house import House
+from router.late import raise_late
 from router.reports import acknowledge, give_up, remind
 from store.models import Base, Report, Reporter
 from store.work import forgive_clock
@@ -122,10 +123,20 @@ def _next_question(house: House) -> datetime | None:
         return session.scalar(select(func.min(Reporter.question_until)))
 
 
+def _raise_late(house: House) -> int:
+    return _each(house, select(Report).where(Report.late_at <= house.now()).order_by(Report.late_at), raise_late)
+
+
+def _next_late(house: House) -> datetime | None:
+    with house.store.read() as session:
+        return session.scalar(select(func.min(Report.late_at)))
+
+
 JOBS: tuple[tuple[Callable[[House], int], Callable[[House], datetime | None]], ...] = (
     (_acknowledge, _next_quiet),
     (_remind, _next_reminder),
     (_give_up, _next_giving_up),
     (_decide_questions, _next_question),
+    (_raise_late, _next_late),
     (let_go, next_to_let_go),
 )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from config.pack import Pack
 from router.choices import question_of
 from router.house import House
+from router.promise import promise_words
 from router.reach import reply_address
 from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
 from store.bulk import keep, made
@@ -20,10 +21,11 @@ SHRINKABLE = ("place", "notes", "service", "agency")  # what an SMS gives up fir
 
 
 def say(pack: Pack, language: str, key: str, channel: str, **fields: str) -> str:
-    """One text in the sender's language; on `sms` it fits one GSM-7 segment (160 septets)."""
+    """One text in the sender's language, in the channel's own form where there is one; on `sms` it fits one GSM-7
+    segment (160 septets)."""
     texts = pack.texts.get(language) or pack.texts[pack.languages[0]]
     if channel != "sms":
-        return tidy(texts[key].format(**fields))
+        return tidy(texts.get(f"{key}_{channel}", texts[key]).format(**fields))
     template = texts.get(f"{key}_sms", texts[key])
     return _fit(template, {name: gsm7(value) for name, value in fields.items()})
 
@@ -77,6 +79,7 @@ def fields_of(report: Report, house: House, language: str, notes: str | None = N
         "link": house.link(report.code),
         "notes": _sentence(notes),
         "emergency": str(pack.settings["emergency"]),
+        **promise_words(report, pack, texts),
     }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from config.pack import Pack
 from router.guesses import agree
 from router.house import House
+from router.promise import keep_clock
 from router.replies import owe_handover, owe_status_reply
 from store.bulk import keep, made
 from store.chain import FIRST, hash_text, mac_of, new_salt
@@ -116,6 +117,7 @@ def change_status(
     report.updated_at = now
     if agency_id is not None:
         report.agency_id = agency_id
+    keep_clock(report, house.pack, now)
     if status in MOVED_ON and by.is_official:
         agree(report)
     line = add_line(session, report, status, by=by, house=house, now=now, notes=notes)

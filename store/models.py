@@ -134,6 +134,7 @@ class Report(Base):
         Index("ix_reports_requested_at", "requested_at"),
         Index("ix_reports_updated_at", "updated_at"),
         Index("ix_reports_quiet_until", "quiet_until"),
+        Index("ix_reports_late_at", "late_at"),
         Index(
             "ix_reports_service_guess",
             *("service_guess", "requested_at"),
@@ -179,6 +180,9 @@ class Report(Base):
     requested_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     expected_at: Mapped[datetime | None]
+    late_at: Mapped[datetime | None]
+    time_left: Mapped[int | None]
+    raised: Mapped[int] = mapped_column(default=0)
 
     reporter: Mapped[Reporter] = relationship()
     address: Mapped[Address] = relationship()

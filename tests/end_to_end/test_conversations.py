@@ -18,6 +18,8 @@ PUBLIC = "https://lapor.example"  # what stands in the page for the address of t
 DIALOGUES = tomllib.loads(TABLE.with_name("dialogues.toml").read_text(encoding="utf-8"))["dialogue"]
 SHOWN = ("K7M3Q9", "P4T8WX", "R2H6NB")  # what stands in the page for the codes of a dialogue, in their order
 CHANNEL_NAMES = {"sms": "SMS", "whatsapp": "WhatsApp", "email": "Mail", "telegram": "Telegram", "x": "X"}
+# the date of a promise: Thursday, 3 December 2026 stands in the page
+PROMISED = re.compile(r"(paling lambat |Janji: |fixed by |Promised: )([^.\n]+)\.")
 TRANSCRIPTS: dict[str, list[str]] = {}
 
 
@@ -102,7 +104,14 @@ def codes_of(text: str) -> list[str]:
 def as_shown(text: str, codes: list[str]) -> str:
     for code, stable in zip(codes, SHOWN, strict=False):
         text = text.replace(code, stable)
-    return text
+    return PROMISED.sub(_one_day, text)
+
+
+def _one_day(found: re.Match[str]) -> str:
+    """The same date for every promise, in the words of its language, brief where it was brief."""
+    is_english, is_brief = found[1] in {"fixed by ", "Promised: "}, "," not in found[2]
+    whole = "Thursday, 3 December 2026" if is_english else "Kamis, 3 Desember 2026"
+    return f"{found[1]}{'3 Dec' if is_english and is_brief else '3 Des' if is_brief else whole}."
 
 
 def shown(text: str, codes: list[str]) -> list[str]:

@@ -83,7 +83,7 @@ def test_a_picture_and_the_words_that_follow_are_a_report_without_a_question(tow
     town.clock.on(days=2)
     town.tell(attachments=(PHOTO,), channel="sms")
     town.tell(SECOND)
-    town.clock.on(days=2)
+    town.clock.on(days=1)
     town.wait_quietly()
 
     assert len(town.answers()) == 2
@@ -104,7 +104,7 @@ def test_a_pin_that_waits_with_a_question_is_not_lost(town: Town) -> None:
 
 def test_nobody_chose_the_same_problem_joins_the_report_that_it_is_most_likely_about(town: Town) -> None:
     town.tell(WHOLE)
-    town.clock.on(days=3)
+    town.clock.on(days=2)
     town.tell("lampu jalan mati")
     town.clock.on(hours=24, seconds=1)
     town.wait_quietly()

@@ -33,7 +33,7 @@ NOTES = {
     "other letters": "已经修好了 Ремонт завершён “selesai” – ½ … " * 8,
 }
 OPTIONS = "1 Lampu jalan, Jl. Kemang Raya\n2 Sampah, Cipete Utara\n3 Laporan baru"
-KEYS = sorted(key for key in PACK.texts["id"] if not key.endswith("_sms"))
+KEYS = sorted(key for key in PACK.texts["id"] if not key.endswith(("_sms", "_x")))
 NEVER_WITHOUT_NOTES = {"to_resolved", "to_rejected", "to_needs_info"}
 LANGUAGES = PACK.languages
 
@@ -59,6 +59,10 @@ def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[s
                 link=LINK,
                 notes=notes,
                 emergency="112",
+                promise=texts["promise"].format(date="Wednesday, 22 September 2027"),
+                promise_brief=texts["promise_brief"].format(date="22 Sep"),
+                date="22 Sep",
+                rung=agency,
                 question=texts["ask_both_sms"],
                 status=texts["status_assigned"].format(agency=agency),
                 first=texts["said_pin"].format(area=LONGEST_AREA.name),

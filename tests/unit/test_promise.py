@@ -1,0 +1,167 @@
+"""Promises in the city's working time: told at once, standing while others hold the report, raised when late."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.pack import Pack
+from config.settings import ROOT
+from router.clock import tick
+from router.reading import pack_at
+from router.working_time import WorkingTime, working_time
+from store.models import StatusUpdate
+from tests.unit.houses import CITIZEN, WHOLE, Town, new_town
+
+JAKARTA = ZoneInfo("Asia/Jakarta")
+WEEK = WorkingTime(zone=JAKARTA, opens=time(7, 30), closes=time(16), free=frozenset({date(2026, 3, 5)}))
+LADDER = ["Kelurahan (Lurah)", "Kecamatan (Camat)", "Kota Administrasi", "Inspektorat"]
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return new_town(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def pack() -> Pack:
+    return pack_at(ROOT / "config" / "jakarta")
+
+
+def wib(day: str, hour: int = 16, minute: int = 0) -> datetime:
+    return datetime.combine(date.fromisoformat(day), time(hour, minute), JAKARTA)
+
+
+# --- working time -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "end"),
+    [
+        (wib("2026-03-02", 12), 1, wib("2026-03-03", 12)),
+        (wib("2026-03-02", 20), 1, wib("2026-03-03")),  # after hours: the whole of the next day
+        (wib("2026-03-04", 12), 1, wib("2026-03-06", 12)),  # the day between is free
+        (wib("2026-03-07", 9), 2, wib("2026-03-10")),  # from a Saturday
+    ],
+)
+def test_so_many_working_days_end_at(start: datetime, days: int, end: datetime) -> None:
+    assert WEEK.after(start, days * WEEK.a_day) == end
+
+
+def test_lebaran_and_its_joint_leave_are_no_working_days(pack: Pack) -> None:
+    hours = working_time(pack)
+
+    assert hours.after(wib("2026-03-17", 12), hours.a_day) == wib("2026-03-25", 12)
+
+
+def test_a_promise_goes_over_the_turn_of_the_year(pack: Pack) -> None:
+    hours = working_time(pack)
+
+    assert hours.after(wib("2026-12-31", 12), 2 * hours.a_day) == wib("2027-01-06", 12)  # 1 and 5 January are free
+
+
+@given(st.integers(0, 1_000_000), st.integers(0, 400_000))
+def test_what_lies_between_a_moment_and_its_end_is_what_was_given(minutes: int, seconds: int) -> None:
+    begin, left = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes), timedelta(seconds=seconds)
+
+    assert WEEK.between(begin, WEEK.after(begin, left)) == left
+
+
+# --- the clock of a report ----------------------------------------------------------------------------------
+
+
+def test_the_promise_is_told_with_the_first_answer(town: Town) -> None:
+    town.tell(WHOLE)
+    town.tell(WHOLE.replace("2", "9"), channel="telegram", account="bot", sender="77")
+
+    sms, telegram = town.answers()
+    assert town.reports()[0].expected_at == wib("2026-03-05")
+    assert "Janji: 5 Mar." in sms
+    assert "Selesai paling lambat Kamis, 5 Maret 2026." in telegram
+
+
+def test_the_clock_stands_while_the_reporter_is_asked_and_goes_on_with_what_was_left(town: Town) -> None:
+    town.tell(WHOLE)
+    town.clock.on(days=1)
+    town.move("needs_info", notes="Tiang nomor berapa?")
+    assert town.report().late_at is None
+    town.clock.on(days=6)
+    town.move("assigned")
+
+    assert town.report().late_at == wib("2026-03-11")  # Monday noon, and two days and four hours were left
+
+
+@pytest.mark.parametrize("status", ["resolved", "rejected", "duplicate"])
+def test_the_clock_stands_where_nobody_of_the_city_has_to_act(town: Town, status: str) -> None:
+    town.tell(WHOLE)
+    town.move(status, notes="Sudah")
+
+    assert town.report().late_at is None
+    town.clock.on(days=60)
+    before = len(town.answers())
+    tick(town.house)
+    assert len(town.answers()) == before
+
+
+def test_a_body_that_is_not_the_citys_is_not_promised_for(town: Town) -> None:
+    town.tell(WHOLE)
+    town.move("assigned", agency_id="pln")
+    assert town.report().late_at is None
+
+    town.clock.on(days=30)
+    town.move("assigned", agency_id="dbm")
+    assert town.report().late_at is not None
+
+
+def test_what_was_not_fixed_after_all_has_a_day_at_least(town: Town) -> None:
+    town.tell(WHOLE)
+    town.clock.on(days=3, hours=3)
+    town.move("resolved", notes="Sudah")
+    town.clock.on(days=1)
+    town.move("reopened", by=CITIZEN)
+
+    assert town.report().late_at == wib("2026-03-09")
+
+
+# --- late ---------------------------------------------------------------------------------------------------
+
+
+def test_a_late_report_climbs_the_ladder_and_its_citizen_hears_each_rung(town: Town) -> None:
+    town.tell(WHOLE)
+    told = []
+    for rung in LADDER:
+        late_at = town.report().late_at
+        assert late_at is not None
+        town.clock.at = late_at
+        tick(town.house)
+        tick(town.house)  # once is enough
+        told.append((rung, town.answers()[-1]))
+
+    assert all(rung in answer and "belum selesai" in answer for rung, answer in told)
+    assert [("Janji" in answer) for _, answer in told] == [True, True, True, False]
+    assert town.report().late_at is None
+    lines = town.rows(StatusUpdate, by="clock")
+    assert [rung for rung, line in zip(LADDER, lines, strict=True) if rung in line.notes] == LADDER
+    assert {line.status for line in lines} == {"assigned"}
+
+
+def test_before_the_promised_day_is_over_nothing_is_late(town: Town) -> None:
+    town.tell(WHOLE)
+    town.clock.at = wib("2026-03-05", 15, 59)
+    tick(town.house)
+
+    assert town.report().raised == 0
+
+
+def test_a_restart_neither_forgets_nor_repeats_a_rung(town: Town) -> None:
+    town.tell(WHOLE)
+    town.clock.at = wib("2026-03-05")
+    town = town.again()
+    tick(town.house)
+    town = town.again()
+    tick(town.house)
+
+    assert town.report().raised == 1
