@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -114,7 +114,7 @@ def _landmark_tokens(landmark: Landmark) -> list[str]:
     return tokens or [""]
 
 
-def _landmarks(landmarks: Iterable[Landmark], areas: Mapping[str, object]) -> dict[str, tuple[Landmark, ...]]:
+def _landmarks(landmarks: Iterable[Landmark], areas: Container[str]) -> dict[str, tuple[Landmark, ...]]:
     """Names of two words, or of one that our own list knows; the one with a point before the one without."""
     names: dict[str, list[Landmark]] = defaultdict(list)
     for landmark in sorted(landmarks, key=lambda mark: mark.lat is None):
@@ -123,9 +123,14 @@ def _landmarks(landmarks: Iterable[Landmark], areas: Mapping[str, object]) -> di
             key = "".join(kept)
             is_name = len(kept) > 1 and len(key) >= 6
             is_known = landmark.kind == "known" and len(key) >= 3
-            if (is_name or is_known) and len(kept) <= LONGEST_NAME and key not in areas:
+            if (is_name or is_known) and len(kept) <= LONGEST_NAME and not _is_area(key, areas):
                 names[key].append(landmark)
     return {key: tuple(found) for key, found in names.items()}
+
+
+def _is_area(key: str, areas: Container[str]) -> bool:
+    """Whether a landmark is called as an area is: "Kelurahan Cipete Utara" means the area, not the stop."""
+    return key in areas or key.removeprefix("kelurahan").removeprefix("kecamatan") in areas
 
 
 def keys_from(folded: Sequence[str], place: int) -> Iterator[tuple[int, str]]:

@@ -103,8 +103,9 @@ def spot_of_place(place: Place | None) -> Spot:
 def words_of_address(address: str | None, names: Iterable[str | None]) -> str:
     """An address without the areas it lies in: street, house number, RT/RW, landmark, in plain small letters."""
     areas = {re.sub(r"^(?:Kota|Kabupaten) Administrasi ", "", name).lower() for name in names if name}
-    parts = [_LEVEL.sub("", part.strip().lower()) for part in (address or "").split(", ")]
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", part).strip() for part in parts if part and part not in areas)
+    parts = [part.strip().lower() for part in (address or "").split(", ")]
+    own = [_LEVEL.sub("", part) for part in parts if part not in areas]  # "Kota Bambu Utara" is no city's name
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", part).strip() for part in own if part and part not in areas)
 
 
 # --- the report that a message names ------------------------------------------------------------------------

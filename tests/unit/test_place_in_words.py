@@ -48,6 +48,13 @@ def test_a_kelurahan_is_found_in_any_spelling(text: str, kelurahan: str, kecamat
     assert area(text) == (kelurahan, kecamatan)
 
 
+def test_a_kelurahan_is_no_stop_that_is_called_after_it() -> None:
+    found = place("lampu mati di Kelurahan Semper Barat")
+
+    assert found
+    assert found.address_string == "Semper Barat, Cilincing, Jakarta Utara"
+
+
 @pytest.mark.parametrize(
     "text", ["jalan rusak di Menteng", "banjir di Tebet", "macet di Pasar Minggu", "sampah jatinegara"]
 )

@@ -166,3 +166,14 @@ def test_the_number_and_the_place_in_one_answer_are_both_taken(town: Town) -> No
     town.tell("2, di Jl. Kemang Raya, Kelurahan Bangka")
 
     assert (town.report().service_code, town.report().status) == ("sampah", "assigned")
+
+
+@pytest.mark.parametrize("kelurahan", ["Semper Barat", "Kota Bambu Utara"])
+def test_the_same_problem_told_again_without_its_street_is_asked_about(town: Town, kelurahan: str) -> None:
+    town.tell(f"lampu jalan mati di Jl. Angin Pusar, Kelurahan {kelurahan}")
+    town.clock.on(days=2)
+    town.tell(f"lampu jalan mati di Kelurahan {kelurahan}")
+    town.wait_quietly()
+
+    assert len(town.reports()) == 1
+    assert "1 Lampu jalan" in town.answers()[-1]
