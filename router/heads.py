@@ -10,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from config.keys import derive
 from router.house import House
 from store import heads
 from store.heads import MOST_ROWS, NONE_BEFORE, End
@@ -109,7 +108,7 @@ def first_gone(house: House, saved: dict[str, Any] | None = None) -> str | None:
 
     `saved` is a head as it was published: one that must be among the heads. None when all is as it was signed.
     """
-    ours = {heads.public_key(derive(secret, "heads")) for secret in house.keys.secret}
+    ours = {heads.public_key(seed) for seed in house.keys.derive_all("heads")}
     last: Head | None = None
     with house.store.read() as session:
         for head in session.scalars(select(Head).order_by(Head.number).execution_options(yield_per=10)):

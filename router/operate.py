@@ -100,13 +100,13 @@ def first_edited_row(house: House, saved: dict[str, Any] | None = None) -> str |
 
 def _first_break(house: House) -> tuple[str | None, str | None]:
     """The first line that does not fit its chain; and the first history that does not end as its report does."""
-    key, cut = house.keys.derive("history"), None
+    keys, cut = house.keys.derive_all("history"), None
     with house.store.read() as session:
         reports = session.execute(select(Report.id, Report.code, Report.status).order_by(Report.id))
         for report_id, code, status in reports.yield_per(1000):
             query = select(StatusUpdate).where(StatusUpdate.report_id == report_id).order_by(StatusUpdate.seq)
             lines = list(session.scalars(query))
-            broken = first_break(key, code, lines)
+            broken = first_break(keys, code, lines)
             if broken is not None:
                 return f"status_updates row {broken.id} (report {code}, line {broken.seq})", None
             moves = [line.status for line in lines if line.status != REDACTED]

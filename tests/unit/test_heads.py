@@ -189,6 +189,23 @@ def test_a_head_signed_with_a_key_that_is_not_ours_is_found(town: Town, tmp_path
     assert "heads row 1 is not the one that was signed" in str(first_edited_row(town.house))
 
 
+def test_after_a_rotation_of_the_key_old_lines_and_heads_are_still_ours(tmp_path: Path) -> None:
+    old, new = "a" * 32, "b" * 32
+    town = new_town(tmp_path, secret_key=old, contact_key="c" * 32)
+    town.tell(WHOLE)
+    town.clock.on(hours=1)
+    tick(town.house)
+    for secrets, is_whole in ((f"{new},{old}", True), (new, False)):
+        after = new_town(tmp_path, secret_key=secrets, contact_key="c" * 32)
+        after.clock.at = town.clock.at
+        if is_whole:
+            after.move("in_progress")
+            after.clock.on(hours=1)
+            tick(after.house)
+            assert len({head.public_key for head in heads(after)}) == 2
+        assert (first_edited_row(after.house) is None) == is_whole
+
+
 # --- by the clock -------------------------------------------------------------------------------------------
 
 
@@ -279,3 +296,17 @@ def test_a_head_that_is_not_there_is_not_shown(web: httpx.Client, number: str) -
 def test_before_the_first_head_there_is_none_to_see(tmp_path: Path) -> None:
     with serving(new_town(tmp_path).house) as address, browser(address) as client:
         assert client.get("/history-head.json").status_code == 404
+
+
+def test_the_auditors_few_lines_in_the_docs_say_yes_and_no(web: httpx.Client) -> None:
+    page = (ROOT / "docs" / "operate.md").read_text()
+    script = page.partition("### For auditors")[2].partition("```python\n")[2].partition("```")[0]
+    head = web.get("/history-head.json").text
+
+    def ran(text: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script], input=text, text=True, capture_output=True, timeout=60
+        )
+
+    assert ran(head).stdout.startswith("2 2026-03-02T07:00:00Z 2 reports, 8 lines: signed by ")
+    assert "InvalidSignature" in ran(head.replace('"rows":8', '"rows":7')).stderr
