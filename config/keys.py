@@ -21,6 +21,10 @@ class Keys:
         """A key of its own for one purpose, from the newest secret."""
         return derive(self.secret[0], purpose)
 
+    def derive_all(self, purpose: str) -> tuple[bytes, ...]:
+        """That key from each secret, the newest first: what was written before a rotation is still read."""
+        return tuple(derive(secret, purpose) for secret in self.secret)
+
 
 def derive(key: bytes, purpose: str) -> bytes:
     return hashlib.blake2b(purpose.encode(), key=key, digest_size=32).digest()

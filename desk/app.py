@@ -35,6 +35,7 @@ def _post(path: str, endpoint: Callable[[Request], Any]) -> Route:
 def _public(house: House) -> list[BaseRoute]:
     return [
         _get("/", partial(public.home, house)),
+        _get("/history-head.json", partial(public.history_head, house)),
         _get("/r", partial(public.find, house)),
         _get("/r/{code}", partial(public.report_page, house)),
         _get("/r/{code}/photos/{number}", partial(photos.public_photo, house)),

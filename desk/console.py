@@ -36,11 +36,9 @@ def add_commands(commands: Any) -> None:
         "settings, providers, disk, database: a line each, with the remedy",
     )
     add(commands, "migrate", migrate, "bring the database schema up to this version")
-    add(
-        commands,
-        "verify",
-        verify,
-        "the history's chain: 0 unbroken, 1 with the first edited row named",
+    whole = add(commands, "verify", verify, "the history's chain: 0 unbroken, 1 with the first edited row named")
+    whole.add_argument(
+        "--head", type=Path, metavar="FILE", help="a saved /history-head.json that must still be true"
     )
     gone = add(
         commands, "forget", forget, "delete a person: sms:+62812…, email:a@b, any address, or a report's code"
@@ -183,9 +181,18 @@ def verify(options: argparse.Namespace) -> int:
     from router.house import open_house
     from router.operate import first_edited_row
 
-    broken = first_edited_row(open_house(read_settings()))
+    saved = _saved_head(options.head) if options.head else None
+    broken = first_edited_row(open_house(read_settings()), saved)
     say_line(f"the history was edited: {broken}" if broken else "the history is unbroken")
     return 1 if broken else 0
+
+
+def _saved_head(path: Path) -> dict[str, Any]:
+    saved: Any = json.loads(path.read_bytes())
+    number = saved.get("number") if isinstance(saved, dict) else None
+    if not isinstance(number, int) or not 0 < number < 1 << 63 or "hash" not in saved:
+        raise ValueError(f"{path} is no head: save what /history-head.json answers")
+    return dict(saved)
 
 
 def backup(options: argparse.Namespace) -> int:

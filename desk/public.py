@@ -4,7 +4,7 @@ from functools import partial
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from config.pack import Pack
 from desk.pages import language_of, render, texts
@@ -12,6 +12,7 @@ from desk.photos import public_photos
 from desk.queue import GROUPS
 from desk.wire import typed_code
 from normalizer.privacy import public_description
+from router.heads import published
 from router.house import House
 from store import queries
 from store.models import Report, StatusUpdate
@@ -74,3 +75,12 @@ def report_page(house: House, request: Request) -> Response:
         public_notes=public_notes,
         photos=[report.photos.index(photo) + 1 for photo in public_photos(report)],
     )
+
+
+def history_head(house: House, request: Request) -> Response:
+    """GET /history-head.json: the newest signed head of all histories, or the one of ?number=N; 404 without."""
+    asked = request.query_params.get("number")
+    if asked is not None and not (asked.isascii() and asked.isdigit() and len(asked) <= 15):
+        return JSONResponse({"error": "number must be a head's number"}, 400)
+    head = published(house, int(asked) if asked is not None else None)
+    return JSONResponse(head) if head else JSONResponse({"error": "there is no such head"}, 404)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from router.effects import decide_question
 from router.forget import let_go, next_to_let_go
+from router.heads import make_head, next_head_at
 from router.house import House
 from router.late import raise_late
 from router.reports import acknowledge, give_up, remind
@@ -139,4 +140,5 @@ JOBS: tuple[tuple[Callable[[House], int], Callable[[House], datetime | None]], .
     (_decide_questions, _next_question),
     (_raise_late, _next_late),
     (let_go, next_to_let_go),
+    (make_head, next_head_at),
 )

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from config.settings import Settings
+from router.heads import first_gone
 from router.house import House
 from router.in_time import InTime
 from router.journal import replay
@@ -22,7 +23,7 @@ from router.metrics import scrape
 from router.ready import not_ready
 from store.chain import REDACTED, first_break
 from store.journal import Journal
-from store.models import Delivery, Photo, Report, StatusUpdate
+from store.models import Delivery, Message, Photo, Report, StatusUpdate
 
 SHOWN = 50
 
@@ -88,21 +89,43 @@ def replay_some(house: House, journal: Journal, ids: list[str], *, failed: bool)
     return replay(house, journal, sorted(known))
 
 
-def first_edited_row(house: House) -> str | None:
-    """The first line of a history that was edited, cut out or put in; None when all are unbroken."""
-    key, cut = house.keys.derive("history"), None
+def first_edited_row(house: House, saved: dict[str, Any] | None = None) -> str | None:
+    """The first line of a history that was edited, cut out, cut off or put in, or went with its whole report.
+
+    `saved` is a published head that must be among ours. None when all histories are unbroken.
+    """
+    broken, cut = _first_break(house)
+    return broken or first_gone(house, saved) or cut or _without_report(house)
+
+
+def _first_break(house: House) -> tuple[str | None, str | None]:
+    """The first line that does not fit its chain; and the first history that does not end as its report does."""
+    keys, cut = house.keys.derive_all("history"), None
     with house.store.read() as session:
         reports = session.execute(select(Report.id, Report.code, Report.status).order_by(Report.id))
         for report_id, code, status in reports.yield_per(1000):
             query = select(StatusUpdate).where(StatusUpdate.report_id == report_id).order_by(StatusUpdate.seq)
             lines = list(session.scalars(query))
-            broken = first_break(key, code, lines)
+            broken = first_break(keys, code, lines)
             if broken is not None:
-                return f"status_updates row {broken.id} (report {code}, line {broken.seq})"
+                return f"status_updates row {broken.id} (report {code}, line {broken.seq})", None
             moves = [line.status for line in lines if line.status != REDACTED]
             if not moves or moves[-1] != status:
                 cut = cut or f"report {code} is {status}, but its history does not end so: lines were cut off"
-    return cut
+    return None, cut
+
+
+def _without_report(house: House) -> str | None:
+    """The first line, message, delivery or photo whose report was deleted; for what no head has signed yet."""
+    with house.store.read() as session:
+        for model in (StatusUpdate, Message, Delivery, Photo):
+            is_kept = exists().where(Report.id == model.report_id)
+            query = select(model.id, model.report_id).where(model.report_id.is_not(None), ~is_kept)
+            if found := session.execute(query.order_by(model.id).limit(1)).first():
+                return (
+                    f"reports row {found.report_id} is gone: {model.__tablename__} row {found.id} belonged to it"
+                )
+    return None
 
 
 # --- the operators' port ----------------------------------------------------------------------------------

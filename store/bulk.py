@@ -186,6 +186,8 @@ def _free_ids(session: Session, model: type[Base], count: int) -> Iterator[int]:
     if connection.dialect.name != "postgresql":
         largest = connection.exec_driver_sql(f"SELECT max(id) FROM {model.__tablename__}").scalar() or 0  # noqa: S608
         return iter(range(largest + 1, largest + 1 + count))
+    if model is StatusUpdate:  # whoever waits for all lines under way (store/heads.py) waits from here on
+        connection.exec_driver_sql("LOCK TABLE status_updates IN ROW EXCLUSIVE MODE")
     query = text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)")
     found = connection.scalars(query, {"name": model.__tablename__, "count": count})
     return iter([int(number) for number in found])

@@ -44,11 +44,13 @@ def _has_its_text(line: StatusUpdate) -> bool:
     return len(line.salt) == SALT_BYTES and line.text_hash == hash_text(line.salt, line.notes)
 
 
-def first_break(key: bytes, code: str, lines: list[StatusUpdate]) -> StatusUpdate | None:
-    """Return the first line of one report's history that does not fit, or None."""
+def first_break(keys: tuple[bytes, ...], code: str, lines: list[StatusUpdate]) -> StatusUpdate | None:
+    """Return the first line of one report's history that fits none of the keys, or None."""
     previous = FIRST
     for seq, line in enumerate(lines, start=1):
-        fits = line.seq == seq and hmac.compare_digest(line.mac, mac_of(key, code, previous, line))
+        fits = line.seq == seq and any(
+            hmac.compare_digest(line.mac, mac_of(key, code, previous, line)) for key in keys
+        )
         if not fits or not _has_its_text(line):
             return line
         previous = line.mac

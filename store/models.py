@@ -253,6 +253,27 @@ class StatusUpdate(Base):
     report: Mapped[Report] = relationship(back_populates="history")
 
 
+class Head(Base):
+    """One signed line over the ends of all histories, each hour (store/heads.py says what is signed).
+
+    `reports` and `rows` count everything up to `last_row`, the newest line's id that it covers; `ends` are the
+    ends of the histories that grew since the head before, whose hash is `previous`.
+    """
+
+    __tablename__ = "heads"
+
+    number: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    reports: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    last_row: Mapped[int] = mapped_column(BigInteger)
+    ends: Mapped[bytes] = mapped_column(LargeBinary)
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    signature: Mapped[str] = mapped_column(String(88))
+    public_key: Mapped[str] = mapped_column(String(44))
+
+
 OWES_PUBLIC = "public_state = 'owed'"
 PHASH_BANDS = tuple(f"substr(phash, {start}, 4)" for start in (1, 5, 9, 13))  # see photo_hash.bands_near
 
