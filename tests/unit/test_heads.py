@@ -20,6 +20,7 @@ from router.clock import next_tick, tick
 from router.forget import forget_all
 from router.heads import make_head, published
 from router.operate import first_edited_row
+from store.heads import MOST_ROWS
 from store.models import Head, StatusUpdate
 from tests.unit.houses import WHOLE, Town, new_town
 from tests.wire.desk_rooms import browser, serving
@@ -255,6 +256,28 @@ def test_a_clock_that_was_set_back_by_days_stops_no_head(town: Town) -> None:
 
     assert len(heads(town)) == 3
     assert first_edited_row(town.house) is None
+
+
+def test_a_history_older_than_heads_is_taken_in_by_one_full_head_behind_the_other(tmp_path: Path) -> None:
+    town = new_town(tmp_path)
+    town.tell(WHOLE)
+    with town.house.store.engine.begin() as connection:
+        names = [column.name for column in StatusUpdate.__table__.columns]
+        chosen = {"id": "id + n", "seq": "seq + n"}
+        copied = ", ".join(chosen.get(name, f'"{name}"') for name in names)
+        connection.exec_driver_sql(
+            f"WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MOST_ROWS})"
+            f" INSERT INTO status_updates SELECT {copied} FROM status_updates, numbers WHERE id = 1"
+        )
+    count = MOST_ROWS + 1
+    town.clock.on(hours=1)
+    for _ in range(3):
+        tick(town.house)
+
+    assert [(head.rows, head.last_row, head.reports) for head in heads(town)] == [
+        (MOST_ROWS, MOST_ROWS, 1),
+        (count, count, 1),
+    ]
 
 
 # --- for everybody ------------------------------------------------------------------------------------------
