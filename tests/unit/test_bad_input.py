@@ -54,8 +54,10 @@ def test_two_hundred_reports_in_an_hour_are_all_passed_on_and_answered_twenty_ti
     assert {report.status for report in reports} == {"assigned"}
     assert [bool(report.sources.get("flood")) for report in reports] == [False] * 20 + [True] * 180
     assert len(town.rows(Delivery, channel="desk")) == 200
-    assert len(town.answers()) == 21
-    assert "LAPORAN SAYA" in town.answers()[-1]
+    late = [answer for answer in town.answers() if "belum selesai" in answer]
+    assert len(late) == 20  # promised to those who heard of it; the others were told of all together
+    assert len(town.answers()) - len(late) == 21
+    assert sum("LAPORAN SAYA" in answer for answer in town.answers()) == 1
 
 
 def test_a_mailbox_reads_it_as_the_last_of_its_ten_answers(town: Town) -> None:
