@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from router.house import House
-from router.promise import promise, promise_words, term
+from router.promise import promise, promise_words, rungs_of, term
 from router.replies import fields_of, owe, reply_channel, say
 from router.reports import is_flood
 from router.status import CLOCK, Actor, add_line
@@ -14,12 +14,12 @@ BY_CLOCK = Actor(name=CLOCK)
 
 
 def raise_late(session: Session, report: Report, house: House) -> None:
-    """Pass a late report to the next rung of the pack's ladder, with half of the first time as the new promise.
+    """Put a late report on record for the ladder's next rung, with half of the first time as the new promise.
 
     On the last rung it stays without a new date. The history has a line for each rung.
     """
     now, pack = house.now(), house.pack
-    rungs = [rung for rung in pack.promise["ladder"] if rung != report.agency_id]
+    rungs = rungs_of(report, pack)
     rung = pack.agencies[rungs[min(report.raised, len(rungs) - 1)]].name
     report.raised += 1
     report.updated_at = now

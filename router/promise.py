@@ -12,9 +12,10 @@ RUNS = frozenset({"assigned", "accepted", "in_progress", "scheduled", "reopened"
 
 def keep_clock(report: Report, pack: Pack, now: datetime) -> None:
     """Promise a date once an agency of the city has the report; stop the clock while it waits for the reporter or
-    lies with a body that is not the city's, and go on with what was left of it."""
+    lies with a body that is not the city's, and go on with what was left of it. Behind the last rung of the ladder
+    nothing is promised any more."""
     runs = report.status in RUNS and _is_ours(pack, report.agency_id)
-    if runs and report.late_at is None:
+    if runs and report.late_at is None and report.raised < len(rungs_of(report, pack)):
         first = timedelta(0) if report.expected_at else term(report, pack)
         left = timedelta(seconds=report.time_left or 0)
         promise(report, pack, now, max(first, left, working_time(pack).a_day))
@@ -26,6 +27,11 @@ def keep_clock(report: Report, pack: Pack, now: datetime) -> None:
 def _is_ours(pack: Pack, agency_id: str | None) -> bool:
     agency = pack.agencies.get(agency_id or "")
     return agency is not None and agency.kind not in pack.promise["outside"]
+
+
+def rungs_of(report: Report, pack: Pack) -> list[str]:
+    """The agencies above the one that has the report, from the nearest on."""
+    return [rung for rung in pack.promise["ladder"] if rung != report.agency_id]
 
 
 def term(report: Report, pack: Pack) -> timedelta:

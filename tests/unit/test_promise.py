@@ -147,6 +147,9 @@ def test_a_late_report_climbs_the_ladder_and_its_citizen_hears_each_rung(town: T
     assert [rung for rung, line in zip(LADDER, lines, strict=True) if rung in line.notes] == LADDER
     assert {line.status for line in lines} == {"assigned"}
 
+    town.move("in_progress")
+    assert town.report().late_at is None  # nobody is left to climb to: no date is promised that nobody watches
+
 
 def test_before_the_promised_day_is_over_nothing_is_late(town: Town) -> None:
     town.tell(WHOLE)
