@@ -15,7 +15,8 @@ from router.house import House
 from router.replies import service_name
 from router.status import OPEN, Actor, NotAllowed, lock
 from store import queries
-from store.models import DeskSession, Report
+from store.models import Report
+from store.officials import DeskSession
 
 log = logging.getLogger("lapor.desk")
 

@@ -18,7 +18,7 @@ from desk.pages import is_secure, render
 from desk.wire import BadBody, read_fields
 from router.house import House
 from store import accounts
-from store.models import DeskSession
+from store.officials import DeskSession
 
 log = logging.getLogger("lapor.desk")
 

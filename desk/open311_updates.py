@@ -20,7 +20,8 @@ from desk.wire import BadBody, read_fields, typed_code
 from router.house import House
 from router.status import Actor, NotAllowed, allowed_moves, change_status, lock
 from store import queries
-from store.models import ApiUpdate, Report, StatusUpdate
+from store.models import Report, StatusUpdate
+from store.officials import ApiUpdate
 
 log = logging.getLogger("lapor.open311")
 

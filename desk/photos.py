@@ -16,7 +16,8 @@ from desk.wire import typed_code
 from router.house import House
 from router.status import Actor, add_line, lock
 from store import queries
-from store.models import DeskSession, Photo, Report
+from store.models import Photo, Report
+from store.officials import DeskSession
 
 log = logging.getLogger("lapor.desk")
 

@@ -15,7 +15,8 @@ from desk.rights import Official, official_of, sees_all
 from desk.wire import typed_code
 from router.house import House
 from store import counts, queries
-from store.models import DeskSession, Report
+from store.models import Report
+from store.officials import DeskSession
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "new": ("received", "assigned", "reopened"),

@@ -21,7 +21,8 @@ from desk.wire import typed_code
 from router.house import House
 from router.status import NEEDS_REASON, Actor, NotAllowed, allowed_moves, change_status, lock
 from store import queries
-from store.models import DeskSession, Report
+from store.models import Report
+from store.officials import DeskSession
 
 log = logging.getLogger("lapor.desk")
 

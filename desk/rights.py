@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from config.settings import ApiKey
 from store.accounts import ROLES_OF_ALL
-from store.models import Officer, Report
+from store.models import Report
+from store.officials import Officer
 
 CHANGES = frozenset({"officer", "head", "triage", "admin"})
 SEES_ALL = frozenset(ROLES_OF_ALL)

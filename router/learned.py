@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from config.settings import Settings
 from normalizer.learned import LEARNED, VERSION, Model, dump, load
 from router.house import House
-from store.models import LearnedModel
+from store.officials import LearnedModel
 
 log = logging.getLogger("lapor.learned")
 

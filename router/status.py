@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from router.guesses import agree
+from router.holding import keep_holding
 from router.house import House
 from router.promise import keep_clock
 from router.replies import owe_handover, owe_status_reply
@@ -46,6 +47,7 @@ ONLY_REPORTER_CLOSES = frozenset(MOVES) - {"needs_info", "resolved"}
 MOVED_ON = frozenset({"accepted", "in_progress", "scheduled", "resolved"})  # somebody took it as it was
 
 REOPENS_WITHIN = timedelta(days=30)
+CLOSES_AFTER = timedelta(days=14)  # of silence behind `resolved`
 
 CITIZEN = "citizen"
 ROUTER = "router"
@@ -118,6 +120,8 @@ def change_status(
     if agency_id is not None:
         report.agency_id = agency_id
     keep_clock(report, house.pack, now)
+    keep_holding(session, report, house.pack, now, acted=by.is_official)
+    report.closes_at = now + CLOSES_AFTER if status == "resolved" else None
     if status in MOVED_ON and by.is_official:
         agree(report)
     line = add_line(session, report, status, by=by, house=house, now=now, notes=notes)

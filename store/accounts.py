@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from store.database import Store
-from store.models import DeskSession, Officer
+from store.officials import DeskSession, Officer
 
 ROLES_OF_ONE_AGENCY = ("officer", "head")
 ROLES_OF_ALL = ("triage", "admin", "auditor")

@@ -8,9 +8,10 @@ from sqlalchemy import Connection, Dialect, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import RelationshipProperty, Session, make_transient_to_detached
 
-from store.models import Address, Base, Delivery, Message, Photo, Report, Reporter, StatusUpdate
+from store.models import Address, Base, Delivery, Holding, Message, Photo, Report, Reporter, StatusUpdate
 
-ORDER = (Reporter, Address, Report, Message, StatusUpdate, Photo, Delivery)  # a row comes behind what it names
+# a row comes behind what it names
+ORDER = (Reporter, Address, Report, Message, StatusUpdate, Holding, Photo, Delivery)
 
 UNIQUE = {Address: ("channel", "lookup"), Message: ("channel", "account", "external_id")}
 TOGETHER = 200  # rows in one statement

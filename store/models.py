@@ -1,4 +1,4 @@
-"""The tables: reporters, reports, messages, history, photos, what is owed, and the officials' accounts."""
+"""The tables of reports: who told what, its history, photos, who held it how long, and what is owed."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -115,6 +115,12 @@ class Address(Base):
 IS_JUDGED = "service_guess IS NOT NULL"
 
 
+def _where_set(column: str) -> Index:
+    """An index of a column of reports that is mostly empty."""
+    where = text(f"{column} IS NOT NULL")
+    return Index(f"ix_reports_{column}", column, sqlite_where=where, postgresql_where=where)
+
+
 class Report(Base):
     """The thing with a life. Field names are Open311's where it has one.
 
@@ -126,6 +132,9 @@ class Report(Base):
     official has looked at.
     `service_guess` is what officials made of the guessed service: agreed, changed, or named where nothing was
     guessed; None before that.
+    `parent_id` is the report that this one was joined to, `surge_id` the flood of reports that it is one of;
+    `cell` is the H3 cell that it lies in (router/duplicates.py). `closes_at` is when silence closes a
+    resolved one.
     """
 
     __tablename__ = "reports"
@@ -135,6 +144,8 @@ class Report(Base):
         Index("ix_reports_updated_at", "updated_at"),
         Index("ix_reports_quiet_until", "quiet_until"),
         Index("ix_reports_late_at", "late_at"),
+        Index("ix_reports_cell", "cell", "requested_at"),
+        *(_where_set(name) for name in ("parent_id", "surge_id", "closes_at")),
         Index(
             "ix_reports_service_guess",
             *("service_guess", "requested_at"),
@@ -183,6 +194,10 @@ class Report(Base):
     late_at: Mapped[datetime | None]
     time_left: Mapped[int | None]
     raised: Mapped[int] = mapped_column(default=0)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
+    surge_id: Mapped[int | None] = mapped_column(ForeignKey("surges.id"))
+    cell: Mapped[int | None] = mapped_column(BigInteger)
+    closes_at: Mapped[datetime | None]
 
     reporter: Mapped[Reporter] = relationship()
     address: Mapped[Address] = relationship()
@@ -190,7 +205,9 @@ class Report(Base):
     photos: Mapped[list["Photo"]] = relationship(order_by="Photo.id", back_populates="report")
     messages: Mapped[list["Message"]] = relationship(order_by="Message.id", back_populates="report")
     deliveries: Mapped[list["Delivery"]] = relationship(order_by="Delivery.id", back_populates="report")
+    holdings: Mapped[list["Holding"]] = relationship(order_by="Holding.id", back_populates="report")
     newest_line = None  # type: StatusUpdate | None
+    newest_holding = None  # type: Holding | None
     newest_ref = None  # type: str | None
 
 
@@ -284,13 +301,16 @@ class Photo(Base):
     `media_key` is the original as it came, `copy_key` and `thumb_key` are what officials see, `public_key` is
     the only thing that the public may. `public_state`: owed (its public copy is still to be made), hidden until
     an official shows it, or shown. `phash` finds the same picture again (normalizer/photo_hash.py).
-    A map's short link that must be followed is owed in the same way, as channel `link`, until it is followed.
+    `is_after`: an official sent it to show that the problem is gone. `software` is what the file says it was
+    edited or made with. A map's short link that must be followed is owed in the same way, as channel `link`,
+    until it is followed.
     """
 
     __tablename__ = "photos"
     __table_args__ = (
         Index("ix_photos_owed", "state", "next_attempt_at"),
         Index("ix_photos_public", "id", sqlite_where=text(OWES_PUBLIC), postgresql_where=text(OWES_PUBLIC)),
+        Index("ix_photos_media_key", "media_key"),
         *(Index(f"ix_photos_phash_{number}", text(band)) for number, band in enumerate(PHASH_BANDS, start=1)),
     )
 
@@ -315,6 +335,8 @@ class Photo(Base):
     lat: Mapped[float | None]
     long: Mapped[float | None]
     taken_at: Mapped[datetime | None]
+    software: Mapped[str | None] = mapped_column(String(100))
+    is_after: Mapped[bool] = mapped_column(default=False)
     attempts: Mapped[int] = mapped_column(default=0)
     next_attempt_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
@@ -322,6 +344,82 @@ class Photo(Base):
 
     report: Mapped[Report | None] = relationship(back_populates="photos")
     message: Mapped[Message | None] = relationship()
+
+
+HOLDS = "until IS NULL"
+RUNS_ON = "ended_at IS NULL"
+
+
+class Holding(Base):
+    """One agency's time with one report, from its assignment to the next agency's: what the report card counts.
+
+    All times are working seconds on the holder's own clock (router/holding.py): `worked` were over when the
+    clock last stood still, `runs_since` is when it last went on (None: it stands), `acted_worked` and
+    `resolved_worked` what they were at the first action and at `resolved`; `term` is what was promised,
+    `due_at` the end of the day on which that is over if the clock runs on, `was_late` that such a day ended
+    before the clock stood. `state` is the report's status when this holding last had a part in it, or
+    `passed_on`. `flags` are the doubts about its after-photo, `explanation` what the agency says to them.
+    """
+
+    __tablename__ = "holdings"
+    __table_args__ = (
+        Index("ix_holdings_report", "report_id", "since"),
+        Index("ix_holdings_since", "since"),
+        Index(
+            "ix_holdings_agency",
+            *("agency_id", "due_at"),
+            sqlite_where=text(HOLDS),
+            postgresql_where=text(HOLDS),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
+    agency_id: Mapped[str] = mapped_column(String(40))
+    service_code: Mapped[str | None] = mapped_column(String(40))
+    area_code: Mapped[str | None] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+    passed_to: Mapped[str | None] = mapped_column(String(40))
+    term: Mapped[int]
+    runs_since: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    was_late: Mapped[bool] = mapped_column(default=False)
+    worked: Mapped[int] = mapped_column(default=0)
+    acted_worked: Mapped[int | None]
+    resolved_worked: Mapped[int | None]
+    reopened: Mapped[int] = mapped_column(default=0)
+    stars: Mapped[int | None]
+    flags: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    explanation: Mapped[str | None]
+
+    report: Mapped[Report] = relationship(back_populates="holdings")
+
+
+class Surge(Base):
+    """Very many reports of one service in one area at once: told together, handed over together (router/surge.py).
+
+    `area_code` is the kecamatan's; `told_at` is when its reporters last got a digest.
+    """
+
+    __tablename__ = "surges"
+    __table_args__ = (
+        Index(
+            "ix_surges_open",
+            *("service_code", "area_code"),
+            unique=True,
+            sqlite_where=text(RUNS_ON),
+            postgresql_where=text(RUNS_ON),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    service_code: Mapped[str] = mapped_column(String(40))
+    area_code: Mapped[str] = mapped_column(String(16))
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
 
 
 IS_UNFINISHED = "state IN ('waiting', 'sending', 'unknown')"
@@ -399,60 +497,3 @@ class Lease(Base):
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     holder: Mapped[str] = mapped_column(String(100))
     until: Mapped[datetime]
-
-
-class Officer(Base):
-    """An official's account. `agency_id` None: all agencies (triage, admin, auditor)."""
-
-    __tablename__ = "officers"
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    name: Mapped[str] = mapped_column(String(80), unique=True)
-    role: Mapped[str] = mapped_column(String(16))
-    agency_id: Mapped[str | None] = mapped_column(String(40))
-    password_hash: Mapped[str | None] = mapped_column(String(200))
-    must_change_password: Mapped[bool] = mapped_column(default=True)
-    api_key_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
-    failed_logins: Mapped[int] = mapped_column(default=0)
-    locked_until: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-
-
-class DeskSession(Base):
-    """A log-in at the desk; `id` is the hash of the cookie's value."""
-
-    __tablename__ = "desk_sessions"
-
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    officer_id: Mapped[int] = mapped_column(ForeignKey("officers.id", ondelete="CASCADE"), index=True)
-    csrf_token: Mapped[str] = mapped_column(String(64))
-    expires_at: Mapped[datetime]
-
-    officer: Mapped[Officer] = relationship()
-
-
-class ApiUpdate(Base):
-    """An Open311 update that was carried out: the same key and update_id get the same answer again."""
-
-    __tablename__ = "api_updates"
-    __table_args__ = (UniqueConstraint("key_name", "update_id"),)
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    key_name: Mapped[str] = mapped_column(String(80))
-    update_id: Mapped[str] = mapped_column(String(200))
-    status_update_id: Mapped[int] = mapped_column(ForeignKey("status_updates.id"))
-
-
-class LearnedModel(Base):
-    """What was learned from the desk's corrections: one row, replaced as a whole.
-
-    `content` is a file of normalizer/learned.py's format, `figures` what it was measured at.
-    """
-
-    __tablename__ = "learned_models"
-
-    version: Mapped[str] = mapped_column(String(40), primary_key=True)
-    made_at: Mapped[datetime]
-    figures: Mapped[dict[str, Any]]
-    content: Mapped[bytes] = mapped_column(LargeBinary)
-    sha256: Mapped[str] = mapped_column(String(64))

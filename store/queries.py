@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from normalizer.photo_hash import NEAR, bands_near, distance
 from store.chain import REDACTED
-from store.models import PHASH_BANDS, ApiUpdate, Photo, Report, StatusUpdate
+from store.models import PHASH_BANDS, Photo, Report, StatusUpdate
+from store.officials import ApiUpdate
 
 NO_AGENCY = "none"  # asks for the reports that no agency has yet
 

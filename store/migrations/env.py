@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import store.officials  # noqa: F401  (its tables)
 from store.models import Base
 
 connection = context.config.attributes["connection"]

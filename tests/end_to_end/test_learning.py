@@ -13,7 +13,7 @@ from town import PLACE, Town, code_in, report
 
 from normalizer.normalize import normalize
 from router.house import House
-from store.models import LearnedModel
+from store.officials import LearnedModel
 from tests.unit.houses import new_town
 from tests.unit.lessons import judged
 from tests.wire.desk_rooms import add_officer, add_report, browser, hidden, log_in, move, serving

@@ -18,7 +18,7 @@ from normalizer.learned import MAGIC, Model, blend, dump, load, model_at, model_
 from normalizer.normalize import explain, normalize
 from normalizer.schema import Guess
 from router.learned import forget_model, keep_model, look_for_model
-from store.models import LearnedModel
+from store.officials import LearnedModel
 from tests.unit.houses import Town, new_town
 
 PACK = load_pack(ROOT / "config" / "jakarta")

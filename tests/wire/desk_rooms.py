@@ -26,7 +26,8 @@ from router.house import House
 from router.readers import Here
 from router.status import Actor, change_status
 from store.database import open_store
-from store.models import Address, Base, Delivery, Message, Officer, Photo, Report, Reporter
+from store.models import Address, Base, Delivery, Message, Photo, Report, Reporter
+from store.officials import Officer
 
 PASSWORD = "empat kata biasa saja"
 API_KEYS = "crm:key-of-all,dbm:key-of-dbm:dbm,lh:key-of-dlh:dlh"

@@ -9,7 +9,7 @@ import pytest
 
 from router.house import House
 from store import accounts
-from store.models import DeskSession, Officer
+from store.officials import DeskSession, Officer
 from tests.wire.desk_rooms import (
     PASSWORD,
     add_officer,

@@ -15,7 +15,7 @@ from desk.open311_words import Refused, our_status, read_date
 from router.house import House
 from router.status import MOVES
 from store import accounts
-from store.models import Officer
+from store.officials import Officer
 from tests.wire.desk_rooms import START, add_officer, add_photo, add_report, move, open_rooms, serving
 
 JAKARTA = ZoneInfo("Asia/Jakarta")

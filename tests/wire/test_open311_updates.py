@@ -11,7 +11,8 @@ import pytest
 
 from desk.open311_words import FROM_EXTENSION
 from router.house import House
-from store.models import ApiUpdate, Report, StatusUpdate
+from store.models import Report, StatusUpdate
+from store.officials import ApiUpdate
 from tests.wire.desk_rooms import add_officer, add_report, answers_to, move, open_rooms, serving, status_of
 
 PATH = "/open311/v2/servicerequestupdates"
@@ -192,7 +193,7 @@ def test_only_a_known_key_of_the_right_agency_changes_anything(house: House, api
 
 def test_auditors_key_reads_and_changes_nothing(tmp_path: Path) -> None:
     from store import accounts
-    from store.models import Officer
+    from store.officials import Officer
 
     house = open_rooms(tmp_path)
     add_officer(house, "mata", "auditor")

@@ -1,0 +1,96 @@
+"""The tables of officials: their accounts and log-ins, what they taught, the rules they took, what they answer."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from store.models import Base, Id
+
+
+class Officer(Base):
+    """An official's account. `agency_id` None: all agencies (triage, admin, auditor). `area_code`: where a lurah,
+    camat or wali kota rules."""
+
+    __tablename__ = "officers"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    agency_id: Mapped[str | None] = mapped_column(String(40))
+    area_code: Mapped[str | None] = mapped_column(String(16))
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    must_change_password: Mapped[bool] = mapped_column(default=True)
+    api_key_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    failed_logins: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class DeskSession(Base):
+    """A log-in at the desk; `id` is the hash of the cookie's value."""
+
+    __tablename__ = "desk_sessions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    officer_id: Mapped[int] = mapped_column(ForeignKey("officers.id", ondelete="CASCADE"), index=True)
+    csrf_token: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime]
+
+    officer: Mapped[Officer] = relationship()
+
+
+class ApiUpdate(Base):
+    """An Open311 update that was carried out: the same key and update_id get the same answer again."""
+
+    __tablename__ = "api_updates"
+    __table_args__ = (UniqueConstraint("key_name", "update_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key_name: Mapped[str] = mapped_column(String(80))
+    update_id: Mapped[str] = mapped_column(String(200))
+    status_update_id: Mapped[int] = mapped_column(ForeignKey("status_updates.id"))
+
+
+class LearnedModel(Base):
+    """What was learned from the desk's corrections: one row, replaced as a whole.
+
+    `content` is a file of normalizer/learned.py's format, `figures` what it was measured at.
+    """
+
+    __tablename__ = "learned_models"
+
+    version: Mapped[str] = mapped_column(String(40), primary_key=True)
+    made_at: Mapped[datetime]
+    figures: Mapped[dict[str, Any]]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class RouteRule(Base):
+    """Reports of a service go to another agency than the pack says: taken over by an admin with one press."""
+
+    __tablename__ = "route_rules"
+    __table_args__ = (UniqueConstraint("service_code", "agency_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    service_code: Mapped[str] = mapped_column(String(40))
+    agency_id: Mapped[str] = mapped_column(String(40))
+    to_agency_id: Mapped[str] = mapped_column(String(40))
+    by: Mapped[str] = mapped_column(String(80))
+    at: Mapped[datetime]
+
+
+class CardAnswer(Base):
+    """What an agency says to its report card of one month (`2026-11`): the newest counts."""
+
+    __tablename__ = "card_answers"
+    __table_args__ = (Index("ix_card_answers", "month", "agency_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    agency_id: Mapped[str] = mapped_column(String(40))
+    month: Mapped[str] = mapped_column(String(7))
+    text: Mapped[str]
+    by: Mapped[str] = mapped_column(String(80))
+    at: Mapped[datetime]
