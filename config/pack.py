@@ -118,6 +118,12 @@ class Pack:
         promise: Mapping[str, Any] = self.settings["promise"]
         return promise
 
+    @property
+    def quiet(self) -> Mapping[str, Any]:
+        """The city.toml's `[quiet]`: when messages that can wait are held until morning."""
+        quiet: Mapping[str, Any] = self.settings["quiet"]
+        return quiet
+
     def promised_days(self, service_code: str | None) -> int:
         """Within how many working days a report of this service is fixed."""
         return int(self.promise["days"].get(service_code, self.promise["other"]))
@@ -193,6 +199,8 @@ def _check_promise(pack: Pack) -> None:
             raise PackError(f"city.toml: a promise for an unknown service: {code}")
         if type(days) is not int or days < 1:
             raise PackError(f"city.toml: the promise for {code} is no whole number of days from 1 up")
+    for name in ("begins", "ends"):
+        time.fromisoformat(pack.quiet[name])
     if unknown := set(promise["ladder"]) - pack.agencies.keys():
         raise PackError(f"city.toml: the ladder names an unknown agency: {', '.join(sorted(unknown))}")
 

@@ -14,7 +14,7 @@ from router.forget import let_go, next_to_let_go
 from router.heads import make_head, next_head_at
 from router.house import House
 from router.late import raise_late
-from router.reports import acknowledge, give_up, remind
+from router.reports import acknowledge, close_silent, give_up, remind
 from store.models import Base, Report, Reporter
 from store.work import forgive_clock
 
@@ -113,6 +113,16 @@ def _after(house: House, wait: timedelta, which: ColumnElement[bool]) -> datetim
     return asked + wait if asked is not None else None
 
 
+def _close_silent(house: House) -> int:
+    query = select(Report).where(Report.closes_at <= house.now()).order_by(Report.closes_at)
+    return _each(house, query, close_silent)
+
+
+def _next_closing(house: House) -> datetime | None:
+    with house.store.read() as session:
+        return session.scalar(select(func.min(Report.closes_at)))
+
+
 def _decide_questions(house: House) -> int:
     """What nobody chose: it is a report of its own."""
     query = select(Reporter).where(Reporter.question_until <= house.now()).order_by(Reporter.question_until)
@@ -139,6 +149,7 @@ JOBS: tuple[tuple[Callable[[House], int], Callable[[House], datetime | None]], .
     (_give_up, _next_giving_up),
     (_decide_questions, _next_question),
     (_raise_late, _next_late),
+    (_close_silent, _next_closing),
     (let_go, next_to_let_go),
     (make_head, next_head_at),
 )

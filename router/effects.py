@@ -16,6 +16,7 @@ from router.commands import COMMANDS
 from router.context import known_of
 from router.conversation import LATER, NEW, Context, Decision, on_report, said_service
 from router.forget import FORGETTING
+from router.holding import current
 from router.house import House
 from router.linking import LINKING
 from router.questions import (
@@ -31,7 +32,7 @@ from router.replies import fields_of, status_name
 from router.reports import BY_CITIZEN, add, choose_service, free_codes, open_report, settle, take_place
 from router.said import Said, read_signs
 from router.senders import Sender
-from router.status import REOPENS_WITHIN, change_status
+from router.status import CLOSES_AFTER, REOPENS_WITHIN, change_status
 from router.turn import Turn, answer, answer_with
 from store.bulk import write_now
 from store.models import Address, Message, Photo, Report, Reporter
@@ -95,6 +96,7 @@ def _follow_up(turn: Turn) -> None:
         before, words = report.status_before, _words(turn) or None
         change_status(turn.session, report, before, by=BY_CITIZEN, house=house, notes=words, silent=True)
     if report.status == "resolved":
+        report.closes_at = house.now() + CLOSES_AFTER  # somebody who speaks is not silent
         _say(turn, "still_asked")
     elif was_asked:
         _say(turn, "passed_on")
@@ -131,6 +133,8 @@ def _rate(turn: Turn) -> None:
     """Stars: three and more say that it is done; fewer are a rating of something that the reporter may reopen."""
     report = _report(turn)
     report.stars = int(turn.decision.value)
+    if (holding := current(turn.session, report)) is not None:
+        holding.stars = report.stars
     if report.status == "resolved" and report.stars >= 3:
         change_status(turn.session, report, "closed", by=BY_CITIZEN, house=turn.house, silent=True)
         _say(turn, "confirmed")

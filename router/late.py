@@ -32,4 +32,4 @@ def raise_late(session: Session, report: Report, house: House) -> None:
     if not is_flood(report):
         fields = fields_of(report, house, report.language) | {"rung": rung}
         text = say(pack, report.language, "late", reply_channel(session, report), **fields)
-        owe(session, report, text, house, now)
+        owe(session, report, text, house, now, can_wait=True)

@@ -4,13 +4,14 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import func, inspect, select, update
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from router.choices import question_of
 from router.house import House
 from router.promise import promise_words
+from router.quiet import end_of_night, wait_until
 from router.reach import reply_address
 from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
 from store.bulk import keep, made
@@ -168,10 +169,11 @@ def _joined(parts: list[str], channel: str) -> str:
 
 
 def owe_status_reply(session: Session, report: Report, notes: str | None, house: House, now: datetime) -> None:
-    """Owe the reporter a message about the status that the report has now."""
+    """Owe the reporter a message about the status that the report has now; by night it may wait."""
     fields = fields_of(report, house, report.language, notes)
     channel = reply_channel(session, report)
-    owe(session, report, say(house.pack, report.language, f"to_{report.status}", channel, **fields), house, now)
+    text = say(house.pack, report.language, f"to_{report.status}", channel, **fields)
+    owe(session, report, text, house, now, can_wait=True)
 
 
 def reply_channel(session: Session, report: Report, *, asked: bool = False) -> str:
@@ -190,16 +192,20 @@ def owe(
     asked: bool = False,
     ask_position: bool = False,
     buttons: Sequence[Sequence[str]] = (),
+    can_wait: bool = False,
 ) -> Delivery | None:
     """Owe the reporter a text on the thread of their report, on the channel it came from or the next one linked.
 
     Nothing (None) where they asked us to write no more, unless `asked`: they said something since that this
-    answers.
+    answers. What `can_wait` is held in the quiet hours; anything else takes along what was held.
     """
     address = reply_address(session, report, asked=asked)
     if address is None:
         return None
     fields = fields_of(report, house, report.language)
+    morning = wait_until(report, house.pack, now) if can_wait else None
+    if morning is None:
+        send_held(session, report, house, now)
     return owe_to(
         session,
         address,
@@ -211,7 +217,18 @@ def owe(
         in_reply_to=_last_reply_ref(session, report, address),
         ask_position=ask_position,
         buttons=buttons,
+        not_before=morning,
     )
+
+
+def send_held(session: Session, report: Report, house: House, now: datetime) -> None:
+    """What waits for the morning goes now, ahead of what is about to be said: messages of a report keep their order."""
+    if not inspect(report).persistent or end_of_night(house.pack, now) is None:
+        return
+    held = update(Delivery).where(
+        Delivery.report_id == report.id, Delivery.state == "waiting", Delivery.attempts == 0
+    )
+    session.execute(held.where(Delivery.next_attempt_at > now).values(next_attempt_at=now))
 
 
 def with_mail_end(text: str, report: Report, house: House) -> str:
@@ -238,8 +255,10 @@ def owe_to(
     in_reply_to: str | None = None,
     ask_position: bool = False,
     buttons: Sequence[Sequence[str]] = (),
+    not_before: datetime | None = None,
 ) -> Delivery:
-    """Owe a text to an address; `buttons` are pairs of what is read and what comes back."""
+    """Owe a text to an address, not to be sent before a moment; `buttons` are pairs of what is read and what comes
+    back."""
     delivery = _owed(
         channel=channel,
         queue=REPLIES,
@@ -251,6 +270,7 @@ def owe_to(
         in_reply_to=in_reply_to,
         ask_position=ask_position,
         buttons=buttons,
+        not_before=not_before,
     )
     keep(session, delivery)
     if address.owed_this_hour is not None:
@@ -279,6 +299,7 @@ def _owed(
     ask_position: bool = False,
     buttons: Sequence[Sequence[str]] = (),
     state: str = "waiting",
+    not_before: datetime | None = None,
 ) -> Delivery:
     """A delivery with every column set: rows that are alike are written many at once."""
     return made(
@@ -297,7 +318,7 @@ def _owed(
         attempts=0,
         uncertain=0,
         first_tried_at=None,
-        next_attempt_at=now,
+        next_attempt_at=not_before or now,
         lease_until=None,
         last_error=None,
         provider_id=None,

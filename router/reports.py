@@ -196,7 +196,7 @@ def remind(session: Session, report: Report, house: House) -> None:
     question = question_for(report, house.pack, channel)
     fields = fields_of(report, house, report.language)
     text = say(house.pack, report.language, "reminder", channel, **fields, question=question)
-    owe(session, report, text, house, house.now(), buttons=buttons_for(report, house.pack))
+    owe(session, report, text, house, house.now(), buttons=buttons_for(report, house.pack), can_wait=True)
 
 
 def give_up(session: Session, report: Report, house: House) -> None:
@@ -205,8 +205,16 @@ def give_up(session: Session, report: Report, house: House) -> None:
         change_status(session, report, "closed", by=BY_CLOCK, house=house, silent=True)
         fields = fields_of(report, house, report.language)
         text = say(house.pack, report.language, "gave_up", reply_channel(session, report), **fields)
-        owe(session, report, text, house, house.now())
+        owe(session, report, text, house, house.now(), can_wait=True)
     report.asked_at = None
+
+
+def close_silent(session: Session, report: Report, house: House) -> None:
+    """Nobody said whether it is fixed: it counts as done, and may be opened again for a while."""
+    change_status(session, report, "closed", by=BY_CLOCK, house=house, silent=True)
+    fields = fields_of(report, house, report.language)
+    text = say(house.pack, report.language, "closed_silent", reply_channel(session, report), **fields)
+    owe(session, report, text, house, house.now(), can_wait=True)
 
 
 def choose_service(session: Session, report: Report, code: str, house: House, *, and_go_on: bool = True) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from normalizer.schema import Draft, InboundMessage
 from router.conversation import Decision
 from router.house import House
-from router.replies import fields_of, may_answer, owe_to, say
+from router.replies import fields_of, may_answer, owe_to, say, send_held
 from router.said import Said
 from router.senders import Sender
 from store.bulk import write_new
@@ -73,6 +73,7 @@ def answer_with(
     subject = say(house.pack, language, "mail_subject_how_to", "email")
     if report is not None:
         subject = say(house.pack, language, "mail_subject", "email", **fields_of(report, house, language))
+        send_held(turn.session, report, house, now)
     owe_to(
         turn.session,
         address,

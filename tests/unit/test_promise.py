@@ -100,7 +100,7 @@ def test_the_clock_stands_where_nobody_of_the_city_has_to_act(town: Town, status
     town.move(status, notes="Sudah")
 
     assert town.report().late_at is None
-    town.clock.on(days=60)
+    town.clock.on(days=13)
     before = len(town.answers())
     tick(town.house)
     assert len(town.answers()) == before
