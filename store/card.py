@@ -1,8 +1,9 @@
 """A month's report card counted in the database: how each agency dealt with the reports that it held."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, not_, or_, select
@@ -179,19 +180,16 @@ def named(
     month: Month,
     agency_id: str,
     kind: Kind,
+    chosen: Mapping[Column, str | None] = MappingProxyType({}),
     *,
-    service_code: str | None = None,
-    area_code: str | None = None,
     start: int = 0,
     limit: int = 100,
 ) -> list[Named]:
-    """The reports behind one figure of an agency's card, the oldest first."""
+    """The reports behind one figure of an agency's card, the oldest first; only those of the `chosen` service or
+    area (None: without one)."""
     query = select(Holding).join(Holding.report).options(contains_eager(Holding.report))
     query = query.where(*_of(month, agency_id), _is(kind, month.now))
-    if service_code is not None:
-        query = query.where(Holding.service_code == service_code)
-    if area_code is not None:
-        query = query.where(Holding.area_code == area_code)
+    query = query.where(*(getattr(Holding, name) == value for name, value in chosen.items()))
     query = query.order_by(Holding.since, Holding.id).offset(start).limit(limit)
     return [_named(holding) for holding in session.scalars(query)]
 
