@@ -220,6 +220,7 @@ def reports_page(house: House, request: Request) -> Response:
         "card_reports.html",
         agency_id=agency_id,
         kind=kind,
+        chosen=chosen,
         reports=reports[:A_PAGE],
         page=int(page),
         newer=_page(asked, int(page) - 1) if int(page) > 1 else None,

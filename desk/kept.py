@@ -18,17 +18,15 @@ def kept(house: House, key: tuple[Any, ...], compute: Callable[[], Answer]) -> A
     """What `compute` gives, or gave in this minute; one is computed at a time, so that the public takes no more
     than one of the database's connections."""
     whole = (house.store.reading, int(house.now().timestamp()) // KEPT_SECONDS, *key)
-    if whole in _kept:
-        return _found(whole, compute)
-    with _one_at_a_time:
-        return _found(whole, compute)
-
-
-def _found(key: tuple[Any, ...], compute: Callable[[], Answer]) -> Answer:
-    found: tuple[Answer] | None = _kept.get(key)
+    found: tuple[Answer] | None = _kept.get(whole)
     if found is None:
-        found = (compute(),)
-        while len(_kept) >= MOST:
-            _kept.pop(next(iter(_kept)), None)  # the oldest
-        _kept[key] = found
+        with _one_at_a_time:
+            found = _kept.get(whole) or _keep(whole, (compute(),))
     return found[0]
+
+
+def _keep(key: Any, found: tuple[Answer]) -> tuple[Answer]:
+    while len(_kept) >= MOST:
+        del _kept[next(iter(_kept))]  # the oldest
+    _kept[key] = found
+    return found

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy import select
 from desk.card_csv import harmless
 from desk.pages import texts
 from router.house import House
+from router.status import Actor, change_status
 from store.models import Holding, Report
 from store.officials import CardAnswer
 from tests.wire.desk_rooms import (
@@ -153,6 +155,7 @@ def test_a_service_and_a_kelurahan_lead_to_their_own_reports(
     assert 'href="/rapor/dbm/late?month=2026-11&amp;service=jalan_rusak"' in page.text
     lamps = client.get("/rapor/dbm/late?month=2026-11&service=lampu_jalan").text
     assert [code for code in codes["late"] if code in lamps] == codes["late"][12:]
+    assert "<strong>Lampu jalan (PJU) mati</strong>" in lamps
     assert "Tidak ada laporan" in client.get("/rapor/dbm/late?month=2026-11&area=none").text
     assert codes["late"][0] in client.get("/rapor/dbm/late?month=2026-11&area=31.74.01.1003").text
 
@@ -324,12 +327,34 @@ def test_an_answer_that_cannot_be_taken_says_so(
 def test_the_desk_leads_to_its_own_page_of_a_report_only_where_it_may_be_seen(
     client: httpx.Client, house: House, codes: dict[str, list[str]]
 ) -> None:
-    log_in(client, "petugas")
+    kept = [add_report(house, agency_id="disdik") for _ in range(9)]
+    gone = add_report(house, agency_id="disdik")
+    for code in (*kept, gone):
+        held(house, code, was_late=True)
+    with house.store.write() as session:
+        report = session.query(Report).filter_by(code=gone).one()
+        by = Actor(name="officer:budi")
+        change_status(session, report, "assigned", by=by, house=house, agency_id="dlh", notes="Bukan kami")
+    add_officer(house, "guru", "officer", "disdik")
+    log_in(client, "guru")
+
     page = client.get("/desk/rapor").text
-    assert f'href="/desk/r/{codes["late"][0]}"' in page
-    assert 'href="/r/' not in page
-    log_in(client, "petugas")
-    assert f'href="/r/{codes["good"][0]}"' not in client.get("/desk/rapor?agency=dlh").text
+    assert all(f'href="/desk/r/{code}"' in page for code in kept)
+    assert f'href="/r/{gone}"' in page
+    assert f'href="/desk/r/{gone}"' not in page
+
+
+def test_the_cards_own_links_lead_somewhere(client: httpx.Client) -> None:
+    seen, waiting = set(), ["/rapor"]
+    while waiting:
+        path = waiting.pop()
+        page = client.get(path)
+        assert page.status_code == 200, path
+        found = {unescape(link) for link in re.findall(r'href="(/rapor[^"#]*)', page.text)}
+        waiting += found - seen
+        seen |= found
+    assert {"/rapor/dbm?month=2026-11", "/rapor.csv?month=2026-11"} <= seen
+    assert "/rapor/dlh/flags?month=2026-11&area=none" in seen
 
 
 # --- a real browser -----------------------------------------------------------------------------------------
@@ -350,16 +375,18 @@ def test_the_card_is_readable_on_a_phone_without_javascript(house: House, addres
             page = context.new_page()
             for path in ("/rapor", "/rapor/dbm", "/rapor/dlh?lang=en", "/rapor/dbm/late"):
                 page.goto(path)
-                assert page.locator("main").bounding_box()["width"] <= size["width"]
                 keep(page, f"{name}{path.partition('?')[0].replace('/', '-')}")
             page.goto("/rapor?lang=id")
             page.get_by_role("row", name="Dinas Bina Marga").get_by_role("link", name="0% tepat waktu").click()
             assert page.get_by_role("heading", level=1).inner_text() == "Laporan yang terlambat · November 2026"
             context.close()
         page = opened.new_page(base_url=address, viewport=PHONE)
-        for path in ("/rapor", "/rapor/dbm", "/rapor/dlh", "/rapor/dbm/late"):
-            page.goto(path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+        for width in (320, PHONE["width"], 800, 1249):
+            page.set_viewport_size({"width": width, "height": 740})
+            for path in ("/rapor", "/rapor/dbm", "/rapor/dlh", "/rapor/dbm/late"):
+                page.goto(path)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+        page.set_viewport_size(PHONE)
         page.goto("/desk")
         page.fill("#name", "kepala")
         page.fill("#password", PASSWORD)
