@@ -124,6 +124,12 @@ class Pack:
         quiet: Mapping[str, Any] = self.settings["quiet"]
         return quiet
 
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """The city.toml's `[card]`: from where on a card is yellow or red, and how few are too few."""
+        card: Mapping[str, Any] = self.settings["card"]
+        return card
+
     def promised_days(self, service_code: str | None) -> int:
         """Within how many working days a report of this service is fixed."""
         return int(self.promise["days"].get(service_code, self.promise["other"]))
@@ -162,6 +168,7 @@ def _check(pack: Pack) -> None:
     _check_services(pack)
     _check_places(pack)
     _check_promise(pack)
+    _check_card(pack)
     first, *others = pack.languages
     for language in others:
         if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
@@ -203,6 +210,32 @@ def _check_promise(pack: Pack) -> None:
         time.fromisoformat(pack.quiet[name])
     if unknown := set(promise["ladder"]) - pack.agencies.keys():
         raise PackError(f"city.toml: the ladder names an unknown agency: {', '.join(sorted(unknown))}")
+
+
+CARD_BELOW, CARD_ABOVE = ("on_time", "stars"), ("unanswered", "reopened", "flags")
+MOST_STARS = 5
+
+
+def _check_card(pack: Pack) -> None:
+    card = pack.settings.get("card", {})
+    for name in ("fewest", "fewest_stars"):
+        if type(card.get(name)) is not int or card[name] < 1:
+            raise PackError(f"city.toml: the card's {name} is no whole number from 1 up")
+    for side, names in (("below", CARD_BELOW), ("above", CARD_ABOVE)):
+        if set(card.get(side, {})) != set(names):
+            raise PackError(f"city.toml: card.{side} needs these and no others: {', '.join(names)}")
+        for name in names:
+            _check_limits(name, card[side][name], is_below=side == "below")
+
+
+def _check_limits(name: str, limits: Any, *, is_below: bool) -> None:
+    most = MOST_STARS if name == "stars" else 1
+    if not isinstance(limits, dict) or set(limits) != {"yellow", "red"}:
+        raise PackError(f"city.toml: the card's {name} needs yellow and red")
+    if any(type(limit) not in {int, float} or not 0 <= limit <= most for limit in limits.values()):
+        raise PackError(f"city.toml: the card's {name} has a limit that is no number from 0 to {most}")
+    if (limits["red"] > limits["yellow"]) if is_below else (limits["red"] < limits["yellow"]):
+        raise PackError(f"city.toml: the card's {name} is red before it is yellow")
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from desk import doors, open311, open311_updates, photos, public, queue, report
+from desk import card, card_answers, card_csv, doors, open311, open311_updates, photos, public, queue, report
 from desk.wire import SecurityHeaders
 from router.house import House
 
@@ -39,6 +39,10 @@ def _public(house: House) -> list[BaseRoute]:
         _get("/r", partial(public.find, house)),
         _get("/r/{code}", partial(public.report_page, house)),
         _get("/r/{code}/photos/{number}", partial(photos.public_photo, house)),
+        _get("/rapor", partial(card.front, house)),
+        _get("/rapor.csv", partial(card_csv.table, house)),
+        _get("/rapor/{agency}", partial(card.agency_page, house)),
+        _get("/rapor/{agency}/{kind}", partial(card.reports_page, house)),
     ]
 
 
@@ -57,6 +61,8 @@ def _desk(house: House) -> list[BaseRoute]:
         _post("/desk/r/{code}", doors.posted(house, report.move)),
         _post("/desk/r/{code}/service", doors.posted(house, report.correct)),
         _post("/desk/r/{code}/photos", doors.posted(house, photos.show)),
+        _get("/desk/rapor", doors.inside(house, card_answers.page)),
+        _post("/desk/rapor", doors.posted(house, card_answers.answer)),
         _get("/desk/r/{code}/thread", doors.inside(house, report.thread_part)),
     ]
 

@@ -49,3 +49,8 @@ def may_see_original(official: Official, report: Report) -> bool:
 
 def may_change(official: Official, report: Report) -> bool:
     return official.role in CHANGES and may_see(official, report)
+
+
+def may_answer(official: Official, agency_id: str) -> bool:
+    """To an agency's report card its head answers, or an admin."""
+    return official.role == "admin" or (official.role == "head" and official.agency_id == agency_id)
