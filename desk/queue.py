@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from desk import doors
 from desk.pages import render
-from desk.rights import Official, official_of, sees_all
+from desk.rights import Official, may_rule, official_of, sees_all
 from desk.wire import typed_code
 from router.house import House
+from router.rules import count_offers
 from store import counts, queries
 from store.models import Report
 from store.officials import DeskSession
@@ -85,8 +86,15 @@ def queue_page(house: House, request: Request, login: DeskSession) -> Response:
         agencies=house.pack.agencies if sees_all(official) else {},
         passed_on=typed_code(request.query_params.get("passed", "")),
         guesses=_guesses(house),
+        offers=_count_offers(house) if may_rule(official) else 0,
+        may_rule=may_rule(official),
         **_rows(house, request, official),
     )
+
+
+def _count_offers(house: House) -> int:
+    with house.store.read() as session:
+        return count_offers(session, house)
 
 
 def _guesses(house: House) -> dict[str, int]:

@@ -47,5 +47,10 @@ def may_see_original(official: Official, report: Report) -> bool:
     return official.role in SEES_ORIGINALS and may_see(official, report)
 
 
+def may_rule(official: Official) -> bool:
+    """The rules by which reports find their agency."""
+    return official.role == "admin"
+
+
 def may_change(official: Official, report: Report) -> bool:
     return official.role in CHANGES and may_see(official, report)
