@@ -67,6 +67,7 @@ def _add_user(commands: Any) -> None:
     new.add_argument("name", metavar="NAME")
     new.add_argument("--role", required=True, choices=["officer", "head", "triage", "admin", "auditor"])
     new.add_argument("--agency", metavar="ID")
+    new.add_argument("--area", metavar="AREA", help="of a lurah, camat or wali kota: name or code")
     new.add_argument("--key", action="store_true")
     new.set_defaults(action="add")
     add(users, "list", user, "all officials").set_defaults(action="list")
@@ -272,7 +273,9 @@ def user(options: argparse.Namespace) -> int:
     with house.store.write() as session:
         if options.action == "list":
             for officer in accounts.list_officers(session):
-                say_line(f"{officer.name:32} {officer.role:8} {officer.agency_id or 'all agencies'}")
+                area = house.pack.areas.get(officer.area_code or "")
+                where = f" {area.name} ({area.code})" if area else ""
+                say_line(f"{officer.name:32} {officer.role:8} {officer.agency_id or 'all agencies'}{where}")
         elif options.action == "reset":
             say_line(accounts.reset_password(session, options.name))
         elif options.action == "remove":
@@ -287,10 +290,31 @@ def _add_officer(session: Any, options: argparse.Namespace, house: "House") -> N
 
     if options.agency is not None and options.agency not in house.pack.agencies:
         raise LookupError(f"there is no agency {options.agency!r} in the city pack")
-    password = accounts.add_officer(session, options.name, options.role, options.agency, now=house.now())
+    area_code = area_of(house.pack, options.agency, options.area) if options.area is not None else None
+    password = accounts.add_officer(
+        session, options.name, options.role, options.agency, now=house.now(), area_code=area_code
+    )
     if not options.key:
         say_line(password)
         return
     officer = accounts.find_officer(session, options.name)
     assert officer is not None  # noqa: S101  (it was made a line above)
     say_line(accounts.make_api_key(session, officer))
+
+
+def area_of(pack: Pack, agency_id: str | None, said: str) -> str:
+    """The code of the area that somebody of this agency rules, by code, name or alias. Raises LookupError."""
+    level = pack.agencies[agency_id].level if agency_id is not None else ""
+    if not level:
+        offices = ", ".join(agency.id for agency in pack.agencies.values() if agency.level)
+        raise LookupError(f"an area goes with one of the agencies {offices}")
+    wanted = " ".join(said.lower().split())
+    found = [
+        area.code
+        for area in pack.areas.values()
+        if area.level == level and wanted in {area.code, *(name.lower() for name in (area.name, *area.aliases))}
+    ]
+    if len(found) != 1:
+        many = f"{len(found)} of them: {', '.join(found)}" if found else "none"
+        raise LookupError(f"one {level} must be named; {said!r} names {many}")
+    return found[0]
