@@ -122,8 +122,11 @@ def instead(service_code: str, agency_id: str, taken: Taken) -> str:
 
 
 def _with_office(pack: Pack, agency_id: str, area_code: str | None) -> str | None:
-    """The agency where it has an office for this place; else the office of the wider area that is known."""
-    agency = pack.agencies[agency_id]
+    """The agency where it has an office for this place; else the office of the wider area that is known. None for
+    an agency that the pack has no longer: the desk decides."""
+    agency = pack.agencies.get(agency_id)
+    if agency is None:
+        return None
     if not agency.level:
         return agency_id
     area = pack.areas.get(area_code or "")

@@ -28,6 +28,7 @@ def not_ours(session: Session, report: Report, *, by: Actor, house: House, notes
         raise NotAllowed("nobody is left who did not have this report before")
     pack = house.pack
     key = "undecided" if agency_id == pack.routing["coordinator"] else "not_ours"
-    names = {"before": pack.agencies[report.agency_id].name, "agency": pack.agencies[agency_id].name}
-    words = f"{say(pack, report.language, key, 'desk', **names)} {notes}"
+    agency = pack.agencies.get(report.agency_id)
+    before = agency.name if agency else report.agency_id
+    words = f"{say(pack, report.language, key, 'desk', before=before)} {notes}"
     return change_status(session, report, "assigned", by=by, house=house, notes=words, agency_id=agency_id)

@@ -90,7 +90,7 @@ def test_whoever_had_it_never_gets_it_again_and_at_the_end_the_coordinator_decid
         had.append(town.report().agency_id or "")
 
     assert had == ["dbm", "telco", "pln", "biropem"]
-    assert "yang menentukan siapa yang menangani" in town.answers(channel="sms")[-1]
+    assert "di sana diputuskan siapa yang menangani" in town.answers(channel="sms")[-1]
     before = len(town.history())
     with pytest.raises(NotAllowed):
         give_away(town)

@@ -63,6 +63,7 @@ def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[s
                 promise_brief=texts["promise_brief"].format(date="22 Sep"),
                 date="22 Sep",
                 rung=agency,
+                before=agency,
                 question=texts["ask_both_sms"],
                 status=texts["status_assigned"].format(agency=agency),
                 first=texts["said_pin"].format(area=LONGEST_AREA.name),

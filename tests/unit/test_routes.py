@@ -227,6 +227,11 @@ def test_a_rule_that_an_admin_took_says_who_has_an_agencys_reports_of_a_service(
     assert agency_for(pack, "pencemaran", None, "bau", at=NOON, taken=taken) == "dlh"
 
 
+def test_a_taken_rule_to_an_agency_that_is_gone_leaves_it_to_the_desk() -> None:
+    taken = {("sampah", "dlh"): "dissolved"}
+    assert agency_for(load_pack(JAKARTA), "sampah", None, at=NOON, taken=taken) is None
+
+
 def test_taken_rules_are_followed_one_after_the_other_and_never_in_a_circle() -> None:
     taken = {("sampah", "dlh"): "satpolpp", ("sampah", "satpolpp"): "kelurahan", ("pohon", "dlh"): "dbm"}
     assert instead("sampah", "dlh", taken) == "kelurahan"
