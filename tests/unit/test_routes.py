@@ -56,6 +56,8 @@ def understood(text: str, pack: Pack) -> str | None:
         ("lift stasiun MRT Blok A rusak", "mrt"),
         ("tiang listrik miring di Jl Tebet Barat, mau roboh", "pln"),
         ("kabel internet semrawut dekat tiang listrik Tebet Barat", "dbm"),
+        ("kabel listrik putus menjuntai ke jalan di Kelurahan Bangka, ada percikan api", "pln"),
+        ("kabel listrik semrawut di Jl. Kemang Raya, Kelurahan Bangka", "dbm"),
         ("mainan RPTRA Manggarai rusak", "pppapp"),
     ],
 )
