@@ -286,11 +286,12 @@ def user(options: argparse.Namespace) -> int:
 
 
 def _add_officer(session: Any, options: argparse.Namespace, house: "House") -> None:
+    from desk.areas import area_named
     from store import accounts
 
     if options.agency is not None and options.agency not in house.pack.agencies:
         raise LookupError(f"there is no agency {options.agency!r} in the city pack")
-    area_code = area_of(house.pack, options.agency, options.area) if options.area is not None else None
+    area_code = area_named(house.pack, options.agency, options.area) if options.area is not None else None
     password = accounts.add_officer(
         session, options.name, options.role, options.agency, now=house.now(), area_code=area_code
     )
@@ -300,21 +301,3 @@ def _add_officer(session: Any, options: argparse.Namespace, house: "House") -> N
     officer = accounts.find_officer(session, options.name)
     assert officer is not None  # noqa: S101  (it was made a line above)
     say_line(accounts.make_api_key(session, officer))
-
-
-def area_of(pack: Pack, agency_id: str | None, said: str) -> str:
-    """The code of the area that somebody of this agency rules, by code, name or alias. Raises LookupError."""
-    level = pack.agencies[agency_id].level if agency_id is not None else ""
-    if not level:
-        offices = ", ".join(agency.id for agency in pack.agencies.values() if agency.level)
-        raise LookupError(f"an area goes with one of the agencies {offices}")
-    wanted = " ".join(said.lower().split())
-    found = [
-        area.code
-        for area in pack.areas.values()
-        if area.level == level and wanted in {area.code, *(name.lower() for name in (area.name, *area.aliases))}
-    ]
-    if len(found) != 1:
-        many = f"{len(found)} of them: {', '.join(found)}" if found else "none"
-        raise LookupError(f"one {level} must be named; {said!r} names {many}")
-    return found[0]

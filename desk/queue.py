@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from config.pack import Pack
 from desk import doors
+from desk.areas import areas_of
 from desk.due import due_words, soon
 from desk.pages import language_of, render, texts
 from desk.rights import Official, may_rule, official_of, sees_all
 from desk.wire import typed_code
-from router.agencies import lies_in
 from router.house import House
 from router.promise import RUNS
 from router.rules import count_offers
@@ -90,13 +90,6 @@ def view_of(official: Official, asked: Mapping[str, str], pack: Pack) -> View:
         areas=areas,
         rung=rung,
     )
-
-
-def areas_of(official: Official, pack: Pack) -> tuple[str, ...] | None:
-    """The codes of all areas that an official rules; None where they rule none."""
-    if official.area_code is None:
-        return None
-    return tuple(code for code in pack.areas if lies_in(code, official.area_code)) or (official.area_code,)
 
 
 def front(house: House, request: Request) -> Response:

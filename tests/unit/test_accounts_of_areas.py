@@ -7,7 +7,7 @@ import pytest
 import run_bots
 from config.pack import load_pack
 from config.settings import ROOT
-from desk.console import area_of
+from desk.areas import area_named
 
 JAKARTA = ROOT / "config" / "jakarta"
 
@@ -25,7 +25,7 @@ JAKARTA = ROOT / "config" / "jakarta"
     ],
 )
 def test_an_area_is_named_as_people_name_it(agency_id: str, said: str, code: str) -> None:
-    assert area_of(load_pack(JAKARTA), agency_id, said) == code
+    assert area_named(load_pack(JAKARTA), agency_id, said) == code
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_an_area_is_named_as_people_name_it(agency_id: str, said: str, code: str
 )
 def test_an_area_of_another_level_or_agency_is_refused(agency_id: str | None, said: str) -> None:
     with pytest.raises(LookupError):
-        area_of(load_pack(JAKARTA), agency_id, said)
+        area_named(load_pack(JAKARTA), agency_id, said)
 
 
 @pytest.fixture
