@@ -10,6 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+from config.routes import Route, problem_of, read_routes
+
 
 class PackError(Exception):
     """The city pack cannot be read; the message names the file and the entry."""
@@ -17,13 +19,15 @@ class PackError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agency:
-    """Who: a body that owns problems. `id` is stable and short enough for a queue's name."""
+    """Who: a body that owns problems. `id` is stable and short enough for a queue's name. `level` is that of the
+    areas which its offices rule, each its own; empty for a body of the whole city."""
 
     id: str
     name: str
     aliases: tuple[str, ...] = ()
     kind: str = ""
     handles: str = ""
+    level: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +104,7 @@ class Pack:
     landmarks: tuple[Landmark, ...]
     streets: tuple[Street, ...] = ()
     neighbourhoods: Mapping[str, str] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
     texts: Mapping[str, Mapping[str, str]]
 
     @property
@@ -130,6 +135,12 @@ class Pack:
         card: Mapping[str, Any] = self.settings["card"]
         return card
 
+    @property
+    def routing(self) -> Mapping[str, Any]:
+        """The city.toml's `[routing]`: who gets what nobody owns, and when a rule is offered for what recurs."""
+        routing: Mapping[str, Any] = self.settings["routing"]
+        return routing
+
     def promised_days(self, service_code: str | None) -> int:
         """Within how many working days a report of this service is fixed."""
         return int(self.promise["days"].get(service_code, self.promise["other"]))
@@ -152,11 +163,12 @@ def load_pack(path: Path) -> Pack:
             landmarks=(*_landmarks(path), *_own_landmarks(path)),
             streets=(*map(_street, _rows(path / "odbl" / "streets.csv")), *_own_streets(path)),
             neighbourhoods=_toml(path / "neighbourhoods.toml"),
+            routes=read_routes(_toml(path / "routes.toml")),
             texts={language: _toml(path / "texts" / f"{language}.toml") for language in city["languages"]},
         )
-    except (OSError, KeyError, ValueError) as error:
+        _check(pack)
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise PackError(f"the city pack {path} cannot be read: {type(error).__name__}: {error}") from error
-    _check(pack)
     return pack
 
 
@@ -169,6 +181,8 @@ def _check(pack: Pack) -> None:
     _check_places(pack)
     _check_promise(pack)
     _check_card(pack)
+    if problem := problem_of(pack):
+        raise PackError(problem)
     first, *others = pack.languages
     for language in others:
         if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
@@ -257,6 +271,7 @@ def _agency(key: str, row: Mapping[str, Any]) -> Agency:
         aliases=tuple(row.get("aliases", ())),
         kind=row.get("kind", ""),
         handles=row.get("handles", ""),
+        level=row.get("level", ""),
     )
 
 

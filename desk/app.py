@@ -11,7 +11,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from desk import card, card_answers, card_csv, doors, open311, open311_updates, photos, public, queue, report
+from desk import (
+    card,
+    card_answers,
+    card_csv,
+    doors,
+    open311,
+    open311_updates,
+    photos,
+    public,
+    queue,
+    report,
+    rules,
+)
 from desk.wire import SecurityHeaders
 from router.house import House
 
@@ -59,11 +71,15 @@ def _desk(house: House) -> list[BaseRoute]:
         _get("/desk/photos/{id}/{part}", doors.inside(house, photos.photo_part)),
         _get("/desk/r/{code}", doors.inside(house, report.report_page)),
         _post("/desk/r/{code}", doors.posted(house, report.move)),
+        _post("/desk/r/{code}/not-ours", doors.posted(house, report.give_away)),
         _post("/desk/r/{code}/service", doors.posted(house, report.correct)),
         _post("/desk/r/{code}/photos", doors.posted(house, photos.show)),
         _get("/desk/rapor", doors.inside(house, card_answers.page)),
         _post("/desk/rapor", doors.posted(house, card_answers.answer)),
         _get("/desk/r/{code}/thread", doors.inside(house, report.thread_part)),
+        _get("/desk/rules", doors.inside(house, rules.rules_page)),
+        _post("/desk/rules", doors.posted(house, rules.take)),
+        _post("/desk/rules/back", doors.posted(house, rules.back)),
     ]
 
 

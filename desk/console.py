@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,7 @@ def _add_user(commands: Any) -> None:
     new.add_argument("name", metavar="NAME")
     new.add_argument("--role", required=True, choices=["officer", "head", "triage", "admin", "auditor"])
     new.add_argument("--agency", metavar="ID")
+    new.add_argument("--area", metavar="AREA", help="of a lurah, camat or wali kota: name or code")
     new.add_argument("--key", action="store_true")
     new.set_defaults(action="add")
     add(users, "list", user, "all officials").set_defaults(action="list")
@@ -130,7 +131,23 @@ def _explained(
     facts = [read_photo(Path(photo).read_bytes()) for photo in photos]
     draft = normalize(text, pin=pin, photos=facts, language=language, pack=pack, learned=model)
     said: dict[str, object] = explain_draft(draft, pack)
-    return said
+    return said | _by_rules(said, draft.description, pack)
+
+
+def _by_rules(said: Mapping[str, object], text: str, pack: Pack) -> dict[str, object]:
+    """The agency that the pack's rules name, where one of them fits."""
+    from datetime import UTC, datetime
+
+    from router.agencies import fitting
+
+    code, area_code = said["service_code"], said["area_code"]
+    if not isinstance(code, str) or pack.services[code].agency_id is None:
+        return {}
+    area = area_code if isinstance(area_code, str) else None
+    route = next(fitting(pack, code, area, text, datetime.now(UTC)), None)
+    if route is None:
+        return {}
+    return {"agency_id": route.agency_id, "agency_responsible": pack.agencies[route.agency_id].name}
 
 
 def stuck(options: argparse.Namespace) -> int:
@@ -256,7 +273,9 @@ def user(options: argparse.Namespace) -> int:
     with house.store.write() as session:
         if options.action == "list":
             for officer in accounts.list_officers(session):
-                say_line(f"{officer.name:32} {officer.role:8} {officer.agency_id or 'all agencies'}")
+                area = house.pack.areas.get(officer.area_code or "")
+                where = f" {area.name} ({area.code})" if area else ""
+                say_line(f"{officer.name:32} {officer.role:8} {officer.agency_id or 'all agencies'}{where}")
         elif options.action == "reset":
             say_line(accounts.reset_password(session, options.name))
         elif options.action == "remove":
@@ -267,11 +286,15 @@ def user(options: argparse.Namespace) -> int:
 
 
 def _add_officer(session: Any, options: argparse.Namespace, house: "House") -> None:
+    from desk.areas import area_named
     from store import accounts
 
     if options.agency is not None and options.agency not in house.pack.agencies:
         raise LookupError(f"there is no agency {options.agency!r} in the city pack")
-    password = accounts.add_officer(session, options.name, options.role, options.agency, now=house.now())
+    area_code = area_named(house.pack, options.agency, options.area) if options.area is not None else None
+    password = accounts.add_officer(
+        session, options.name, options.role, options.agency, now=house.now(), area_code=area_code
+    )
     if not options.key:
         say_line(password)
         return

@@ -84,6 +84,7 @@ def _words_of(house: House, request: Request, language: str) -> dict[str, Any]:
         "when": partial(when, zone=ZoneInfo(house.pack.timezone), months=said["months"]),
         "status_word": partial(status_word, house.pack, said),
         "agency_name": partial(agency_name, house.pack, said),
+        "area_name": partial(_area, house.pack),
         "service": partial(_service, house.pack, language),
         "further": partial(_further, house.pack, language),
         "place": partial(_place, house.pack, language),
@@ -107,6 +108,11 @@ def when(at: datetime, *, zone: ZoneInfo, months: str) -> str:
 def agency_name(pack: Pack, said: Mapping[str, str], agency_id: str | None) -> str:
     agency = pack.agencies.get(agency_id or "")
     return agency.name if agency else said["no_agency"]
+
+
+def _area(pack: Pack, area_code: str) -> str:
+    area = pack.areas.get(area_code)
+    return area.name if area else area_code
 
 
 def status_word(pack: Pack, said: Mapping[str, str], status: str, agency_id: str | None = None) -> str:

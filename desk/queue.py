@@ -2,19 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
+from config.pack import Pack
 from desk import doors
-from desk.pages import render
-from desk.rights import Official, official_of, sees_all
+from desk.areas import areas_of
+from desk.due import due_words, soon
+from desk.pages import language_of, render, texts
+from desk.rights import Official, may_rule, official_of, sees_all
 from desk.wire import typed_code
 from router.house import House
+from router.promise import RUNS
+from router.rules import count_offers
+from router.status import MOVES, OPEN
 from store import counts, queries
+from store.due import Scope, count_due, count_on_record, due, on_record
 from store.models import Report
 from store.officials import DeskSession
 
@@ -24,6 +32,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "waiting": ("needs_info", "resolved"),
     "done": ("closed", "rejected", "duplicate"),
 }
+# what shows reports of the groups once more, before and behind them
+DUE, ON_RECORD = "due", "record"
+TABS: dict[str, tuple[str, ...]] = {
+    DUE: tuple(status for status in MOVES if status in RUNS),
+    **GROUPS,
+    ON_RECORD: tuple(status for status in MOVES if status in OPEN),
+}
 PAGE_SIZE = 30
 LATELY = timedelta(days=30)
 LAST_PAGE = 100_000
@@ -31,16 +46,22 @@ LAST_PAGE = 100_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
-    """What of the queue somebody looks at; `agency_id` None is all, queries.NO_AGENCY none yet."""
+    """What of the queue somebody looks at; `agency_id` None is all, queries.NO_AGENCY none yet.
+
+    `areas` are those that they rule (None: everywhere), `rung` is their agency where late reports are on record
+    for it.
+    """
 
     group: str
     status: str | None
     agency_id: str | None
     page: int
+    areas: tuple[str, ...] | None = None
+    rung: str | None = None
 
     @property
     def statuses(self) -> tuple[str, ...]:
-        return (self.status,) if self.status else GROUPS[self.group]
+        return (self.status,) if self.status else TABS[self.group]
 
     def link(self, **changes: object) -> str:
         """The query string of this view with some of it changed."""
@@ -53,17 +74,21 @@ class View:
         return "?" + urlencode({name: value for name, value in {**said, **changes}.items() if value})
 
 
-def view_of(official: Official, asked: Mapping[str, str]) -> View:
+def view_of(official: Official, asked: Mapping[str, str], pack: Pack) -> View:
     """Read the address; whatever is unknown in it is taken for not said."""
+    areas = areas_of(official, pack)
+    rung = official.agency_id if areas is not None and official.agency_id in pack.promise["ladder"] else None
     group = asked.get("group", "")
-    group = group if group in GROUPS else "new"
+    group = group if group in TABS and (group != ON_RECORD or rung) else "new"
     status = asked.get("status")
     page = asked.get("page", "")
     return View(
         group=group,
-        status=status if status in GROUPS[group] else None,
-        agency_id=(asked.get("agency") or None) if sees_all(official) else official.agency_id,
+        status=status if status in TABS[group] else None,
+        agency_id=(asked.get("agency") or None) if sees_all(official) or areas else official.agency_id,
         page=min(int(page), LAST_PAGE) if page.isdecimal() and len(page) < 9 and int(page) else 1,
+        areas=areas,
+        rung=rung,
     )
 
 
@@ -82,11 +107,18 @@ def queue_page(house: House, request: Request, login: DeskSession) -> Response:
         request,
         "queue.html",
         nav=login,
-        agencies=house.pack.agencies if sees_all(official) else {},
+        agencies=house.pack.agencies if sees_all(official) or official.area_code else {},
         passed_on=typed_code(request.query_params.get("passed", "")),
         guesses=_guesses(house),
+        offers=_count_offers(house) if may_rule(official) else 0,
+        may_rule=may_rule(official),
         **_rows(house, request, official),
     )
+
+
+def _count_offers(house: House) -> int:
+    with house.store.read() as session:
+        return count_offers(session, house)
 
 
 def _guesses(house: House) -> dict[str, int]:
@@ -103,17 +135,48 @@ def queue_part(house: House, request: Request, login: DeskSession) -> Response:
 
 
 def _rows(house: House, request: Request, official: Official) -> dict[str, Any]:
-    view = view_of(official, request.query_params)
+    now = house.now()
+    view, until = view_of(official, request.query_params, house.pack), soon(house.pack, now)
     with house.store.read() as session:
-        counts = queries.count_statuses(session, view.agency_id)
-        ask = queries.finished if view.group == "done" else queries.queue
-        start = (view.page - 1) * PAGE_SIZE
-        reports: list[Report] = ask(session, view.statuses, view.agency_id, start=start, limit=PAGE_SIZE + 1)
+        groups, reports = _count(session, house.pack, view, until), _ask(session, house.pack, view, until)
+    said = texts(language_of(request))
     return {
         "view": view,
-        "groups": {name: sum(counts.get(each, 0) for each in these) for name, these in GROUPS.items()},
-        "statuses": GROUPS[view.group],
+        "groups": groups,
+        "statuses": TABS[view.group],
         "reports": reports[:PAGE_SIZE],
         "has_more": len(reports) > PAGE_SIZE,
-        "shows_agency": sees_all(official) and view.agency_id is None,
+        "shows_agency": (sees_all(official) or view.areas is not None) and view.agency_id is None,
+        "due": lambda report: due_words(report, house.pack, said, now),
     }
+
+
+def _count(session: Session, pack: Pack, view: View, until: datetime) -> dict[str, int]:
+    """How many reports each group has."""
+    found = queries.count_statuses(session, view.agency_id, view.areas)
+    groups = {name: sum(found.get(each, 0) for each in these) for name, these in TABS.items()}
+    groups[DUE] = count_due(session, TABS[DUE], until, _scope(pack, view))
+    if view.rung is None:
+        groups.pop(ON_RECORD)
+    else:
+        scope = _scope(pack, view)
+        groups[ON_RECORD] = count_on_record(session, TABS[ON_RECORD], view.rung, pack.promise["ladder"], scope)
+    return groups
+
+
+def _scope(pack: Pack, view: View) -> Scope:
+    """Every agency by its name where all are meant: so the index of agency and status leads to what is open."""
+    return Scope(agency_ids=[view.agency_id] if view.agency_id else list(pack.agencies), areas=view.areas)
+
+
+def _ask(session: Session, pack: Pack, view: View, until: datetime) -> list[Report]:
+    """One page of the view's reports, and one more where there are more."""
+    part: dict[str, int] = {"start": (view.page - 1) * PAGE_SIZE, "limit": PAGE_SIZE + 1}
+    if view.group == DUE:
+        return due(session, view.statuses, until, _scope(pack, view), **part)
+    if view.group == ON_RECORD and view.rung is not None:
+        return on_record(session, view.statuses, view.rung, pack.promise["ladder"], _scope(pack, view), **part)
+    if view.group == "done":
+        return queries.finished(session, view.statuses, view.agency_id, areas=view.areas, **part)
+    due_by = until if view.group in {"new", "work"} else None  # what waits for its reporter has time
+    return queries.queue(session, view.statuses, view.agency_id, areas=view.areas, due_by=due_by, **part)

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from desk.corrections import choices, try_correct
 from desk.doors import Fields
+from desk.not_ours import receiver, try_not_ours
 from desk.pages import language_of, render, status_word, texts
 from desk.photos import is_picture, is_public, same_pictures
 from desk.reasons import reason_of
@@ -114,6 +115,7 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         may_change=may_change(official, report),
         moves=[move for move in moves if move not in NOT_BUTTONS],
         agencies=_others(house, report) if "assigned" in moves else {},
+        receiver=receiver(house, official, report),
         likely=LIKELY.get(report.status),
         likely_services=likely_services,
         other_services=other_services,
@@ -183,6 +185,21 @@ def correct(house: House, request: Request, login: DeskSession, fields: Fields) 
     if not words["still_mine"]:
         return RedirectResponse(f"/desk?passed={code}", status_code=303)
     return RedirectResponse(f"/desk/r/{code}?service={quote(fields['service_code'])}", status_code=303)
+
+
+def give_away(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    """ "Not ours": the next likely agency gets it, when the report still is what the form was shown with."""
+    note = fields.get("note", "").replace("\r\n", "\n").strip()
+    too_long = (400, "note_too_long", dict[str, Any]())
+    is_long = len(note) > LONGEST_NOTE
+    status, problem, words = too_long if is_long else try_not_ours(house, request, login, fields, note)
+    if problem:
+        said = texts(language_of(request))[problem]
+        return _page(house, request, login, status=status, problem=said, note=note)
+    house.wake()
+    code = quote(typed_code(request.path_params["code"]))
+    where = f"/desk/r/{code}?done=assigned" if words["still_mine"] else f"/desk?passed={code}"
+    return RedirectResponse(where, status_code=303)
 
 
 def _try_move(

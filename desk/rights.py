@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from config.settings import ApiKey
+from router.agencies import lies_in
 from store.accounts import ROLES_OF_ALL
 from store.models import Report
 from store.officials import Officer
@@ -14,15 +15,24 @@ SEES_ORIGINALS = frozenset({"head", "admin", "auditor"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Official:
-    """Somebody who logged in or brought a key. `name` is what the history says: `officer:NAME` or `api:NAME`."""
+    """Somebody who logged in or brought a key. `name` is what the history says: `officer:NAME` or `api:NAME`.
+
+    `area_code` is where a lurah, camat or wali kota rules.
+    """
 
     name: str
     role: str
     agency_id: str | None
+    area_code: str | None = None
 
 
 def official_of(officer: Officer) -> Official:
-    return Official(name=f"officer:{officer.name}", role=officer.role, agency_id=officer.agency_id)
+    return Official(
+        name=f"officer:{officer.name}",
+        role=officer.role,
+        agency_id=officer.agency_id,
+        area_code=officer.area_code,
+    )
 
 
 def official_of_key(key: ApiKey) -> Official:
@@ -36,19 +46,36 @@ def sees_all(official: Official) -> bool:
 
 
 def may_see(official: Official, report: Report) -> bool:
-    """Everything that stands in the report: words, photos (their copies), thread, exact place."""
-    if sees_all(official):
-        return True
-    return official.agency_id is not None and official.agency_id == report.agency_id
+    """Everything that stands in the report: words, photos (their copies), thread, exact place.
+
+    Who rules an area sees every report of it, whoever has it; and no other.
+    """
+    return sees_all(official) or _holds(official, report) or _is_in_their_area(official, report)
+
+
+def _holds(official: Official, report: Report) -> bool:
+    """Whether the report is with their agency, and for the office of one area in that area."""
+    is_theirs = official.agency_id is not None and official.agency_id == report.agency_id
+    return is_theirs and (official.area_code is None or _is_in_their_area(official, report))
+
+
+def _is_in_their_area(official: Official, report: Report) -> bool:
+    return official.area_code is not None and lies_in(report.area_code, official.area_code)
 
 
 def may_see_original(official: Official, report: Report) -> bool:
     """A photo as it came, with all that its camera wrote into it."""
-    return official.role in SEES_ORIGINALS and may_see(official, report)
+    return official.role in SEES_ORIGINALS and (sees_all(official) or _holds(official, report))
+
+
+def may_rule(official: Official) -> bool:
+    """The rules by which reports find their agency."""
+    return official.role == "admin"
 
 
 def may_change(official: Official, report: Report) -> bool:
-    return official.role in CHANGES and may_see(official, report)
+    """What is with their agency; who rules an area only reads the rest of it."""
+    return official.role in CHANGES and (sees_all(official) or _holds(official, report))
 
 
 def may_answer(official: Official, agency_id: str) -> bool:

@@ -1,17 +1,170 @@
-"""Which agency owns a problem: service x area -> agency_responsible."""
+"""Which agency owns a problem: service, place, words and time -> agency_responsible, by rules that are data."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
 
 from config.pack import Pack
+from config.routes import Route
+from normalizer.phrases import Finder, Found, finder
+from normalizer.text import READ_AT_MOST
+from normalizer.tokens import plain, words_of
+from router.house import House
+from store.models import Report
+from store.routes import agencies_so_far, taken_rules
+
+Taken = Mapping[tuple[str, str], str]  # (service, agency) -> the agency that an admin named instead
+NONE: Taken = {}
 
 
-def agency_for(pack: Pack, service_code: str | None, area_code: str | None) -> str | None:
+def agency_of(session: Session, report: Report, house: House) -> str | None:
+    """The agency that a report goes to now, with the rules that admins took; None where the desk must decide."""
+    return agency_for(
+        house.pack,
+        report.service_code,
+        report.area_code,
+        report.description,
+        at=house.now(),
+        taken=taken_rules(session),
+    )
+
+
+def agency_for(
+    pack: Pack,
+    service_code: str | None,
+    area_code: str | None,
+    text: str = "",
+    *,
+    at: datetime,
+    taken: Taken = NONE,
+) -> str | None:
     """The agency's id, or None where the desk must decide.
 
-    A service whose owner is the local office (kelurahan, kecamatan) needs an area to have one.
+    The first of the pack's rules that fits names it, else the service; what admins took says who has its reports
+    of this service instead. A local office needs an area; where only a wider one is known, that one's.
     """
     service = pack.services.get(service_code or "")
     if service is None or service.agency_id is None:
         return None
-    agency = pack.agencies[service.agency_id]
-    if agency.kind == "wilayah" and area_code is None:
+    routes = fitting(pack, service.code, area_code, text, at)
+    first = next(routes, None)
+    agency_id = instead(service.code, first.agency_id if first else service.agency_id, taken)
+    return _with_office(pack, agency_id, area_code)
+
+
+def fitting(pack: Pack, service_code: str, area_code: str | None, text: str, at: datetime) -> Iterator[Route]:
+    """The pack's rules that fit, in their order."""
+    said: frozenset[int] | None = None
+    local = at.astimezone(ZoneInfo(pack.timezone))
+    for number, route in enumerate(pack.routes):
+        if not _is_for(route, service_code, area_code, local):
+            continue
+        if route.words and said is None:
+            said = _said(pack, text)
+        if not route.words or number in (said or ()):
+            yield route
+
+
+def _is_for(route: Route, service_code: str, area_code: str | None, local: datetime) -> bool:
+    if route.service_codes and service_code not in route.service_codes:
+        return False
+    if route.area_codes and not any(lies_in(area_code, code) for code in route.area_codes):
+        return False
+    return _is_now(route, local)
+
+
+def _is_now(route: Route, local: datetime) -> bool:
+    day, hour = local.date(), local.time()
+    if (route.first_day and day < route.first_day) or (route.last_day and day > route.last_day):
+        return False
+    if route.hours is None:
+        return True
+    begins, ends = route.hours
+    return begins <= hour < ends if begins < ends else hour >= begins or hour < ends
+
+
+def lies_in(area_code: str | None, wider: str) -> bool:
+    """Whether an area is the wider one or lies in it: codes say it (31.74.01.1007 lies in 31.74.01 and 31.74)."""
+    return area_code is not None and (area_code == wider or area_code.startswith(f"{wider}."))
+
+
+@lru_cache(maxsize=4)
+def _finder(pack: Pack) -> Finder:
+    """Finds all rules' phrases at once; the lists' names are the rule's number with + (said) or - (unless)."""
+    lists = {}
+    for number, route in enumerate(pack.routes):
+        lists[f"+{number}"], lists[f"-{number}"] = route.words, route.unless
+    return finder(lists)
+
+
+def _said(pack: Pack, text: str) -> frozenset[int]:
+    """The numbers of the rules whose words the text has, outside of all that speaks against them."""
+    tokens = [plain(token) for token in words_of(text[:READ_AT_MOST]).tokens]
+    found = list(_finder(pack)(tokens))
+    return frozenset(int(one.name[1:]) for one in found if one.name[0] == "+" and not _is_void(one, found))
+
+
+def _is_void(one: Found, found: list[Found]) -> bool:
+    against = f"-{one.name[1:]}"
+    return any(other.name == against and other.begins < one.ends and one.begins < other.ends for other in found)
+
+
+def instead(service_code: str, agency_id: str, taken: Taken) -> str:
+    """Who gets an agency's reports of a service by the rules that admins took, one after the other."""
+    seen = {agency_id}
+    while (following := taken.get((service_code, agency_id))) and following not in seen:
+        agency_id = following
+        seen.add(following)
+    return agency_id
+
+
+def _with_office(pack: Pack, agency_id: str, area_code: str | None) -> str | None:
+    """The agency where it has an office for this place; else the office of the wider area that is known. None for
+    an agency that the pack has no longer: the desk decides."""
+    agency = pack.agencies.get(agency_id)
+    if agency is None:
         return None
-    return agency.id
+    if not agency.level:
+        return agency_id
+    area = pack.areas.get(area_code or "")
+    if area is None:
+        return None
+    levels = ("kelurahan", "kecamatan", "kota")
+    if levels.index(area.level) <= levels.index(agency.level):
+        return agency_id
+    return next((other.id for other in pack.agencies.values() if other.level == area.level), None)
+
+
+# --- "not ours" ---------------------------------------------------------------------------------------------
+
+
+def second_choice(session: Session, report: Report, house: House) -> str | None:
+    """Who gets a report whose agency says that it is not theirs: never one that had it before.
+
+    What an admin took for this agency, what the rules say now, each further rule, the service's own agency, its
+    others; then the coordinator, whose work it is to decide. None when that one had it too.
+    """
+    pack, code = house.pack, report.service_code
+    had = agencies_so_far(session, report) | {report.agency_id}
+    likely = [*_likely(session, report, house)] if code in pack.services else []
+    for agency_id in (*likely, str(pack.routing["coordinator"])):
+        office = _with_office(pack, agency_id, report.area_code)
+        if office is not None and office not in had:
+            return office
+    return None
+
+
+def _likely(session: Session, report: Report, house: House) -> Iterator[str]:
+    service, taken = house.pack.services[report.service_code or ""], taken_rules(session)
+    if report.agency_id:
+        yield instead(service.code, report.agency_id, taken)
+    if first := agency_of(session, report, house):
+        yield first
+    for route in fitting(house.pack, service.code, report.area_code, report.description, house.now()):
+        yield route.agency_id
+    if service.agency_id:
+        yield service.agency_id
+    yield from service.other_agency_ids

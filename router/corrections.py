@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from router.agencies import agency_for
+from router.agencies import agency_of
 from router.guesses import guess_of, outcome_of
 from router.house import House
 from router.replies import fields_of, say
@@ -35,7 +35,7 @@ def correct_service(
     session.flush()  # the move below reads the row again
     fields = fields_of(report, house, report.language)
     notes = say(house.pack, report.language, "service_corrected", "desk", **fields)
-    agency_id = _next_agency(report, house)
+    agency_id = _next_agency(session, report, house)
     if agency_id is not None:
         return change_status(session, report, "assigned", by=by, house=house, notes=notes, agency_id=agency_id)
     return add_line(session, report, report.status, by=by, house=house, now=now, notes=notes)
@@ -50,8 +50,8 @@ def _check(report: Report, service_code: str, house: House) -> None:
         raise NotAllowed(f"a report that is {report.status} keeps its service")
 
 
-def _next_agency(report: Report, house: House) -> str | None:
+def _next_agency(session: Session, report: Report, house: House) -> str | None:
     """The agency that the report goes to now; None when it stays where it is."""
     status = report.status_before if report.status == "needs_info" else report.status
-    agency_id = agency_for(house.pack, report.service_code, report.area_code)
+    agency_id = agency_of(session, report, house)
     return agency_id if status in NOBODY_WORKS and agency_id != report.agency_id else None

@@ -11,7 +11,7 @@ from normalizer.normalize import is_enough, normalize
 from normalizer.photo import NO_HEIC
 from normalizer.schema import Candidate, Draft, PhotoFacts, Place, Position
 from normalizer.text import own_words
-from router.agencies import agency_for
+from router.agencies import agency_of
 from router.choices import buttons_of, choose
 from router.codes import new_code
 from router.house import House
@@ -153,7 +153,7 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
         return  # an official was quicker, and what they did was told
     if not is_flood(report):
         ask(report, house)
-    agency_id = agency_for(house.pack, report.service_code, report.area_code)
+    agency_id = agency_of(session, report, house)
     if agency_id is not None:
         change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
     elif report.asked_for is not None:
@@ -360,7 +360,7 @@ def _ask_the_rest(session: Session, report: Report, house: House) -> None:
 
 def _complete(session: Session, report: Report, house: House) -> None:
     """The question is answered: hand the report to its agency, and say so."""
-    agency_id = report.agency_id or agency_for(house.pack, report.service_code, report.area_code)
+    agency_id = report.agency_id or agency_of(session, report, house)
     if report.status in {"needs_info", "reopened"} and agency_id is not None:
         change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
     elif report.status == "needs_info":

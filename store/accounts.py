@@ -36,10 +36,13 @@ class AccountError(ValueError):
     """This account cannot be made or changed; the message is one line that says why."""
 
 
-def add_officer(session: Session, name: str, role: str, agency_id: str | None, *, now: datetime) -> str:
+def add_officer(
+    session: Session, name: str, role: str, agency_id: str | None, *, now: datetime, area_code: str | None = None
+) -> str:
     """Make an account and return its one-time password. Raises AccountError.
 
-    The name is kept in lower case. officer and head need an agency, the other roles have none.
+    The name is kept in lower case. officer and head need an agency, the other roles have none; an area goes with
+    an agency only.
     """
     name = known_as(name)
     if not _NAME.fullmatch(name):
@@ -49,10 +52,12 @@ def add_officer(session: Session, name: str, role: str, agency_id: str | None, *
     if (role in ROLES_OF_ONE_AGENCY) != (agency_id is not None):
         needs = "needs an agency" if role in ROLES_OF_ONE_AGENCY else "is for all agencies and takes none"
         raise AccountError(f"the role {role} {needs}")
+    if area_code is not None and agency_id is None:
+        raise AccountError("an area goes with an agency that has an office for each")
     if find_officer(session, name):
         raise AccountError(f"there is an account {name!r} already")
     password = _one_time_password()
-    officer = Officer(name=name, role=role, agency_id=agency_id, created_at=now)
+    officer = Officer(name=name, role=role, agency_id=agency_id, area_code=area_code, created_at=now)
     officer.password_hash = _hash(password)
     session.add(officer)
     session.flush()

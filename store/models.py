@@ -140,6 +140,7 @@ class Report(Base):
     __tablename__ = "reports"
     __table_args__ = (
         Index("ix_reports_agency_status", "agency_id", "status", "requested_at"),
+        Index("ix_reports_area_code", "area_code", "status"),
         Index("ix_reports_requested_at", "requested_at"),
         Index("ix_reports_updated_at", "updated_at"),
         Index("ix_reports_quiet_until", "quiet_until"),
@@ -170,7 +171,7 @@ class Report(Base):
     lat: Mapped[float | None]
     long: Mapped[float | None]
     address_string: Mapped[str | None] = mapped_column(String(500))
-    area_code: Mapped[str | None] = mapped_column(String(16), index=True)
+    area_code: Mapped[str | None] = mapped_column(String(16))
     sources: Mapped[dict[str, Any]]
     agency_id: Mapped[str | None] = mapped_column(String(40))
     service_guess: Mapped[str | None] = mapped_column(String(8))

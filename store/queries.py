@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from normalizer.photo_hash import NEAR, bands_near, distance
@@ -15,33 +15,60 @@ from store.officials import ApiUpdate
 NO_AGENCY = "none"  # asks for the reports that no agency has yet
 
 
-def _of_agency(query: Select[Report], agency_id: str | None) -> Select[Report]:
+def _of_agency(
+    query: Select[Report], agency_id: str | None, areas: Collection[str] | None = None
+) -> Select[Report]:
+    query = query if areas is None else query.where(Report.area_code.in_(areas))
     if agency_id is None:
         return query
     return query.where(Report.agency_id == (None if agency_id == NO_AGENCY else agency_id))
 
 
 def queue(
-    session: Session, statuses: Collection[str], agency_id: str | None, *, start: int, limit: int
+    session: Session,
+    statuses: Collection[str],
+    agency_id: str | None,
+    *,
+    start: int,
+    limit: int,
+    areas: Collection[str] | None = None,
+    due_by: datetime | None = None,
 ) -> list[Report]:
-    """Reports in these statuses, urgent first, then the oldest; of one agency, of none yet, or (None) of all."""
-    query = _of_agency(select(Report).where(Report.status.in_(statuses)), agency_id)
-    query = query.order_by(Report.urgent.desc(), Report.requested_at, Report.id)
+    """Reports in these statuses, urgent first, then late ones and those due by then, then the oldest; of one
+    agency, of none yet, or (None) of all; in these areas or (None) everywhere."""
+    query = _of_agency(select(Report).where(Report.status.in_(statuses)), agency_id, areas)
+    query = query.order_by(Report.urgent.desc(), *_due_first(due_by), Report.requested_at, Report.id)
     return list(session.scalars(query.offset(start).limit(limit)))
 
 
+def _due_first(due_by: datetime | None) -> list[ColumnElement[int]]:
+    if due_by is None:
+        return []
+    return [case((Report.raised > 0, 0), (Report.late_at <= due_by, 1), else_=2)]
+
+
 def finished(
-    session: Session, statuses: Collection[str], agency_id: str | None, *, start: int, limit: int
+    session: Session,
+    statuses: Collection[str],
+    agency_id: str | None,
+    *,
+    start: int,
+    limit: int,
+    areas: Collection[str] | None = None,
 ) -> list[Report]:
     """The same for work that is done: the last one changed first."""
-    query = _of_agency(select(Report).where(Report.status.in_(statuses)), agency_id)
+    query = _of_agency(select(Report).where(Report.status.in_(statuses)), agency_id, areas)
     query = query.order_by(Report.updated_at.desc(), Report.id.desc())
     return list(session.scalars(query.offset(start).limit(limit)))
 
 
-def count_statuses(session: Session, agency_id: str | None) -> dict[str, int]:
+def count_statuses(
+    session: Session, agency_id: str | None, areas: Collection[str] | None = None
+) -> dict[str, int]:
     """How many reports stand in each status; of one agency, of none yet, or (None) of all."""
     query = select(Report.status, func.count()).group_by(Report.status)
+    if areas is not None:
+        query = query.where(Report.area_code.in_(areas))
     if agency_id is not None:
         query = query.where(Report.agency_id == (None if agency_id == NO_AGENCY else agency_id))
     return dict(session.execute(query).all())

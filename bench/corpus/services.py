@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.corpus.rows import Figure, counted, crosswalk, f1_of, is_read, pack, rows_of, share, understood
+from router.agencies import agency_for
 
 # What a TF-IDF linear model reaches that was trained on the very set.
 TRAINED = {
@@ -100,12 +102,14 @@ def services(shared: Path) -> list[Figure]:
 def routing(shared: Path) -> list[Figure]:
     """Jakarta's routing cases: the service, and the agency that acted."""
     rows = rows_of(shared, "categories/routing_cases.csv")
-    agencies = {code: service.agency_id for code, service in pack().services.items()}
     both = service = 0
     for row in rows:
-        code = told(row["text"], row["category"]).given
+        draft = understood(row["text"])
+        code = draft.service.service_code if draft.service else None
+        area_code = draft.place.area_code if draft.place else None
+        agency_id = agency_for(pack(), code, area_code, row["text"], at=datetime.now(UTC))
         service += code == row["category"]
-        both += code == row["category"] and agencies[code] == row["handled_by"]
+        both += code == row["category"] and agency_id == row["handled_by"]
     return [
         ("routing cases: service", share(service, len(rows)), "0.90"),
         ("routing cases: service and acting agency", share(both, len(rows)), "0.90"),

@@ -63,6 +63,7 @@ def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[s
                 promise_brief=texts["promise_brief"].format(date="22 Sep"),
                 date="22 Sep",
                 rung=agency,
+                before=agency,
                 question=texts["ask_both_sms"],
                 status=texts["status_assigned"].format(agency=agency),
                 first=texts["said_pin"].format(area=LONGEST_AREA.name),
@@ -249,3 +250,7 @@ def test_an_officials_braces_are_words_not_fields(notes: str) -> None:
     text = say(PACK, "id", "to_in_progress", "telegram", code=CODE, agency="{link}", notes=notes, link=LINK)
     assert "{link}" in text
     assert LINK not in text
+
+
+def test_an_empty_field_on_a_line_of_its_own_leaves_no_gap() -> None:
+    assert tidy("Diteruskan ke: PLN\n\n\nKami kabari") == "Diteruskan ke: PLN\n\nKami kabari"

@@ -163,7 +163,9 @@ def _password_hash() -> str:
     return PasswordHasher().hash(PASSWORD)
 
 
-def add_officer(house: House, name: str, role: str, agency_id: str | None = None) -> None:
+def add_officer(
+    house: House, name: str, role: str, agency_id: str | None = None, area_code: str | None = None
+) -> None:
     """An officer whose password is PASSWORD and need not be changed."""
     with house.store.write() as session:
         session.add(
@@ -171,6 +173,7 @@ def add_officer(house: House, name: str, role: str, agency_id: str | None = None
                 name=name,
                 role=role,
                 agency_id=agency_id,
+                area_code=area_code,
                 password_hash=_password_hash(),
                 must_change_password=False,
                 created_at=house.now(),

@@ -8,6 +8,11 @@ import psycopg
 import pytest
 
 from router.house import House
+from router.late import raise_late
+from router.not_ours import not_ours
+from router.status import Actor
+from store.models import Report
+from store.routes import list_rules
 from tests.wire.desk_rooms import (
     add_officer,
     add_report,
@@ -97,3 +102,28 @@ def test_pages_filters_and_hostile_addresses_work_as_on_sqlite(house: House, api
     assert {code, lost} <= {item["service_request_id"] for item in found.json()}
     assert api.get("/open311/v2/requests.json?page=1000000&page_size=1000").json() == []
     assert api.get("/").status_code == 200
+
+
+def test_rules_areas_and_promises_are_asked_the_same_way_here(house: House) -> None:
+    rows = {"service_code": "kabel_utilitas", "area_code": "31.74.01.1007"}
+    codes = [add_report(house, **rows) for _ in range(5)]
+    add_officer(house, "admin", "admin")
+    add_officer(house, "lurah", "officer", "kelurahan", "31.74.01.1007")
+    with house.store.write() as session:
+        for code in codes:
+            report = session.query(Report).filter_by(code=code).one()
+            not_ours(session, report, by=Actor(name="officer:budi"), house=house)
+    late = add_report(house, **rows)
+    with house.store.write() as session:
+        raise_late(session, session.query(Report).filter_by(code=late).one(), house)
+    with serving(house) as address, browser(address) as lurah, browser(address) as admin:
+        log_in(lurah, "lurah")
+        assert f"/desk/r/{late}" in lurah.get("/desk?group=record").text
+        assert f"/desk/r/{late}" in lurah.get("/desk?group=due").text
+        log_in(admin, "admin")
+        page = admin.get("/desk/rules")
+        fields = {name: hidden(page, name) for name in ("csrf", "service_code", "agency_id", "to_agency_id")}
+        assert admin.post("/desk/rules", data=fields).status_code == 200
+        assert admin.post("/desk/rules", data=fields).status_code == 409
+    with house.store.read() as session:
+        assert [rule.to_agency_id for rule in list_rules(session)] == ["telco"]

@@ -80,6 +80,8 @@ def upgrade() -> None:
     op.create_index('ix_reports_cell', 'reports', ['cell', 'requested_at'])
     for name in OF_REPORTS:
         _index_where(f'ix_reports_{name}', 'reports', [name], f'{name} IS NOT NULL')
+    op.drop_index('ix_reports_area_code', 'reports')
+    op.create_index('ix_reports_area_code', 'reports', ['area_code', 'status'])
     op.add_column('photos', sa.Column('software', sa.String(length=100), nullable=True))
     op.add_column('photos', sa.Column('is_after', sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index('ix_photos_media_key', 'photos', ['media_key'])
@@ -96,6 +98,8 @@ def downgrade() -> None:
     op.drop_index('ix_photos_media_key', 'photos')
     op.drop_column('photos', 'is_after')
     op.drop_column('photos', 'software')
+    op.drop_index('ix_reports_area_code', 'reports')
+    op.create_index('ix_reports_area_code', 'reports', ['area_code'])
     for name in (*OF_REPORTS, 'cell'):
         op.drop_index(f'ix_reports_{name}', 'reports')
     with op.batch_alter_table('reports') as reports:

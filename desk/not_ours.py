@@ -1,0 +1,50 @@
+"""The button "not ours": who would get the report, and the press."""
+
+import logging
+from typing import Any
+
+from starlette.requests import Request
+
+from desk.doors import Fields
+from desk.rights import Official, may_change, may_see, official_of
+from desk.wire import typed_code
+from router.house import House
+from router.not_ours import next_choice, not_ours
+from router.status import Actor, NotAllowed, lock
+from store import queries
+from store.models import Report
+from store.officials import DeskSession
+
+log = logging.getLogger("lapor.desk")
+
+
+def receiver(house: House, official: Official, report: Report) -> str | None:
+    """The agency that a press would give the report to; None where there is nothing to press."""
+    if not may_change(official, report):
+        return None
+    with house.store.read() as session:
+        return next_choice(session, report, house)
+
+
+def try_not_ours(
+    house: House, request: Request, login: DeskSession, fields: Fields, note: str
+) -> tuple[int, str | None, dict[str, Any]]:
+    """(HTTP status, key of the sentence that says why not, words of the answer); no sentence when it is done."""
+    official = official_of(login.officer)
+    with house.store.write() as session:
+        report = queries.report_by_code(session, typed_code(request.path_params["code"]))
+        if report is None:
+            return 404, "no_change_right", {}
+        lock(session, report)
+        if not may_change(official, report):
+            return 403, "no_change_right", {}
+        if fields.get("seen") != str(queries.last_line(session, report)):
+            return 409, "moved_meanwhile", {}
+        before = report.agency_id
+        try:
+            by = Actor(name=official.name, agency_id=official.agency_id)
+            not_ours(session, report, by=by, house=house, notes=note)
+        except NotAllowed:
+            return 400, "nobody_left", {}
+        log.info("report %s: from %s to %s by officer %s", report.code, before, report.agency_id, login.officer_id)
+        return 200, None, {"still_mine": may_see(official, report)}
