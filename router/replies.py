@@ -222,7 +222,7 @@ def owe(
 
 
 def send_held(session: Session, report: Report, house: House, now: datetime) -> None:
-    """What waits for the morning goes now, ahead of what is about to be said: a report's messages keep their order."""
+    """What waits for the morning goes now, ahead of what is about to be said: messages keep their order."""
     if not inspect(report).persistent or end_of_night(house.pack, now) is None:
         return
     held = update(Delivery).where(

@@ -102,7 +102,7 @@ def test_somebody_who_speaks_is_not_silent(town: Town) -> None:
     town.tell(WHOLE)
     town.move("resolved", notes="Sudah menyala")
     town.clock.on(days=13)
-    town.tell(f"tambahan untuk {town.report().code}")
+    town.tell(f"mohon segera ditindaklanjuti {town.report().code}")
     town.clock.on(days=13)
     tick(town.house)
 
