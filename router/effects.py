@@ -137,7 +137,7 @@ def _rate(turn: Turn) -> None:
         holding.stars = report.stars
     if report.status == "resolved" and report.stars >= 3:
         change_status(turn.session, report, "closed", by=BY_CITIZEN, house=turn.house, silent=True)
-        _say(turn, "confirmed")
+        _say(turn, "confirmed_rated")
     else:
         _say(turn, "rated" if report.status != "resolved" else "still_asked")
 
