@@ -78,7 +78,7 @@ class Town:
         self.process = subprocess.Popen(
             [sys.executable, "run_bots.py"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
         )
-        eventually(self._is_up, within=30, what="the installation comes up")
+        eventually(self._is_up, within=60, what="the installation comes up")
         return self
 
     def work(self) -> None:

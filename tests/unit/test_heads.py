@@ -63,7 +63,10 @@ def run_verify(town: Town, *options: str) -> tuple[int, str]:
 
 
 DELETED = (  # the second report with everything that hangs on it
-    *(f"DELETE FROM {table} WHERE report_id = 2" for table in ("status_updates", "messages", "deliveries")),
+    *(
+        f"DELETE FROM {table} WHERE report_id = 2"
+        for table in ("status_updates", "messages", "deliveries", "holdings")
+    ),
     "DELETE FROM reports WHERE id = 2",
 )
 

@@ -57,7 +57,7 @@ def test_an_edit_a_cut_end_and_a_deleted_report_are_named_there_too(town: Town) 
         town,
         *(
             f"DELETE FROM {table} WHERE report_id = {last}"
-            for table in ("status_updates", "messages", "deliveries")
+            for table in ("status_updates", "messages", "deliveries", "holdings")
         ),
         f"DELETE FROM reports WHERE id = {last}",
     )
