@@ -6,15 +6,14 @@ from typing import Any
 from starlette.requests import Request
 
 from config.pack import Pack
+from desk.changes import Refused, to_change
 from desk.doors import Fields
-from desk.rights import may_change, may_see, official_of
-from desk.wire import typed_code
+from desk.rights import may_see, official_of
 from router.corrections import correct_service
 from router.guesses import guess_of
 from router.house import House
 from router.replies import service_name
-from router.status import OPEN, Actor, NotAllowed, lock
-from store import queries
+from router.status import OPEN, Actor, NotAllowed
 from store.models import Report
 from store.officials import DeskSession
 
@@ -41,14 +40,10 @@ def try_correct(
     """(HTTP status, key of the sentence that says why not, words of the answer); no sentence when it is done."""
     official, wanted = official_of(login.officer), fields.get("service_code", "")
     with house.store.write() as session:
-        report = queries.report_by_code(session, typed_code(request.path_params["code"]))
-        if report is None:
-            return 404, "no_change_right", {}
-        lock(session, report)
-        if not may_change(official, report):
-            return 403, "no_change_right", {}
-        if fields.get("seen") != str(queries.last_line(session, report)):
-            return 409, "moved_meanwhile", {}
+        try:
+            report = to_change(session, request, official, fields)
+        except Refused as refused:
+            return refused.status, refused.problem, {}
         if wanted not in house.pack.services or wanted == report.service_code:
             return 400, "needs_service", {}
         try:

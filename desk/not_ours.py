@@ -5,13 +5,12 @@ from typing import Any
 
 from starlette.requests import Request
 
+from desk.changes import Refused, to_change
 from desk.doors import Fields
 from desk.rights import Official, may_change, may_see, official_of
-from desk.wire import typed_code
 from router.house import House
 from router.not_ours import next_choice, not_ours
-from router.status import Actor, NotAllowed, lock
-from store import queries
+from router.status import Actor, NotAllowed
 from store.models import Report
 from store.officials import DeskSession
 
@@ -32,14 +31,10 @@ def try_not_ours(
     """(HTTP status, key of the sentence that says why not, words of the answer); no sentence when it is done."""
     official = official_of(login.officer)
     with house.store.write() as session:
-        report = queries.report_by_code(session, typed_code(request.path_params["code"]))
-        if report is None:
-            return 404, "no_change_right", {}
-        lock(session, report)
-        if not may_change(official, report):
-            return 403, "no_change_right", {}
-        if fields.get("seen") != str(queries.last_line(session, report)):
-            return 409, "moved_meanwhile", {}
+        try:
+            report = to_change(session, request, official, fields)
+        except Refused as refused:
+            return refused.status, refused.problem, {}
         before = report.agency_id
         try:
             by = Actor(name=official.name, agency_id=official.agency_id)

@@ -11,6 +11,7 @@ from sqlalchemy import update
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from desk.changes import Refused, to_change
 from desk.corrections import choices, try_correct
 from desk.doors import Fields
 from desk.not_ours import receiver, try_not_ours
@@ -20,7 +21,7 @@ from desk.reasons import reason_of
 from desk.rights import Official, may_change, may_see, may_see_original, official_of
 from desk.wire import typed_code
 from router.house import House
-from router.status import NEEDS_REASON, Actor, NotAllowed, allowed_moves, change_status, lock
+from router.status import NEEDS_REASON, Actor, NotAllowed, allowed_moves, change_status
 from store import queries
 from store.models import Report
 from store.officials import DeskSession
@@ -211,14 +212,10 @@ def _try_move(
     if problem := _missing(wanted, note, agency_id):
         return 400, problem, {}
     with house.store.write() as session:
-        report = queries.report_by_code(session, typed_code(request.path_params["code"]))
-        if report is None:
-            return 404, "no_change_right", {}
-        lock(session, report)
-        if not may_change(official, report):
-            return 403, "no_change_right", {}
-        if fields.get("seen") != str(queries.last_line(session, report)):
-            return 409, "moved_meanwhile", {}
+        try:
+            report = to_change(session, request, official, fields)
+        except Refused as refused:
+            return refused.status, refused.problem, {}
         said, pack, old = texts(language_of(request)), house.pack, report.status
         try:
             by = Actor(name=official.name, agency_id=official.agency_id)

@@ -132,9 +132,8 @@ class Report(Base):
     official has looked at.
     `service_guess` is what officials made of the guessed service: agreed, changed, or named where nothing was
     guessed; None before that.
-    `parent_id` is the report that this one was joined to, `surge_id` the flood of reports that it is one of;
-    `cell` is the H3 cell that it lies in (router/duplicates.py). `closes_at` is when silence closes a
-    resolved one.
+    `closes_at` is when silence closes a resolved one. Nothing fills these yet: `parent_id`, the report that it is
+    joined to; `surge_id`, the flood of reports that it is one of; `cell`, the H3 cell that it lies in.
     """
 
     __tablename__ = "reports"
@@ -302,9 +301,9 @@ class Photo(Base):
     `media_key` is the original as it came, `copy_key` and `thumb_key` are what officials see, `public_key` is
     the only thing that the public may. `public_state`: owed (its public copy is still to be made), hidden until
     an official shows it, or shown. `phash` finds the same picture again (normalizer/photo_hash.py).
-    `is_after`: an official sent it to show that the problem is gone. `software` is what the file says it was
-    edited or made with. A map's short link that must be followed is owed in the same way, as channel `link`,
-    until it is followed.
+    `is_after`: an official sent it to show that the problem is gone; `software`: what the file says it was
+    edited or made with (nothing fills these two yet). A map's short link that must be followed is owed in the
+    same way, as channel `link`, until it is followed.
     """
 
     __tablename__ = "photos"
@@ -399,7 +398,9 @@ class Holding(Base):
 
 
 class Surge(Base):
-    """Very many reports of one service in one area at once: told together, handed over together (router/surge.py).
+    """Very many reports of one service in one area at once: to be told and handed over as one.
+
+    No row is written yet.
 
     `area_code` is the kecamatan's; `told_at` is when its reporters last got a digest.
     """
