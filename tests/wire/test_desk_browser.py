@@ -46,6 +46,7 @@ def page(house: House, chromium: "sync_api.Browser") -> Iterator["sync_api.Page"
 
 
 def log_in_by_keyboard(page: "sync_api.Page") -> None:
+    page.wait_for_selector("#name:focus")  # the browser gives the focus a moment after the page is there
     page.keyboard.type("budi")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
