@@ -17,7 +17,7 @@ def wait_until(report: Report, pack: Pack, now: datetime) -> datetime | None:
 
 
 def end_of_night(pack: Pack, now: datetime) -> datetime | None:
-    """The morning behind the quiet hours that `now` lies in; None by day."""
+    """The morning behind the quiet hours that `now` lies in; None by day, or where they end as they begin."""
     begins, ends = (time.fromisoformat(pack.quiet[name]) for name in ("begins", "ends"))
     local = now.astimezone(ZoneInfo(pack.timezone))
     is_late, is_early = local.time() >= begins, local.time() < ends

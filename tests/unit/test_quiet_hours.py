@@ -1,5 +1,6 @@
 """At night citizens are left alone with what can wait; and two weeks of silence close what is said to be fixed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +32,13 @@ def due(town: Town) -> list[Delivery]:
 )
 def test_the_night_lasts_from_nine_to_six(town: Town, hour: int, minute: int, morning: datetime | None) -> None:
     assert end_of_night(town.house.pack, datetime(2026, 3, 3, hour, minute, tzinfo=UTC)) == morning
+
+
+def test_hours_that_end_as_they_begin_are_none(town: Town) -> None:
+    settings = {**town.house.pack.settings, "quiet": {"begins": "06:00", "ends": "06:00", "awake_hours": 2}}
+    pack = replace(town.house.pack, settings=settings)
+
+    assert not [hour for hour in range(24) if end_of_night(pack, NIGHT + timedelta(hours=hour))]
 
 
 def test_news_of_the_night_is_sent_in_the_morning(town: Town) -> None:
