@@ -145,6 +145,17 @@ class Pack:
         """Within how many working days a report of this service is fixed."""
         return int(self.promise["days"].get(service_code, self.promise["other"]))
 
+    @property
+    def surge(self) -> Mapping[str, Any]:
+        """The city.toml's `[surge]`: when very many reports are told and handed over as one."""
+        surge: Mapping[str, Any] = self.settings["surge"]
+        return surge
+
+    def surge_of(self, service_code: str) -> tuple[int, int]:
+        """So many people within so many minutes begin a surge of this service in a kecamatan."""
+        own = self.surge.get("of", {}).get(service_code, {})
+        return int(own.get("reports", self.surge["reports"])), int(own.get("minutes", self.surge["minutes"]))
+
 
 @lru_cache(maxsize=4)
 def load_pack(path: Path) -> Pack:
@@ -183,6 +194,7 @@ def _check(pack: Pack) -> None:
     _check_card(pack)
     if problem := problem_of(pack):
         raise PackError(problem)
+    _check_surge(pack)
     first, *others = pack.languages
     for language in others:
         if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
@@ -250,6 +262,20 @@ def _check_limits(name: str, limits: Any, *, is_below: bool) -> None:
         raise PackError(f"city.toml: the card's {name} has a limit that is no number from 0 to {most}")
     if (limits["red"] > limits["yellow"]) if is_below else (limits["red"] < limits["yellow"]):
         raise PackError(f"city.toml: the card's {name} is red before it is yellow")
+
+
+def _check_surge(pack: Pack) -> None:
+    surge = pack.surge
+    own = surge.get("of", {})
+    if unknown := {*surge["services"], *own} - pack.services.keys():
+        raise PackError(f"city.toml: surge names an unknown service: {', '.join(sorted(unknown))}")
+    tables = (("surge", surge, ("reports", "minutes", "ends_after_minutes", "digest_hours")),)
+    for name, table, keys in (*tables, *((f"surge.of.{code}", row, tuple(row)) for code, row in own.items())):
+        for key in keys:
+            if key not in {"reports", "minutes", "ends_after_minutes", "digest_hours"}:
+                raise PackError(f"city.toml: {name} has no figure {key!r}")
+            if type(table[key]) is not int or table[key] < (2 if key == "reports" else 1):
+                raise PackError(f"city.toml: {key} of {name} is no whole number, or too small")
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from desk import (
     queue,
     report,
     rules,
+    surge,
 )
 from desk.wire import SecurityHeaders
 from router.house import House
@@ -76,6 +77,9 @@ def _desk(house: House) -> list[BaseRoute]:
         _post("/desk/r/{code}/photos", doors.posted(house, photos.show)),
         _get("/desk/rapor", doors.inside(house, card_answers.page)),
         _post("/desk/rapor", doors.posted(house, card_answers.answer)),
+        _get("/desk/surge/{id}", doors.inside(house, surge.surge_page)),
+        _post("/desk/surge/{id}", doors.posted(house, surge.move)),
+        _post("/desk/surge/{id}/out", doors.posted(house, surge.out)),
         _get("/desk/r/{code}/thread", doors.inside(house, report.thread_part)),
         _get("/desk/rules", doors.inside(house, rules.rules_page)),
         _post("/desk/rules", doors.posted(house, rules.take)),

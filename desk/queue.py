@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from desk.areas import areas_of
 from desk.due import due_words, soon
 from desk.pages import language_of, render, texts
 from desk.rights import Official, may_rule, official_of, sees_all
+from desk.surge import surge_name
 from desk.wire import typed_code
 from router.house import House
 from router.promise import RUNS
@@ -25,6 +27,7 @@ from store import counts, queries
 from store.due import Scope, count_due, count_on_record, due, on_record
 from store.models import Report
 from store.officials import DeskSession
+from store.surges import Group, open_groups
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "new": ("received", "assigned", "reopened"),
@@ -138,17 +141,28 @@ def _rows(house: House, request: Request, official: Official) -> dict[str, Any]:
     now = house.now()
     view, until = view_of(official, request.query_params, house.pack), soon(house.pack, now)
     with house.store.read() as session:
-        groups, reports = _count(session, house.pack, view, until), _ask(session, house.pack, view, until)
+        surges = _surges(session, view)
+        apart = [each.surge.id for each in surges]
+        groups, reports = _count(session, house.pack, view, until), _ask(session, house.pack, view, until, apart)
     said = texts(language_of(request))
     return {
         "view": view,
         "groups": groups,
         "statuses": TABS[view.group],
+        "surges": surges if view.page == 1 else [],
+        "surge_name": partial(surge_name, house.pack, language_of(request)),
         "reports": reports[:PAGE_SIZE],
         "has_more": len(reports) > PAGE_SIZE,
         "shows_agency": (sees_all(official) or view.areas is not None) and view.agency_id is None,
         "due": lambda report: due_words(report, house.pack, said, now),
     }
+
+
+def _surges(session: Session, view: View) -> list[Group]:
+    """The surges that stand as one line; who rules an area reads its reports one by one."""
+    if view.group not in {"new", "work", "waiting"} or view.areas is not None:
+        return []
+    return open_groups(session, view.statuses, view.agency_id)
 
 
 def _count(session: Session, pack: Pack, view: View, until: datetime) -> dict[str, int]:
@@ -169,8 +183,8 @@ def _scope(pack: Pack, view: View) -> Scope:
     return Scope(agency_ids=[view.agency_id] if view.agency_id else list(pack.agencies), areas=view.areas)
 
 
-def _ask(session: Session, pack: Pack, view: View, until: datetime) -> list[Report]:
-    """One page of the view's reports, and one more where there are more."""
+def _ask(session: Session, pack: Pack, view: View, until: datetime, apart: list[int]) -> list[Report]:
+    """One page of the view's reports, and one more where there are more; surges `apart` are lines of their own."""
     part: dict[str, int] = {"start": (view.page - 1) * PAGE_SIZE, "limit": PAGE_SIZE + 1}
     if view.group == DUE:
         return due(session, view.statuses, until, _scope(pack, view), **part)
@@ -179,4 +193,6 @@ def _ask(session: Session, pack: Pack, view: View, until: datetime) -> list[Repo
     if view.group == "done":
         return queries.finished(session, view.statuses, view.agency_id, areas=view.areas, **part)
     due_by = until if view.group in {"new", "work"} else None  # what waits for its reporter has time
-    return queries.queue(session, view.statuses, view.agency_id, areas=view.areas, due_by=due_by, **part)
+    return queries.queue(
+        session, view.statuses, view.agency_id, areas=view.areas, due_by=due_by, without=apart, **part
+    )

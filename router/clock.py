@@ -9,12 +9,14 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
+from router.digests import next_digest, tell_digests
 from router.effects import decide_question
 from router.forget import let_go, next_to_let_go
 from router.heads import make_head, next_head_at
 from router.house import House
 from router.late import raise_late
 from router.reports import acknowledge, close_silent, give_up, remind
+from router.surge import look_at_surges, next_look
 from store.models import Base, Report, Reporter
 from store.work import forgive_clock
 
@@ -150,6 +152,8 @@ JOBS: tuple[tuple[Callable[[House], int], Callable[[House], datetime | None]], .
     (_decide_questions, _next_question),
     (_raise_late, _next_late),
     (_close_silent, _next_closing),
+    (look_at_surges, next_look),
+    (tell_digests, next_digest),
     (let_go, next_to_let_go),
     (make_head, next_head_at),
 )

@@ -285,6 +285,16 @@ def owe_handover(session: Session, report: Report, now: datetime) -> None:
     keep(session, row)
 
 
+def owe_group(session: Session, agency_id: str, text: str, key: str, now: datetime) -> None:
+    """Hand a group of reports over in one line; `key` names it and finds it again as its `provider_id`."""
+    queue = f"deliver-{agency_id}"
+    row = _owed(
+        channel="desk", queue=queue, now=now, report=None, agency_id=agency_id, text=text, state="delivered"
+    )
+    row.provider_id = key
+    keep(session, row)
+
+
 def _owed(
     *,
     channel: str,

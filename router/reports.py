@@ -28,6 +28,7 @@ from router.replies import (
 )
 from router.said import is_rude
 from router.status import CITIZEN, CLOCK, OPEN, ROUTER, Actor, add_line, change_status, lock
+from router.surge import heed_surge, surge_answer
 from store.bulk import keep, made
 from store.models import Address, Photo, Report
 
@@ -153,6 +154,8 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
         return  # an official was quicker, and what they did was told
     if not is_flood(report):
         ask(report, house)
+    if missing(report) is None:
+        heed_surge(session, report, house)
     agency_id = agency_of(session, report, house)
     if agency_id is not None:
         change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
@@ -160,7 +163,8 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
         change_status(session, report, "needs_info", by=BY_ROUTER, house=house, silent=True)
     if not is_flood(report) and may_answer(session, report.address, house, now):
         channel = reply_channel(session, report, asked=True)
-        text, buttons = acknowledgement(report, house, channel), buttons_for(report, house.pack)
+        text = surge_answer(session, report, house, channel) or acknowledgement(report, house, channel)
+        buttons = buttons_for(report, house.pack)
         asks_place = report.asked_for in {"place", "both"} and not (report.asked_for == "place" and buttons)
         owe(session, report, text, house, now, asked=True, ask_position=asks_place, buttons=buttons)
 
@@ -360,6 +364,7 @@ def _ask_the_rest(session: Session, report: Report, house: House) -> None:
 
 def _complete(session: Session, report: Report, house: House) -> None:
     """The question is answered: hand the report to its agency, and say so."""
+    heed_surge(session, report, house)
     agency_id = report.agency_id or agency_of(session, report, house)
     if report.status in {"needs_info", "reopened"} and agency_id is not None:
         change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
@@ -367,7 +372,8 @@ def _complete(session: Session, report: Report, house: House) -> None:
         change_status(session, report, "received", by=BY_ROUTER, house=house, silent=True)
     fields = fields_of(report, house, report.language)
     channel = reply_channel(session, report, asked=True)
-    text = say(house.pack, report.language, "answered", channel, **fields)
+    text = surge_answer(session, report, house, channel)
+    text = text or say(house.pack, report.language, "answered", channel, **fields)
     owe(session, report, text, house, house.now(), asked=True)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
+from router.digests import hold_for_digest
 from router.guesses import agree
 from router.holding import keep_holding
 from router.house import House
@@ -125,9 +126,9 @@ def change_status(
     if status in MOVED_ON and by.is_official:
         agree(report)
     line = add_line(session, report, status, by=by, house=house, now=now, notes=notes)
-    if status == "assigned":
+    if status == "assigned" and not (report.surge_id and by.name == ROUTER):  # its surge is handed over as one
         owe_handover(session, report, now)
-    if not silent:
+    if not silent and not hold_for_digest(session, report, notes, house):
         owe_status_reply(session, report, notes, house, now)
     return line
 

@@ -13,7 +13,7 @@ from store.work import UNFINISHED
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deliveries:
-    """By (channel, state): waiting, sending, unknown, failed, and `done` (sent or delivered).
+    """By (channel, state): waiting, sending, unknown, failed, held, and `done` (sent or delivered).
 
     `oldest` is when the oldest one that is still owed on a channel was made.
     """
@@ -27,7 +27,7 @@ def count_deliveries(session: Session) -> Deliveries:
     counts: dict[tuple[str, str], int] = {}
     oldest: dict[str, datetime] = {}
     made = func.min(Delivery.created_at)
-    for states in (UNFINISHED, ("failed",)):  # ix_deliveries_due
+    for states in (UNFINISHED, ("failed",), ("held",)):  # ix_deliveries_due
         query = select(Delivery.channel, Delivery.state, func.count(), made).where(Delivery.state.in_(states))
         for channel, state, count, first in session.execute(query.group_by(Delivery.channel, Delivery.state)):
             counts[channel, state] = count

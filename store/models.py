@@ -145,6 +145,7 @@ class Report(Base):
         Index("ix_reports_quiet_until", "quiet_until"),
         Index("ix_reports_late_at", "late_at"),
         Index("ix_reports_cell", "cell", "requested_at"),
+        Index("ix_reports_area", "area_code", "service_code", "requested_at"),
         *(_where_set(name) for name in ("parent_id", "surge_id", "closes_at")),
         Index(
             "ix_reports_service_guess",
@@ -431,7 +432,7 @@ class Delivery(Base):
     """Something owed: an answer to a citizen (`address_id`) or a hand-over to an agency (`agency_id`).
 
     `state`: waiting, sending (leased), sent, delivered, unknown (the provider may have it), failed, withdrawn
-    (they asked us to write no more before it went).
+    (they asked us to write no more before it went), held (for the next digest: router/digests.py).
     An unfinished one is to be looked at when `next_attempt_at` comes: its next try, its lease's end, or the time
     that its id may lie in Redis. `queue` is the rq queue that carries it. `provider_id` is what receipts and
     replies refer to. `uncertain` counts the tries that ended without an answer.

@@ -15,13 +15,16 @@ from store.officials import ApiUpdate
 NO_AGENCY = "none"  # asks for the reports that no agency has yet
 
 
+def of_agency(agency_id: str) -> ColumnElement[bool]:
+    """Of this agency, or of none yet (NO_AGENCY)."""
+    return Report.agency_id == (None if agency_id == NO_AGENCY else agency_id)
+
+
 def _of_agency(
     query: Select[Report], agency_id: str | None, areas: Collection[str] | None = None
 ) -> Select[Report]:
     query = query if areas is None else query.where(Report.area_code.in_(areas))
-    if agency_id is None:
-        return query
-    return query.where(Report.agency_id == (None if agency_id == NO_AGENCY else agency_id))
+    return query if agency_id is None else query.where(of_agency(agency_id))
 
 
 def queue(
@@ -33,10 +36,16 @@ def queue(
     limit: int,
     areas: Collection[str] | None = None,
     due_by: datetime | None = None,
+    without: Collection[int] = (),
 ) -> list[Report]:
     """Reports in these statuses, urgent first, then late ones and those due by then, then the oldest; of one
-    agency, of none yet, or (None) of all; in these areas or (None) everywhere."""
+    agency, of none yet, or (None) of all; in these areas or (None) everywhere.
+
+    `without` the surges with these ids, but for their urgent reports.
+    """
     query = _of_agency(select(Report).where(Report.status.in_(statuses)), agency_id, areas)
+    if without:
+        query = query.where(or_(Report.surge_id.is_(None), Report.surge_id.not_in(without), Report.urgent))
     query = query.order_by(Report.urgent.desc(), *_due_first(due_by), Report.requested_at, Report.id)
     return list(session.scalars(query.offset(start).limit(limit)))
 

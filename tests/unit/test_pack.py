@@ -137,3 +137,30 @@ def test_a_service_that_brings_an_unknown_one_is_named(copied: Path) -> None:
     file.write_text(file.read_text(encoding="utf-8") + '\nbrings = ["rain"]\n', encoding="utf-8")
     with pytest.raises(PackError, match="brings an unknown service: rain"):
         load_pack(copied)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("reports = 20", "reports = 1", "reports of surge is no whole number, or too small"),
+        ("reports = 20", 'reports = "20"', "reports of surge is no whole number"),
+        ("minutes = 30", "minutes = 0", "minutes of surge is no whole number, or too small"),
+        ("digest_hours = 3", "digest_hours = true", "digest_hours of surge is no whole number"),
+        ("ends_after_minutes = 60", "ends_after_minutes = 0.5", "ends_after_minutes of surge is no whole number"),
+        ("reports = 10", "reports = 0", "reports of surge.of.kebakaran is no whole number, or too small"),
+        ("reports = 10", "people = 10", "surge.of.kebakaran has no figure 'people'"),
+        ('services = ["banjir"', 'services = ["banjirr"', "surge names an unknown service: banjirr"),
+        ("[surge.of.kebakaran]", "[surge.of.api]", "surge names an unknown service: api"),
+    ],
+)
+def test_surge_that_makes_no_sense_is_named(copied: Path, old: str, new: str, said: str) -> None:
+    city = copied / "city.toml"
+    assert old in city.read_text()
+    city.write_text(city.read_text().replace(old, new))
+    with pytest.raises(PackError, match=said):
+        load_pack(copied)
+
+
+def test_service_has_its_own_surge_or_that_of_all() -> None:
+    pack = load_pack(JAKARTA)
+    assert (pack.surge_of("banjir"), pack.surge_of("kebakaran")) == ((20, 30), (10, 30))

@@ -73,6 +73,10 @@ def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[s
                 list=OPTIONS,
                 other="WhatsApp",
                 days="14",
+                count="1.234",
+                since="14.05",
+                time="16.30",
+                news=texts["surge_news"].format(time="16.30"),
             )
 
 

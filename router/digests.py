@@ -1,0 +1,105 @@
+"""What reporters of a surge hear while it is open: not each step, but a digest every few hours and at its end."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from math import floor
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from router.house import House
+from router.reach import reply_address
+from router.replies import fields_of, owe, owe_to, reply_channel, say, status_name
+from router.surge import surge_words
+from store.models import Delivery, Report, Reporter, Surge
+
+DIGESTED = frozenset({"assigned", "accepted", "in_progress", "scheduled"})  # all else is told at once
+PEOPLE_AT_ONCE = 200
+LISTED = 5  # reports of one person that a digest names
+
+
+def hold_for_digest(session: Session, report: Report, notes: str | None, house: House) -> bool:
+    """Hold the message about a report's status for the next digest of its surge; False where it must go now.
+
+    What was held before is forgotten when something is told at once: the newer word counts.
+    """
+    if report.surge_id is None or (address := reply_address(session, report)) is None:
+        return False
+    surge = session.get_one(Surge, report.surge_id)
+    if surge.ended_at is not None or report.status not in DIGESTED:
+        session.flush()
+        held = delete(Delivery).where(Delivery.report_id == report.id, Delivery.state == "held")
+        session.execute(held, execution_options={"synchronize_session": False})
+        return False
+    fields = fields_of(report, house, report.language, notes)
+    text = say(house.pack, report.language, f"to_{report.status}", address.channel, **fields)
+    row = owe_to(session, address, address.channel, text, house.now(), report=report)
+    row.state, row.next_attempt_at = "held", _next_slot(surge, house)
+    return True
+
+
+def _next_slot(surge: Surge, house: House) -> datetime:
+    """The next of the times, every so many hours from the surge's beginning, at which digests go out."""
+    every = timedelta(hours=house.pack.surge["digest_hours"])
+    return surge.began_at + (floor((house.now() - surge.began_at) / every) + 1) * every
+
+
+def tell_digests(house: House) -> int:
+    """Tell everybody whose time has come what became of their reports: one message a person and surge.
+
+    Held rows are gone with the commit that owes the digest: killed before, it is told later; never twice.
+    """
+    now = house.now()
+    with house.store.write() as session:
+        due = select(Report.reporter_id).join(Delivery, Delivery.report_id == Report.id)
+        due = due.where(Delivery.state == "held", Delivery.next_attempt_at <= now).limit(PEOPLE_AT_ONCE)
+        people = select(Reporter.id).where(Reporter.id.in_(due)).order_by(Reporter.id)
+        # key_share: whoever moves a report of theirs must still be able to name them
+        ids = session.scalars(people.with_for_update(skip_locked=True, key_share=True)).all()
+        rows = _held(session, ids, now)
+        groups: dict[tuple[int, int | None], list[Delivery]] = {}
+        for row, report in rows:
+            groups.setdefault((report.reporter_id, report.surge_id), []).append(row)
+        for same in groups.values():
+            _tell(session, same, house)
+        for row, _ in rows:
+            session.delete(row)
+    return len(groups)
+
+
+def _held(session: Session, people: Sequence[int], now: datetime) -> list[tuple[Delivery, Report]]:
+    """What is due for these people, the oldest first.
+
+    Their reports are held before it is read: whoever moves one now is waited for, and their word is the newer one.
+    """
+    is_due = (Report.reporter_id.in_(people), Delivery.state == "held", Delivery.next_attempt_at <= now)
+    ids = select(Delivery.report_id).join(Report, Delivery.report_id == Report.id).where(*is_due)
+    session.execute(select(Report.id).where(Report.id.in_(ids)).order_by(Report.id).with_for_update()).all()
+    query = select(Delivery, Report).join(Report, Delivery.report_id == Report.id).where(*is_due)
+    query = query.options(selectinload(Delivery.report).selectinload(Report.address))
+    return [(row, report) for row, report in session.execute(query.order_by(Delivery.id))]
+
+
+def _tell(session: Session, held: Sequence[Delivery], house: House) -> None:
+    """Owe one message for all of these: the newest itself where they are of one report, else a list."""
+    reports = list({row.report_id: row.report for row in held if row.report is not None}.values())
+    last, now = reports[-1], house.now()
+    surge = session.get(Surge, last.surge_id) if last.surge_id else None
+    if surge is not None:
+        surge.told_at = now
+    if len(reports) == 1 or surge is None:
+        owe(session, last, held[-1].text, house, now)
+        return
+    channel, pack = reply_channel(session, last), house.pack
+    lines = [f"{each.code}: {status_name(pack, each, last.language)}" for each in reports[:LISTED]]
+    if more := len(reports) - LISTED:
+        lines += [say(pack, last.language, "digest_more", channel, count=str(more))] if more > 0 else []
+    listed = (", " if channel == "sms" else "\n").join(lines)
+    words = surge_words(surge, house, last.language)
+    owe(session, last, say(pack, last.language, "digest", channel, list=listed, **words), house, now)
+
+
+def next_digest(house: House) -> datetime | None:
+    """When held messages are due next."""
+    with house.store.read() as session:
+        return session.scalar(select(func.min(Delivery.next_attempt_at)).where(Delivery.state == "held"))
