@@ -78,7 +78,6 @@ def upgrade() -> None:
     op.add_column('reports', sa.Column('cell', sa.BigInteger(), nullable=True))
     op.add_column('reports', sa.Column('closes_at', AT, nullable=True))
     op.create_index('ix_reports_cell', 'reports', ['cell', 'requested_at'])
-    op.create_index('ix_reports_area', 'reports', ['area_code', 'service_code', 'requested_at'])
     for name in OF_REPORTS:
         _index_where(f'ix_reports_{name}', 'reports', [name], f'{name} IS NOT NULL')
     op.drop_index('ix_reports_area_code', 'reports')
@@ -101,7 +100,7 @@ def downgrade() -> None:
     op.drop_column('photos', 'software')
     op.drop_index('ix_reports_area_code', 'reports')
     op.create_index('ix_reports_area_code', 'reports', ['area_code'])
-    for name in (*OF_REPORTS, 'cell', 'area'):
+    for name in (*OF_REPORTS, 'cell'):
         op.drop_index(f'ix_reports_{name}', 'reports')
     with op.batch_alter_table('reports') as reports:
         for name in (*OF_REPORTS, 'cell'):
