@@ -4,17 +4,15 @@ import csv
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import time
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from config.routes import Route, problem_of, read_routes
+from config import checks
+from config.routes import Route, read_routes
 
-
-class PackError(Exception):
-    """The city pack cannot be read; the message names the file and the entry."""
+PackError = checks.PackError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,6 +154,17 @@ class Pack:
         own = self.surge.get("of", {}).get(service_code, {})
         return int(own.get("reports", self.surge["reports"])), int(own.get("minutes", self.surge["minutes"]))
 
+    def nearness(self, service_code: str | None) -> tuple[int, int]:
+        """So many metres and days apart two reports of this service may be of one problem."""
+        joins = self.settings["joins"]
+        own = joins["services"].get(service_code, joins)
+        return int(own["metres"]), int(own["days"])
+
+    @property
+    def never_joined(self) -> frozenset[str]:
+        """Services of which each report is its own: they concern a person or a paper."""
+        return frozenset(self.settings["joins"]["never"])
+
 
 @lru_cache(maxsize=4)
 def load_pack(path: Path) -> Pack:
@@ -177,105 +186,10 @@ def load_pack(path: Path) -> Pack:
             routes=read_routes(_toml(path / "routes.toml")),
             texts={language: _toml(path / "texts" / f"{language}.toml") for language in city["languages"]},
         )
-        _check(pack)
+        checks.check(pack)
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise PackError(f"the city pack {path} cannot be read: {type(error).__name__}: {error}") from error
     return pack
-
-
-def _check(pack: Pack) -> None:
-    if type(pack.settings.get("journal_days")) is not int or pack.journal_days < 1:
-        raise PackError("city.toml: journal_days is missing or no whole number of days from 1 up")
-    if pack.settings.get("public_photos") not in {"blurred", "released"}:
-        raise PackError('city.toml: public_photos is neither "blurred" nor "released"')
-    _check_services(pack)
-    _check_places(pack)
-    _check_promise(pack)
-    _check_card(pack)
-    if problem := problem_of(pack):
-        raise PackError(problem)
-    _check_surge(pack)
-    first, *others = pack.languages
-    for language in others:
-        if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
-            raise PackError(f"texts: {language} and {first} differ in: {', '.join(sorted(missing))}")
-
-
-def _check_services(pack: Pack) -> None:
-    for service in pack.services.values():
-        for agency_id in (service.agency_id, *service.other_agency_ids):
-            if agency_id is not None and agency_id not in pack.agencies:
-                raise PackError(f"services.toml: {service.code} names an unknown agency: {agency_id}")
-        for code in service.brings:
-            if code not in pack.services:
-                raise PackError(f"services.toml: {service.code} brings an unknown service: {code}")
-
-
-def _check_places(pack: Pack) -> None:
-    for name, code in pack.neighbourhoods.items():
-        if code not in pack.areas:
-            raise PackError(f"neighbourhoods.toml: {name} names an unknown area: {code}")
-    for street in pack.streets:
-        if unknown := set(street.area_codes) - pack.areas.keys():
-            raise PackError(f"the street {street.name} lies in an unknown area: {', '.join(sorted(unknown))}")
-    for landmark in pack.landmarks:
-        if landmark.area_code not in pack.areas:
-            raise PackError(f"{landmark.name} lies in an unknown area: {landmark.area_code}")
-
-
-def _check_promise(pack: Pack) -> None:
-    promise = pack.promise
-    if not time.fromisoformat(promise["opens"]) < time.fromisoformat(promise["closes"]):
-        raise PackError("city.toml: the promise's working day closes before it opens")
-    for code, days in {"other": promise["other"], **promise["days"]}.items():
-        if code != "other" and code not in pack.services:
-            raise PackError(f"city.toml: a promise for an unknown service: {code}")
-        if type(days) is not int or days < 1:
-            raise PackError(f"city.toml: the promise for {code} is no whole number of days from 1 up")
-    for name in ("begins", "ends"):
-        time.fromisoformat(pack.quiet[name])
-    if unknown := set(promise["ladder"]) - pack.agencies.keys():
-        raise PackError(f"city.toml: the ladder names an unknown agency: {', '.join(sorted(unknown))}")
-
-
-CARD_BELOW, CARD_ABOVE = ("on_time", "stars"), ("unanswered", "reopened", "flags")
-MOST_STARS = 5
-
-
-def _check_card(pack: Pack) -> None:
-    card = pack.settings.get("card", {})
-    for name in ("fewest", "fewest_stars"):
-        if type(card.get(name)) is not int or card[name] < 1:
-            raise PackError(f"city.toml: the card's {name} is no whole number from 1 up")
-    for side, names in (("below", CARD_BELOW), ("above", CARD_ABOVE)):
-        if set(card.get(side, {})) != set(names):
-            raise PackError(f"city.toml: card.{side} needs these and no others: {', '.join(names)}")
-        for name in names:
-            _check_limits(name, card[side][name], is_below=side == "below")
-
-
-def _check_limits(name: str, limits: Any, *, is_below: bool) -> None:
-    most = MOST_STARS if name == "stars" else 1
-    if not isinstance(limits, dict) or set(limits) != {"yellow", "red"}:
-        raise PackError(f"city.toml: the card's {name} needs yellow and red")
-    if any(type(limit) not in {int, float} or not 0 <= limit <= most for limit in limits.values()):
-        raise PackError(f"city.toml: the card's {name} has a limit that is no number from 0 to {most}")
-    if (limits["red"] > limits["yellow"]) if is_below else (limits["red"] < limits["yellow"]):
-        raise PackError(f"city.toml: the card's {name} is red before it is yellow")
-
-
-def _check_surge(pack: Pack) -> None:
-    surge = pack.surge
-    own = surge.get("of", {})
-    if unknown := {*surge["services"], *own} - pack.services.keys():
-        raise PackError(f"city.toml: surge names an unknown service: {', '.join(sorted(unknown))}")
-    tables = (("surge", surge, ("reports", "minutes", "ends_after_minutes", "digest_hours")),)
-    for name, table, keys in (*tables, *((f"surge.of.{code}", row, tuple(row)) for code, row in own.items())):
-        for key in keys:
-            if key not in {"reports", "minutes", "ends_after_minutes", "digest_hours"}:
-                raise PackError(f"city.toml: {name} has no figure {key!r}")
-            if type(table[key]) is not int or table[key] < (2 if key == "reports" else 1):
-                raise PackError(f"city.toml: {key} of {name} is no whole number, or too small")
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -74,6 +74,8 @@ def _desk(house: House) -> list[BaseRoute]:
         _post("/desk/r/{code}", doors.posted(house, report.move)),
         _post("/desk/r/{code}/not-ours", doors.posted(house, report.give_away)),
         _post("/desk/r/{code}/service", doors.posted(house, report.correct)),
+        _post("/desk/r/{code}/join", doors.posted(house, report.join)),
+        _post("/desk/r/{code}/apart", doors.posted(house, report.apart)),
         _post("/desk/r/{code}/photos", doors.posted(house, photos.show)),
         _get("/desk/rapor", doors.inside(house, card_answers.page)),
         _post("/desk/rapor", doors.posted(house, card_answers.answer)),

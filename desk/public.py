@@ -16,6 +16,7 @@ from router.heads import published
 from router.house import House
 from store import queries
 from store.models import Report, StatusUpdate
+from store.near import lead_of
 
 LATEST = 20
 OFFICIAL = ("officer:", "api:")  # whose notes the public may read: a citizen's own words are not among them
@@ -64,6 +65,7 @@ def report_page(house: House, request: Request) -> Response:
     """GET /r/CODE: nothing of the reporter, no exact place, of photos only the public copies."""
     with house.store.read() as session:
         report = queries.public_report(session, typed_code(request.path_params["code"]))
+        lead = lead_of(report) if report is not None else None
     if report is None:
         return render(house, request, "public_not_found.html", status=404)
     return render(
@@ -71,6 +73,7 @@ def report_page(house: House, request: Request) -> Response:
         request,
         "public_report.html",
         report=report,
+        lead=lead,
         area=partial(_area, house, request),
         public_notes=public_notes,
         photos=[report.photos.index(photo) + 1 for photo in public_photos(report)],

@@ -26,6 +26,7 @@ from router.status import MOVES, OPEN
 from store import counts, queries
 from store.due import Scope, count_due, count_on_record, due, on_record
 from store.models import Report
+from store.near import count_joined
 from store.officials import DeskSession
 from store.surges import Group, open_groups
 
@@ -144,6 +145,7 @@ def _rows(house: House, request: Request, official: Official) -> dict[str, Any]:
         surges = _surges(session, view)
         apart = [each.surge.id for each in surges]
         groups, reports = _count(session, house.pack, view, until), _ask(session, house.pack, view, until, apart)
+        joined = count_joined(session, [each.id for each in reports])
     said = texts(language_of(request))
     return {
         "view": view,
@@ -152,6 +154,7 @@ def _rows(house: House, request: Request, official: Official) -> dict[str, Any]:
         "surges": surges if view.page == 1 else [],
         "surge_name": partial(surge_name, house.pack, language_of(request)),
         "reports": reports[:PAGE_SIZE],
+        "joined": joined,
         "has_more": len(reports) > PAGE_SIZE,
         "shows_agency": (sees_all(official) or view.areas is not None) and view.agency_id is None,
         "due": lambda report: due_words(report, house.pack, said, now),

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from desk.changes import Refused, to_change
 from desk.corrections import choices, try_correct
 from desk.doors import Fields
+from desk.joins import posted_apart, posted_join, shown
 from desk.not_ours import receiver, try_not_ours
 from desk.pages import language_of, render, status_word, texts
 from desk.photos import is_picture, is_public, same_pictures
@@ -82,7 +84,7 @@ def thread_part(house: House, request: Request, login: DeskSession) -> Response:
     return render(house, request, "thread_part.html", thread=thread_of(report))
 
 
-# `assigned` has its own choice of agencies; `duplicate` needs a choice of the report it joins, which is to come
+# `assigned` has its own choice of agencies, `duplicate` its own press beside the report that it joins
 NOT_BUTTONS = ("assigned", "duplicate")
 
 
@@ -114,7 +116,7 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         thread=thread,
         not_reached=_not_reached(thread),
         may_change=may_change(official, report),
-        moves=[move for move in moves if move not in NOT_BUTTONS],
+        moves=[move for move in moves if move not in NOT_BUTTONS and report.parent_id is None],
         agencies=_others(house, report) if "assigned" in moves else {},
         receiver=receiver(house, official, report),
         likely=LIKELY.get(report.status),
@@ -126,8 +128,27 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         is_public=is_public,
         same=same_pictures(house, report),
         may_see_original=may_see_original(official, report),
+        **shown(house, official, report),
+        joins_said=_said_of_joins(request),
         **words,
     )
+
+
+def _said_of_joins(request: Request) -> str | None:
+    said = request.query_params.get("joins")
+    return said if said in {"together", "apart"} else None
+
+
+def join(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    return posted_join(house, request, login, fields, partial(_with_problem, house, request, login))
+
+
+def apart(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    return posted_apart(house, request, login, fields, partial(_with_problem, house, request, login))
+
+
+def _with_problem(house: House, request: Request, login: DeskSession, *, status: int, problem: str) -> Response:
+    return _page(house, request, login, status=status, problem=texts(language_of(request))[problem])
 
 
 def _other_places(house: House, report: Report) -> list[tuple[str, str, float]]:

@@ -162,3 +162,19 @@ def _at(cell: int, resolution: int) -> list[int]:
     if h3.get_resolution(cell) >= resolution:
         return [h3.cell_to_parent(cell, resolution)]
     return list(h3.cell_to_children(cell, resolution))
+
+
+# --- where reports lie near each other ----------------------------------------------------------------------
+
+SPOT_RESOLUTION = 10  # hexagons some 75 m along an edge
+SPOT_EDGE_M = 70  # a little less than they have in these latitudes
+
+
+def spot_cell(lat: float | None, long: float | None) -> int | None:
+    """The cell that a report's point lies in (degrees, WGS 84); None without a point. It fits a signed bigint."""
+    return None if lat is None or long is None else h3.latlng_to_cell(lat, long, SPOT_RESOLUTION)
+
+
+def spot_cells(cell: int, within_m: float) -> list[int]:
+    """All cells in which a point may lie that is at most so far from a point of this one."""
+    return list(h3.grid_disk(cell, math.ceil((within_m / SPOT_EDGE_M + 0.5) / 1.5)))

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from config.pack import CARD_ABOVE, CARD_BELOW, Pack
+from config.checks import CARD_ABOVE, CARD_BELOW
+from config.pack import Pack
 from store.card import Card, Month
 
 Colour = Literal["green", "yellow", "red", "few", "outside"]

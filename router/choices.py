@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.pack import Area, Pack
+from normalizer.cells import spot_cell
 from normalizer.normalize import normalize
 from router.words import upper_first
 from store.models import Report
@@ -94,6 +95,7 @@ def _take(report: Report, chosen: Mapping[str, Any], pack: Pack) -> None:
     middle = (area.lat, area.long) if area.level == "kelurahan" else (None, None)
     has_point = chosen.get("lat") is not None
     report.lat, report.long = (chosen["lat"], chosen["long"]) if has_point else middle
+    report.cell = spot_cell(report.lat, report.long)
     report.area_code = area.code
     settled = {"source": chosen["source"], "confidence": 0.9, "enough": True, "candidates": [], "conflict": []}
     report.sources = {**report.sources, "place": settled}

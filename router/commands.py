@@ -8,6 +8,7 @@ from router.reports import BY_CITIZEN
 from router.status import change_status
 from router.turn import Turn, answer, answer_with, settle_rows
 from store.models import Report
+from store.near import joined_to
 
 MOST_LISTED = 5
 
@@ -106,6 +107,10 @@ def _withdraw(turn: Turn) -> None:
     assert report is not None  # noqa: S101
     if report.status in {"closed", "rejected", "duplicate"}:
         _status(turn)
+        return
+    others = [each for each in joined_to(turn.session, report.id) if each.reporter_id != report.reporter_id]
+    if others:  # the problem is theirs too
+        answer(turn, "withdrawn_not", report=report, code=report.code, count=str(len(others)))
         return
     change_status(turn.session, report, "closed", by=BY_CITIZEN, house=turn.house, silent=True)
     answer(turn, "withdrawn", report=report, **fields_of(report, turn.house, turn.address.reporter.language))

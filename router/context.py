@@ -1,9 +1,10 @@
 """What is known when a message comes: its sender's reports, the report it names, the question that waits."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from router.questions import is_to_come, is_waiting
 from router.replies import service_options
 from router.senders import Sender
 from store.models import Address, Delivery, Message, Report, Reporter
+from store.near import lead_of
 
 _LEVEL = re.compile(r"^(?:kelurahan|kel|kecamatan|kec|kota)\b\.?\s*")
 
@@ -63,10 +65,11 @@ def _known(report: Report | None, pack: Pack, *, theirs: bool) -> Known | None:
 
 
 def known_of(report: Report, pack: Pack, *, theirs: bool = True) -> Known:
-    """Give a report as `decide` sees it."""
+    """Give a report as `decide` sees it: a joined one stands where the one does that it was joined to."""
+    lead = lead_of(report)
     return Known(
         code=report.code,
-        status=report.status,
+        status=lead.status,
         service_code=report.service_code,
         area_code=report.area_code,
         has_place=bool(report.sources.get("place", {}).get("enough")),
@@ -74,7 +77,7 @@ def known_of(report: Report, pack: Pack, *, theirs: bool = True) -> Known:
         asked_for=report.asked_for,
         acknowledged=report.acknowledged_at is not None,
         requested_at=report.requested_at,
-        updated_at=report.updated_at,
+        updated_at=lead.updated_at,
         said_at=report.said_at or report.requested_at,
         is_theirs=theirs,
         chosen=bool(report.sources.get("chosen")),
@@ -83,11 +86,23 @@ def known_of(report: Report, pack: Pack, *, theirs: bool = True) -> Known:
 
 def spot_of_report(report: Report, pack: Pack) -> Spot:
     """Where exactly a report is."""
-    area = pack.areas.get(report.area_code or "")
+    return spot_of(report.lat, report.long, report.address_string, report.area_code, report.sources, pack)
+
+
+def spot_of(
+    lat: float | None,
+    long: float | None,
+    address: str | None,
+    area_code: str | None,
+    sources: Mapping[str, Any],
+    pack: Pack,
+) -> Spot:
+    """Where exactly something is: a point that only words gave is an area's middle, and no spot."""
+    area = pack.areas.get(area_code or "")
     names = (area.name, area.kecamatan, area.kota) if area else ()
-    is_point = report.sources.get("place", {}).get("source") in {"pin", "photo"}
-    point = (report.lat, report.long) if is_point and report.lat is not None and report.long is not None else None
-    return Spot(point=point, words=words_of_address(report.address_string, names))
+    is_point = sources.get("place", {}).get("source") in {"pin", "photo"}
+    point = (lat, long) if is_point and lat is not None and long is not None else None
+    return Spot(point=point, words=words_of_address(address, names))
 
 
 def spot_of_place(place: Place | None) -> Spot:

@@ -29,6 +29,7 @@ Kind: TypeAlias = Literal[
     "unknown_code",  # a code that no report has
     "how_to",  # nothing to act on: how to report
     "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "withdraw",  # commands
+    "too",  # somebody else's report concerns them too
 ]  # fmt: skip
 
 CONFIRM_WITHIN = timedelta(days=14)
@@ -43,7 +44,9 @@ SURE = 0.65  # below it a guess does not say that a message is of another proble
 LATER = "later"  # ask when the quiet time is over and nothing came that makes it clear
 
 # Who cannot prove to be the reporter (a mail without the thread's token) may only do these.
-_FREE = frozenset({"auto", "report", "status", "unknown_code", "how_to", "help", "thanks", "superseded", "note"})
+_FREE = frozenset(
+    {"auto", "report", "too", "status", "unknown_code", "how_to", "help", "thanks", "superseded", "note"}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,6 +204,10 @@ def _command(said: Said, context: Context) -> Decision:
         if command.argument and context.named is None:
             return Decision(kind="unknown_code", value=command.argument)
         return Decision(kind="status", code=about.code) if about else Decision(kind="mine")
+    if command.name == "too":
+        if context.named is None:
+            return Decision(kind="unknown_code", value=command.argument)
+        return Decision(kind="status" if context.named.is_theirs else "too", code=context.named.code)
     if command.name == "withdraw":
         return _withdraw(about, context)
     return Decision(kind=command.name, value=command.argument)
@@ -482,6 +489,13 @@ def _says_more(one: Spot, other: Spot) -> bool:
 _CLOSER = {
     "no", "nomor", "nomer", "rt", "rw", "blok", "dekat", "deket", "depan", "samping", "seberang", "sebelah",
 }  # fmt: skip
+
+
+def street_of(words: str) -> str:
+    """A spot's words without house, RT/RW and what it lies beside: "jl kemang raya no 3" -> "jl kemang raya"."""
+    parts = words.split()
+    end = next((place for place, word in enumerate(parts) if place and word in _CLOSER), len(parts))
+    return " ".join(parts[:end])
 
 
 def metres_between(one: tuple[float, float], other: tuple[float, float]) -> float:

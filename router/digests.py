@@ -18,21 +18,25 @@ PEOPLE_AT_ONCE = 200
 LISTED = 5  # reports of one person that a digest names
 
 
-def hold_for_digest(session: Session, report: Report, notes: str | None, house: House) -> bool:
+def hold_for_digest(
+    session: Session, report: Report, notes: str | None, house: House, *, status: str | None = None
+) -> bool:
     """Hold the message about a report's status for the next digest of its surge; False where it must go now.
 
-    What was held before is forgotten when something is told at once: the newer word counts.
+    `status` is that of the report which this one was joined to. What was held before is forgotten when something
+    is told at once: the newer word counts.
     """
+    status = status or report.status
     if report.surge_id is None or (address := reply_address(session, report)) is None:
         return False
     surge = session.get_one(Surge, report.surge_id)
-    if surge.ended_at is not None or report.status not in DIGESTED:
+    if surge.ended_at is not None or status not in DIGESTED:
         session.flush()
         held = delete(Delivery).where(Delivery.report_id == report.id, Delivery.state == "held")
         session.execute(held, execution_options={"synchronize_session": False})
         return False
     fields = fields_of(report, house, report.language, notes)
-    text = say(house.pack, report.language, f"to_{report.status}", address.channel, **fields)
+    text = say(house.pack, report.language, f"to_{status}", address.channel, **fields)
     row = owe_to(session, address, address.channel, text, house.now(), report=report)
     row.state, row.next_attempt_at = "held", _next_slot(surge, house)
     return True
@@ -88,7 +92,7 @@ def _tell(session: Session, held: Sequence[Delivery], house: House) -> None:
     if surge is not None:
         surge.told_at = now
     if len(reports) == 1 or surge is None:
-        owe(session, last, held[-1].text, house, now)
+        owe(session, last, held[-1].text, house, now, can_wait=True)
         return
     channel, pack = reply_channel(session, last), house.pack
     lines = [f"{each.code}: {status_name(pack, each, last.language)}" for each in reports[:LISTED]]
@@ -96,7 +100,8 @@ def _tell(session: Session, held: Sequence[Delivery], house: House) -> None:
         lines += [say(pack, last.language, "digest_more", channel, count=str(more))] if more > 0 else []
     listed = (", " if channel == "sms" else "\n").join(lines)
     words = surge_words(surge, house, last.language)
-    owe(session, last, say(pack, last.language, "digest", channel, list=listed, **words), house, now)
+    text = say(pack, last.language, "digest", channel, list=listed, **words)
+    owe(session, last, text, house, now, can_wait=True)
 
 
 def next_digest(house: House) -> datetime | None:

@@ -33,9 +33,11 @@ from router.reports import BY_CITIZEN, add, choose_service, free_codes, open_rep
 from router.said import Said, read_signs
 from router.senders import Sender
 from router.status import CLOSES_AFTER, REOPENS_WITHIN, change_status
+from router.too import concerns_too
 from router.turn import Turn, answer, answer_with
 from store.bulk import write_now
 from store.models import Address, Message, Photo, Report, Reporter
+from store.near import lead_of
 from store.steps import reached
 
 Effect = Callable[[Turn], None]
@@ -112,8 +114,16 @@ def _say(turn: Turn, key: str, **more: str) -> None:
     answer(turn, key, report=report, **(fields | more))
 
 
+def _standing(turn: Turn) -> str:
+    return status_name(turn.house.pack, _report(turn), turn.address.reporter.language)
+
+
 def _confirm(turn: Turn) -> None:
-    """ "Sudah beres": the reporter closes, from `resolved` or before anybody said so."""
+    """ "Sudah beres": the reporter closes, from `resolved` or before anybody said so. Of a joined report it is
+    noted for the officials: the one that it was joined to is not theirs to close."""
+    if lead_of(_report(turn)) is not turn.report:
+        _say(turn, "confirmed_joined", status=_standing(turn))
+        return
     _move(turn, "closed")
     _say(turn, "confirmed")
 
@@ -124,9 +134,13 @@ def _deny(turn: Turn) -> None:
 
 
 def _move(turn: Turn, status: str) -> None:
-    """The reporter's own move: their words stand in the history, and are not said back to them."""
-    notes = _words(turn) or None
-    change_status(turn.session, _report(turn), status, by=BY_CITIZEN, house=turn.house, notes=notes, silent=True)
+    """The reporter's own move, also of what their report was joined to: their words stand in the history, and are
+    not said back to them."""
+    report, notes = lead_of(_report(turn)), _words(turn) or None
+    knows = None if report is turn.report else turn.address.reporter_id
+    change_status(
+        turn.session, report, status, by=BY_CITIZEN, house=turn.house, notes=notes, silent=True, knows=knows
+    )
 
 
 def _rate(turn: Turn) -> None:
@@ -348,6 +362,7 @@ EFFECTS: dict[str, Effect] = {
     "ask_which": _ask_which,
     "ask_reopen": _ask_reopen,
     "choice": _choice,
+    "too": concerns_too,
     **COMMANDS,
     **LINKING,
     **FORGETTING,

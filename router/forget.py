@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from channels import CHANNELS
 from router.codes import is_code
 from router.house import House
+from router.joins import release
 from router.one_time import give, hash_of, is_given, may_try, new_digits, note_wrong
-from router.reach import is_group
-from router.reports import BY_CITIZEN
+from router.reach import NOBODY, is_group
+from router.reports import BY_CITIZEN, BY_ROUTER
 from router.status import Actor, add_line, change_status, lock
 from router.turn import Turn, answer, settle_rows
 from store.chain import REDACTED
@@ -25,7 +26,6 @@ from store.work import UNFINISHED
 log = logging.getLogger("lapor.forget")
 
 DIGITS = 4
-NOBODY = ("none", "forgotten")  # channel and lookup of the one address that all bare reports share
 BY_OPERATOR = Actor(name="operator")
 NOT_YET_WORK = {"received", "needs_info"}  # nobody can go on with such a report when its words are gone
 
@@ -103,9 +103,11 @@ def _make_bare(session: Session, report: Report, nobody: Address, house: House, 
     """What stays of a report: service, area, agency, status, dates, stars."""
     lock(session, report)
     if report.status in NOT_YET_WORK:
+        release(session, report, by=BY_ROUTER, house=house)
         change_status(session, report, "closed", by=BY_CITIZEN, house=house, silent=True)
     area = house.pack.areas.get(report.area_code or "")
     report.lat, report.long = (area.lat, area.long) if area else (None, None)
+    report.cell = None
     report.description = report.public_description = ""
     report.address_string = report.linked_to = None
     report.sources = {}

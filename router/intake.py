@@ -16,14 +16,16 @@ from router.conversation import decide
 from router.effects import take_effect
 from router.forget import forgotten_id
 from router.house import LINK, PHOTOS, House
+from router.joins import join_if_sure
 from router.linking import maker_of
 from router.reading import Look, Understood, understand
 from router.reports import ask_for_jpeg, free_codes, heed_flood, open_report
 from router.said import Said
 from router.senders import Sender, key_of, language_of, senders_of
 from router.turn import Turn
-from store.bulk import keep, made
+from store.bulk import keep, made, write_now
 from store.models import Address, Message, Photo, Report
+from store.near import lead_of
 from store.steps import reached
 
 EDITED = {"telegram"}  # channels where a message may be edited
@@ -310,7 +312,8 @@ def _turn(
         turn.report = _open(session, heard, sender, codes.pop(), decision.code, house)
     if turn.report is not None:
         turn.report.newest_ref = message.reply_ref
-        turn.report.unread = turn.report.unread or decision.kind in NEWS
+        for each in {turn.report, lead_of(turn.report)} if decision.kind in NEWS else ():
+            each.unread = True
     belongs = None if decision.kind in UNATTACHED else turn.report
     turn.row = _message_row(heard, sender.address, decision.kind, belongs)
     keep(session, turn.row)
@@ -318,6 +321,9 @@ def _turn(
     if turn.report is not None and belongs is not None and _is_heic_unread(heard):
         ask_for_jpeg(session, turn.report, house)
     take_effect(turn)
+    if turn.row.report is not None and any(photo.media_key for photo in heard.photos):
+        write_now(session)
+        join_if_sure(session, turn.row.report, house)
     if turn.report is not None and turn.is_theirs:
         turn.report.said_at = house.now()
 
@@ -327,7 +333,7 @@ def _is_heic_unread(heard: Heard) -> bool:
 
 
 NEWS = {"follow_up", "note", "answer", "deny", "reopen", "confirm", "rate"}  # the officials should look at these
-UNATTACHED = {"status", "ask_which", "ask_reopen", "unknown_code"}
+UNATTACHED = {"too", "status", "ask_which", "ask_reopen", "unknown_code"}
 
 
 def _open(

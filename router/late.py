@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from router.house import House
+from router.joined import tell_late
 from router.promise import promise, promise_words, rungs_of, term
 from router.replies import fields_of, owe, reply_channel, say
 from router.reports import is_flood
@@ -33,3 +34,4 @@ def raise_late(session: Session, report: Report, house: House) -> None:
         fields = fields_of(report, house, report.language) | {"rung": rung}
         text = say(pack, report.language, "late", reply_channel(session, report), **fields)
         owe(session, report, text, house, now, can_wait=True)
+    tell_late(session, report, rung, house, now)

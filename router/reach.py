@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from normalizer.schema import InboundMessage
 from store.models import Address, Message, Report
 
+NOBODY = ("none", "forgotten")  # channel and lookup of the one address that forgotten people's reports share
 PUBLIC = {"x"}  # everybody reads what is answered there: nothing is sent on from another channel
 
 

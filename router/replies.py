@@ -16,6 +16,7 @@ from router.reach import reply_address
 from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
 from store.bulk import keep, made
 from store.models import Address, Delivery, Message, Report
+from store.near import lead_of
 
 REPLIES = "replies"
 SHRINKABLE = ("place", "notes", "service", "agency")  # what an SMS gives up first, in this order
@@ -71,7 +72,8 @@ def fields_of(report: Report, house: House, language: str, notes: str | None = N
     """The words about a report that a text may use."""
     pack = house.pack
     texts = pack.texts.get(language) or pack.texts[pack.languages[0]]
-    agency = pack.agencies.get(report.agency_id or "")
+    lead = lead_of(report)
+    agency = pack.agencies.get(lead.agency_id or "")
     return {
         "code": report.code,
         "service": service_name(pack, report.service_code, language) or texts["no_service"],
@@ -80,7 +82,7 @@ def fields_of(report: Report, house: House, language: str, notes: str | None = N
         "link": house.link(report.code),
         "notes": _sentence(notes),
         "emergency": str(pack.settings["emergency"]),
-        **promise_words(report, pack, texts),
+        **promise_words(lead, pack, texts),
     }
 
 
@@ -108,6 +110,8 @@ def place_name(pack: Pack, report: Report) -> str | None:
 
 
 def status_name(pack: Pack, report: Report, language: str) -> str:
+    """How it stands, for its reporter: a joined report stands where the one it was joined to does."""
+    report = lead_of(report)
     agency = pack.agencies.get(report.agency_id or "")
     texts = pack.texts.get(language) or pack.texts[pack.languages[0]]
     return texts[f"status_{report.status}"].format(agency=agency.name if agency else texts["no_agency"])

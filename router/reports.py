@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
+from normalizer.cells import spot_cell
 from normalizer.normalize import is_enough, normalize
 from normalizer.photo import NO_HEIC
 from normalizer.schema import Candidate, Draft, PhotoFacts, Place, Position
@@ -267,6 +268,7 @@ def take_place(report: Report, place: Place | None, pack: Pack) -> None:
     if had and (found, RANK[place.source]) <= (had["enough"], RANK[had["source"]]):
         return
     report.lat, report.long = place.lat, place.long
+    report.cell = spot_cell(place.lat, place.long)
     report.area_code = place.area_code
     report.sources = {
         **report.sources,

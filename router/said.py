@@ -12,7 +12,7 @@ from normalizer.wordlists import pattern_of
 from router.codes import codes_in
 
 CommandName: TypeAlias = Literal[
-    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "withdraw"
+    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "withdraw", "too"
 ]
 
 _TALK = tomllib.loads(Path(__file__).with_name("talk.toml").read_text(encoding="utf-8"))
@@ -22,6 +22,7 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(_TALK["words"][name].split())
 
 
+COMMON = _words("common")  # words that say nothing of where or what
 _RUDE = _words("rude")
 _COURTESY, _NEW = _words("courtesy"), _words("new")
 _YES, _YES_FILLER, _NO = _words("yes"), _words("yes_filler"), _words("no")
@@ -172,6 +173,8 @@ def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | 
     found = _COMMANDS.get(phrase)
     if phrase in _CONFIRMS_FORGET and len(core) == 2:
         found = "forget"
+    if found == "too" and not codes:
+        return None  # "saya juga" alone says nothing
     if found:
         return _with_argument(found, core, codes, text)
     return _mistyped(core)
@@ -192,7 +195,8 @@ def _mistyped(core: Sequence[str]) -> Command | None:
     """Something like a code, alone or with the words that go with one, that no code can be."""
     like = [word for word in core if _LIKE_A_CODE.fullmatch(word)]
     rest = " ".join(word for word in core if word not in like)
-    if len(like) != 1 or (rest and rest not in _WITH_A_CODE and _COMMANDS.get(rest) not in {"status", "withdraw"}):
+    goes_with = rest in _WITH_A_CODE or _COMMANDS.get(rest) in {"status", "withdraw", "too"}
+    if len(like) != 1 or (rest and not goes_with):
         return None
     return Command(name="status", argument=like[0].upper())
 

@@ -11,6 +11,7 @@ from router.digests import hold_for_digest
 from router.guesses import agree
 from router.holding import keep_holding
 from router.house import House
+from router.joined import tell_joined
 from router.promise import keep_clock
 from router.replies import owe_handover, owe_status_reply
 from store.bulk import keep, made
@@ -103,19 +104,25 @@ def change_status(
     notes: str | None = None,
     agency_id: str | None = None,
     silent: bool = False,
+    knows: int | None = None,
 ) -> StatusUpdate:
     """Move a report: history line, hand-over and the citizen's message, all in the caller's transaction.
 
     `agency_id` names the new agency with `assigned`. `silent` owes the citizen no message of its own (the
-    acknowledgement says it all). Raises NotAllowed for a move that the table does not have, for `resolved` or
-    `rejected` without a reason, and for an agency that the pack does not know.
+    acknowledgement says it all). Those whose reports were joined to this one are told all the same; `knows` is the
+    reporter who made the move through a joined report, and is answered. Raises NotAllowed for a move that the
+    table does not have, for `resolved` or `rejected` without a reason, and for an agency that the pack does not
+    know.
     """
     lock(session, report)
     notes = (notes or "").strip() or None
     now = house.now()
     _check(report, status, by=by, notes=notes, agency_id=agency_id, house=house)
+    before = report.status
     if status in {"needs_info", "duplicate"}:
-        report.status_before = report.status
+        report.status_before = before
+    if before == "duplicate":
+        report.parent_id = None
     report.status = status
     report.updated_at = now
     if agency_id is not None:
@@ -130,6 +137,8 @@ def change_status(
         owe_handover(session, report, now)
     if not silent and not hold_for_digest(session, report, notes, house):
         owe_status_reply(session, report, notes, house, now)
+    if before != "needs_info":
+        tell_joined(session, report, notes if by.is_official else None, house, now, knows=knows)
     return line
 
 

@@ -144,8 +144,8 @@ class Report(Base):
         Index("ix_reports_updated_at", "updated_at"),
         Index("ix_reports_quiet_until", "quiet_until"),
         Index("ix_reports_late_at", "late_at"),
-        Index("ix_reports_cell", "cell", "service_code", "requested_at"),
         Index("ix_reports_area", "area_code", "service_code", "requested_at"),
+        Index("ix_reports_cell", "cell", "requested_at", "service_code"),
         *(_where_set(name) for name in ("parent_id", "surge_id", "closes_at")),
         Index(
             "ix_reports_service_guess",

@@ -95,6 +95,34 @@ def test_a_journal_that_keeps_no_whole_days_is_named(copied: Path, days: str) ->
         load_pack(copied)
 
 
+@pytest.mark.parametrize(
+    ("was", "says", "named"),
+    [
+        ("metres = 75\n", "", "lacks metres"),
+        ("metres = 75\n", "metres = 0\n", "metres of other"),
+        ("days = 30\n", "days = 30.5\n", "days of other"),
+        ("days = 30\n", "days = 5000\n", "days of other"),
+        ("finished_days = 3", "finished_days = -1", "finished_days"),
+        ("[joins.services]", "[joins.services]\nhantu = { metres = 5, days = 1 }", "unknown service: hantu"),
+        ("banjir = { metres = 400, days = 2 }", "banjir = { metres = 400 }", "days of banjir"),
+        ('never = [\n  "kekerasan"', 'never = [\n  "naga"', "unknown service: naga"),
+    ],
+)
+def test_what_is_wrong_with_nearness_is_named(copied: Path, was: str, says: str, named: str) -> None:
+    city = (copied / "city.toml").read_text(encoding="utf-8")
+    before, joins, entries = city.partition("\n[joins]\n")
+    assert was in entries
+    (copied / "city.toml").write_text(before + joins + entries.replace(was, says, 1), encoding="utf-8")
+    with pytest.raises(PackError, match=named):
+        load_pack(copied)
+
+
+def test_each_service_has_its_own_nearness() -> None:
+    pack = load_pack(JAKARTA)
+    assert pack.nearness("banjir") == (400, 2)
+    assert pack.nearness("lampu_jalan") == pack.nearness(None) == (75, 30)
+
+
 def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(PackError, match=r"city\.toml"):
         load_pack(tmp_path / "nowhere")

@@ -77,6 +77,7 @@ def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[s
                 since="14.05",
                 time="16.30",
                 news=texts["surge_news"].format(time="16.30"),
+                parent="X4P9WZ",
             )
 
 

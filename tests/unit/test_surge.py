@@ -7,10 +7,11 @@ import pytest
 from router.clock import next_tick, tick
 from router.digests import tell_digests
 from router.forget import forget_all
+from router.joins import join
 from router.surge import look_at_surges
 from router.words import gsm7_length
 from store.models import Delivery, Report, Surge
-from tests.unit.houses import WHOLE, Town, new_town
+from tests.unit.houses import OFFICER, WHOLE, Town, new_town
 
 MOST = 20  # of config/jakarta/city.toml
 
@@ -183,6 +184,36 @@ def test_steps_of_the_work_are_held_and_told_once_in_a_digest(town: Town) -> Non
         beat(town, hours=3)
     assert len(answers_to(town, 0)) == before + 1
     assert town.rows(Delivery, state="held") == []
+
+
+def test_steps_of_a_joined_report_are_held_too(town: Town) -> None:
+    report_flood(town, MOST)
+    with town.house.store.write() as session:
+        lead, other = session.query(Report).order_by(Report.id).limit(2)
+        join(session, other, lead, by=OFFICER, house=town.house, silent=True)
+    before = len(answers_to(town, 1))
+    town.move("accepted", number=0)
+    beat(town, minutes=30)
+    assert len(answers_to(town, 1)) == before
+    beat(town, hours=3)
+    told = answers_to(town, 1)[before:]
+    assert len(told) == 1
+    assert town.reports()[1].code in told[0]
+    town.move("resolved", number=0, notes="Sudah surut")
+    assert "Sudah surut" in answers_to(town, 1)[-1]
+
+
+def test_digest_waits_for_the_morning(town: Town) -> None:
+    town.clock.on(hours=8, minutes=30)  # 20.30
+    report_flood(town, MOST)
+    before = len(answers_to(town, 0))
+    town.move("accepted", number=0)
+    assert len(town.rows(Delivery, state="held")) == 1
+    beat(town, hours=3, minutes=20)  # its slot lies in the night
+    assert town.rows(Delivery, state="held") == []
+    (row,) = [each for each in town.rows(Delivery) if each.text == answers_to(town, 0)[-1]]
+    assert len(answers_to(town, 0)) == before + 1
+    assert f"{row.next_attempt_at:%H.%M}" == "23.00"  # UTC: six in the morning
 
 
 def test_digest_of_several_reports_is_one_message(town: Town) -> None:

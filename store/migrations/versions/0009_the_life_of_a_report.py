@@ -77,7 +77,7 @@ def upgrade() -> None:
     op.execute(f'ALTER TABLE reports ADD COLUMN surge_id {kind} REFERENCES surges (id)')
     op.add_column('reports', sa.Column('cell', sa.BigInteger(), nullable=True))
     op.add_column('reports', sa.Column('closes_at', AT, nullable=True))
-    op.create_index('ix_reports_cell', 'reports', ['cell', 'requested_at'])
+    op.create_index('ix_reports_cell', 'reports', ['cell', 'requested_at', 'service_code'])
     for name in OF_REPORTS:
         _index_where(f'ix_reports_{name}', 'reports', [name], f'{name} IS NOT NULL')
     op.drop_index('ix_reports_area_code', 'reports')

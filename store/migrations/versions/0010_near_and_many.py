@@ -11,7 +11,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_index('ix_reports_area', 'reports', ['area_code', 'service_code', 'requested_at'])
     op.drop_index('ix_reports_cell', 'reports')
-    op.create_index('ix_reports_cell', 'reports', ['cell', 'service_code', 'requested_at'])
+    op.create_index('ix_reports_cell', 'reports', ['cell', 'requested_at', 'service_code'])
 
 
 def downgrade() -> None:
