@@ -33,7 +33,8 @@ class Service:
     """What: a kind of problem (Open311's service). `words` are phrases of all languages that mean it, each with
     a weight; `excludes` are phrases that speak against it; `brings` are services that it may bring with it: a
     blocked drain brings a flood, and is the problem where both are said. `further` says that it may be a further
-    problem of a message; a paper or an office that is named beside a problem rather explains it."""
+    problem of a message; a paper or an office that is named beside a problem rather explains it. `after_photo`:
+    who says that it is done shows it with a photo."""
 
     code: str
     name: str
@@ -45,6 +46,7 @@ class Service:
     excludes: tuple[str, ...] = ()
     brings: tuple[str, ...] = ()
     further: bool = True
+    after_photo: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,7 +252,15 @@ def _service(key: str, row: Mapping[str, Any], words: Mapping[str, float]) -> Se
         excludes=tuple(row.get("excludes", ())),
         brings=tuple(row.get("brings", ())),
         further=bool(row.get("further", True)),
+        after_photo=_yes_or_no(key, row, "after_photo"),
     )
+
+
+def _yes_or_no(code: str, row: Mapping[str, Any], key: str) -> bool:
+    said = row.get(key, False)
+    if not isinstance(said, bool):
+        raise PackError(f"services.toml: {key} of {code} is neither true nor false")
+    return said
 
 
 def _area(row: Mapping[str, str]) -> Area:

@@ -4,7 +4,8 @@ import hmac
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from desk.pages import is_secure, render
-from desk.wire import BadBody, read_fields
+from desk.wire import BadBody, read_fields, read_upload
+from normalizer.schema import Attachment
 from router.house import House
 from store import accounts
 from store.officials import DeskSession
@@ -24,12 +26,14 @@ log = logging.getLogger("lapor.desk")
 
 COOKIE = "lapor_desk"
 FORM_COOKIE = "lapor_form"  # before there is a log-in, this one and the form's token must fit each other
+UPLOADS_AT_ONCE = 4  # forms with photos that are held in memory
 LOG_INS_AT_ONCE, LOG_INS_WAITING = 2, 50  # argon2 takes 64 MiB and a core for each
 _AFTER_LOG_IN = re.compile(r"/desk(/r/[A-Z0-9]{1,16}|/surge/[0-9]{1,18})?")
 
 Fields = Mapping[str, str]
 Shown = Callable[[House, Request, DeskSession], Response]
 Posted = Callable[[House, Request, DeskSession, Fields], Response]
+Uploaded = Callable[[House, Request, DeskSession, Fields, Sequence[Attachment]], Response]
 
 
 def current(house: House, request: Request) -> DeskSession | None:
@@ -67,17 +71,48 @@ def posted(
 ) -> Callable[[Request], Awaitable[Response]]:
     """A form that only somebody who logged in may send; its `csrf` must be the log-in's own."""
 
-    def checked(request: Request, fields: Fields) -> Response:
-        login = current(house, request)
-        if login is None:
-            return RedirectResponse("/desk", status_code=303)
-        if not accounts.same(fields.get("csrf", ""), login.csrf_token):
-            return render(house, request, "bad_form.html", status=403)
-        if login.officer.must_change_password and not with_any_password:
-            return RedirectResponse("/desk/password", status_code=303)
-        return work(house, request, login, fields)
+    return _form(house, partial(_checked, house, work, with_any_password=with_any_password))
 
-    return _form(house, checked)
+
+def _checked(
+    house: House, work: Posted, request: Request, fields: Fields, *, with_any_password: bool = False
+) -> Response:
+    login = current(house, request)
+    if login is None:
+        return RedirectResponse("/desk", status_code=303)
+    if not accounts.same(fields.get("csrf", ""), login.csrf_token):
+        return render(house, request, "bad_form.html", status=403)
+    if login.officer.must_change_password and not with_any_password:
+        return RedirectResponse("/desk/password", status_code=303)
+    return work(house, request, login, fields)
+
+
+def uploaded(house: House, work: Uploaded) -> Callable[[Request], Awaitable[Response]]:
+    """A form that may bring photos. Nothing of it is read from somebody who is not logged in."""
+    limiter = CapacityLimiter(UPLOADS_AT_ONCE)
+
+    async def endpoint(request: Request) -> Response:
+        if await run_in_threadpool(current, house, request) is None:
+            return RedirectResponse("/desk", status_code=303, headers={"Connection": "close"})
+        async with limiter:
+            try:
+                fields, files = await read_upload(request)
+            except BadBody as error:
+                return await run_in_threadpool(_refused, house, request, error)
+
+            def with_files(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+                return work(house, request, login, fields, files)
+
+            return await run_in_threadpool(_checked, house, with_files, request, fields)
+
+    return endpoint
+
+
+def _refused(house: House, request: Request, error: BadBody) -> Response:
+    """The page that says so; the connection ends with it, for what was not read of the body."""
+    page = render(house, request, "bad_form.html", status=error.status)
+    page.headers["Connection"] = "close"
+    return page
 
 
 def _form(

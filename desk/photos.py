@@ -11,8 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from desk.doors import Fields
 from desk.pages import render, texts
-from desk.rights import Official, may_change, may_see, may_see_original, official_of
+from desk.rights import Official, may_change, may_release, may_see, may_see_original, official_of
 from desk.wire import typed_code
+from router.doubts import is_doubted
 from router.house import House
 from router.status import Actor, add_line, lock
 from store import queries
@@ -127,6 +128,8 @@ def show(house: House, request: Request, login: DeskSession, fields: Fields) -> 
         chosen = report.photos[place - 1 : place]
         if not chosen or not is_picture(chosen[0]) or not chosen[0].copy_key:
             return render(house, request, "not_found.html", status=404, nav=login)
+        if shows and is_doubted(session, chosen[0]) and not may_release(official, report):
+            return render(house, request, "bad_form.html", status=403, nav=login)
         if (chosen[0].public_state == "shown") != shows:
             chosen[0].public_key = chosen[0].public_key or chosen[0].copy_key
             chosen[0].public_state = "shown" if shows else "hidden"

@@ -14,6 +14,7 @@ from desk.wire import typed_code
 from normalizer.privacy import public_description
 from router.heads import published
 from router.house import House
+from router.status import ROUTER
 from store import queries
 from store.models import Report, StatusUpdate
 from store.near import lead_of
@@ -76,7 +77,26 @@ def report_page(house: House, request: Request) -> Response:
         lead=lead,
         area=partial(_area, house, request),
         public_notes=public_notes,
-        photos=[report.photos.index(photo) + 1 for photo in public_photos(report)],
+        lines=public_lines(report),
+        photos_before=_numbers(report, after=False),
+        photos_after=_numbers(report, after=True),
+    )
+
+
+def _numbers(report: Report, *, after: bool) -> list[int]:
+    """The numbers of the photos that the public may see, from before or from after the work."""
+    return [report.photos.index(photo) + 1 for photo in public_photos(report) if photo.is_after == after]
+
+
+def public_lines(report: Report) -> list[StatusUpdate]:
+    """The history without the router's remarks for officials, which change no status."""
+    before = [None, *report.history]
+    return [line for line, last in zip(report.history, before, strict=False) if not _is_remark(line, last)]
+
+
+def _is_remark(line: StatusUpdate, last: StatusUpdate | None) -> bool:
+    return (
+        last is not None and line.by == ROUTER and (line.status, line.agency_id) == (last.status, last.agency_id)
     )
 
 

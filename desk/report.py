@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from sqlalchemy import update
@@ -15,14 +15,18 @@ from starlette.responses import RedirectResponse, Response
 from desk.changes import Refused, to_change
 from desk.corrections import choices, try_correct
 from desk.doors import Fields
+from desk.explanations import doubted_photos, doubts_here, explanation_of, may_explain
 from desk.joins import posted_apart, posted_join, shown
 from desk.not_ours import receiver, try_not_ours
 from desk.pages import language_of, render, status_word, texts
 from desk.photos import is_picture, is_public, same_pictures
 from desk.reasons import reason_of
-from desk.rights import Official, may_change, may_see, may_see_original, official_of
+from desk.rights import Official, may_change, may_release, may_see, may_see_original, official_of
 from desk.wire import typed_code
-from router.house import House
+from normalizer.schema import Attachment
+from router.after_photos import Brought, NotAPhoto, drop_brought, read_after_photos, take_after_photos
+from router.holding import current as current_holding
+from router.house import PHOTOS, House
 from router.status import NEEDS_REASON, Actor, NotAllowed, allowed_moves, change_status
 from store import queries
 from store.models import Report
@@ -38,6 +42,8 @@ LIKELY = {  # the button that stands out
     "in_progress": "resolved",
 }
 LONGEST_NOTE = 2000
+
+Answer: TypeAlias = tuple[int, str | None, dict[str, Any]]  # HTTP status, sentence that says why not, its words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +136,13 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         may_see_original=may_see_original(official, report),
         **shown(house, official, report),
         joins_said=_said_of_joins(request),
+        may_release=may_release(official, report),
+        doubts=doubts_here(house, report, language_of(request)),
+        doubted=doubted_photos(report),
+        explanation=explanation_of(report),
+        may_explain=may_explain(official, report),
+        has_after=any(photo.is_after for photo in report.photos),
+        asks_photo=_asks_photo(house, report),
         **words,
     )
 
@@ -149,6 +162,11 @@ def apart(house: House, request: Request, login: DeskSession, fields: Fields) ->
 
 def _with_problem(house: House, request: Request, login: DeskSession, *, status: int, problem: str) -> Response:
     return _page(house, request, login, status=status, problem=texts(language_of(request))[problem])
+
+
+def _asks_photo(house: House, report: Report) -> bool:
+    service = house.pack.services.get(report.service_code or "")
+    return service is not None and service.after_photo
 
 
 def _other_places(house: House, report: Report) -> list[tuple[str, str, float]]:
@@ -177,10 +195,12 @@ def _others(house: House, report: Report) -> dict[str, str]:
     return dict(sorted(names.items(), key=lambda item: item[1]))
 
 
-def move(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
-    """Change the status, when the report still is what the form was shown with."""
+def move(
+    house: House, request: Request, login: DeskSession, fields: Fields, files: Sequence[Attachment] = ()
+) -> Response:
+    """Change the status, when the report still is what the form was shown with; `files` are after-photos."""
     note = fields.get("note", "").replace("\r\n", "\n").strip()
-    status, problem, words = _try_move(house, request, login, fields, note)
+    status, problem, words = _try_move(house, request, login, fields, note, files)
     if problem:
         return _page(
             house,
@@ -191,6 +211,8 @@ def move(house: House, request: Request, login: DeskSession, fields: Fields) -> 
             note=note,
         )
     house.wake()
+    if files:
+        house.wake(PHOTOS)  # their public copies are owed
     code = typed_code(request.path_params["code"])
     if not words["still_mine"]:
         return RedirectResponse(f"/desk?passed={quote(code)}", status_code=303)
@@ -225,25 +247,55 @@ def give_away(house: House, request: Request, login: DeskSession, fields: Fields
 
 
 def _try_move(
-    house: House, request: Request, login: DeskSession, fields: Fields, note: str
-) -> tuple[int, str | None, dict[str, Any]]:
-    """(HTTP status, key of the sentence that says why not, the words in it); no sentence when it is done."""
-    official, wanted = official_of(login.officer), fields.get("status", "")
-    agency_id = fields.get("agency_id") or None if wanted == "assigned" else None
-    if problem := _missing(wanted, note, agency_id):
+    house: House, request: Request, login: DeskSession, fields: Fields, note: str, files: Sequence[Attachment]
+) -> Answer:
+    """Read the photos first, outside of the transaction; they go again when nothing comes of the move."""
+    agency_id = fields.get("agency_id") or None if fields.get("status", "") == "assigned" else None
+    if problem := _missing(fields.get("status", ""), note, agency_id):
         return 400, problem, {}
+    try:
+        brought = _read_photos(house, request, login, files) if files else []
+    except NotAPhoto as error:
+        return 400, "not_a_photo", {"name": str(error) or "-"}
+    except OSError:
+        return 503, "photos_away", {}
+    answer = _write_move(house, request, login, fields, note, agency_id, brought)
+    if answer[1] and brought:
+        drop_brought(house, brought)
+    return answer
+
+
+def _read_photos(house: House, request: Request, login: DeskSession, files: Sequence[Attachment]) -> list[Brought]:
+    """The photos compared with what there is; none of somebody who may not change the report."""
+    official = official_of(login.officer)
+    report = _visible(house, official, request.path_params["code"])
+    return read_after_photos(house, report, files) if report and may_change(official, report) else []
+
+
+def _write_move(
+    house: House,
+    request: Request,
+    login: DeskSession,
+    fields: Fields,
+    note: str,
+    agency_id: str | None,
+    brought: Sequence[Brought],
+) -> Answer:
+    official, wanted = official_of(login.officer), fields.get("status", "")
     with house.store.write() as session:
         try:
             report = to_change(session, request, official, fields)
         except Refused as refused:
             return refused.status, refused.problem, {}
         said, pack, old = texts(language_of(request)), house.pack, report.status
+        holding = current_holding(session, report)
         try:
             by = Actor(name=official.name, agency_id=official.agency_id)
             change_status(session, report, wanted, by=by, house=house, notes=note, agency_id=agency_id)
         except NotAllowed:
             names = [status_word(pack, said, each, report.agency_id) for each in (old, wanted)]
             return 400, "not_allowed", {"old": names[0], "new": names[1]}
+        take_after_photos(session, report, holding, brought, house)
         log.info("report %s: %s to %s by officer %s", report.code, old, wanted, login.officer_id)
         return 200, None, {"still_mine": may_see(official, report)}
 

@@ -10,6 +10,7 @@ from store.officials import Officer
 
 CHANGES = frozenset({"officer", "head", "triage", "admin"})
 SEES_ALL = frozenset(ROLES_OF_ALL)
+RELEASES = frozenset({"triage", "admin"})
 SEES_ORIGINALS = frozenset({"head", "admin", "auditor"})
 
 
@@ -81,3 +82,8 @@ def may_change(official: Official, report: Report) -> bool:
 def may_answer(official: Official, agency_id: str) -> bool:
     """To an agency's report card its head answers, or an admin."""
     return official.role == "admin" or (official.role == "head" and official.agency_id == agency_id)
+
+
+def may_release(official: Official, report: Report) -> bool:
+    """Show the public an after-photo that is doubted."""
+    return official.role in RELEASES and may_see(official, report)

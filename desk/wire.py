@@ -2,16 +2,21 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import MutableHeaders, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from normalizer.schema import Attachment
+
 LARGEST_BODY = 64 * 1024
 MOST_FIELDS = 100
+MOST_PHOTOS, LARGEST_PHOTO = 4, 15_000_000
+LARGEST_UPLOAD = 32_000_000  # bytes of a form with all its photos
 
 # Letters that draw nothing but turn what stands beside them around, and control letters XML and PostgreSQL refuse.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
@@ -54,6 +59,52 @@ async def _bounded(request: Request) -> bytes:
         if len(body) > LARGEST_BODY:
             raise BadBody(413, f"the body is larger than {LARGEST_BODY} bytes")
     return bytes(body)
+
+
+async def read_upload(request: Request) -> tuple[dict[str, str], list[Attachment]]:
+    """The fields of a posted form, and the files that it brings. Raises BadBody: 413, 415 or 400.
+
+    Ask who sends it before: so much is read of nobody.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+        return await read_fields(request), []
+    said = request.headers.get("content-length", "0")
+    if not (said.isascii() and said.isdigit() and len(said) < 12) or int(said) > LARGEST_UPLOAD:
+        raise BadBody(413, f"the form is larger than {LARGEST_UPLOAD} bytes")
+    parser = MultiPartParser(
+        request.headers,
+        _counted(request),
+        max_files=MOST_PHOTOS,
+        max_fields=MOST_FIELDS,
+        max_part_size=LARGEST_BODY,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise BadBody(413 if "Too many files" in error.message else 400, "the form cannot be read") from None
+    try:
+        fields = {name: seen(value) for name, value in form.multi_items() if isinstance(value, str)}
+        files = [await _file(value) for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    finally:
+        await form.close()
+    return fields, [file for file in files if file.content]
+
+
+async def _counted(request: Request) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST_UPLOAD:
+            raise BadBody(413, f"the form is larger than {LARGEST_UPLOAD} bytes")
+        yield chunk
+
+
+async def _file(upload: UploadFile) -> Attachment:
+    content = await upload.read(LARGEST_PHOTO + 1)
+    if len(content) > LARGEST_PHOTO:
+        raise BadBody(413, f"a photo is larger than {LARGEST_PHOTO} bytes")
+    kind, name = upload.content_type or "", seen(upload.filename or "")
+    return Attachment(content=content, content_type=kind[:100], name=name.replace("\\", "/").split("/")[-1][-200:])
 
 
 def _form_fields(body: bytes) -> dict[str, str]:

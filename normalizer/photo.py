@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from PIL import Image
 
+from normalizer.edited import software_of
 from normalizer.exif import orientation_of, read_exif
 from normalizer.schema import PhotoFacts
 
@@ -59,7 +60,7 @@ def read_photo(content: bytes, content_type: str = "", now: datetime | None = No
         return refused
     try:
         with open_photo(content) as image:
-            return facts_of(image, type_of(content), now)
+            return facts_of(image, content, now)
     except Exception as error:
         return broken(content, error)
 
@@ -112,9 +113,15 @@ def open_photo(content: bytes) -> Image.Image:
     return image
 
 
-def facts_of(image: Image.Image, kind: str, now: datetime) -> PhotoFacts:
+def facts_of(image: Image.Image, content: bytes, now: datetime) -> PhotoFacts:
     """What an open picture's head says; never raises."""
-    facts = PhotoFacts(readable=True, content_type=kind, width=image.width, height=image.height)
+    facts = PhotoFacts(
+        readable=True,
+        content_type=type_of(content),
+        width=image.width,
+        height=image.height,
+        software=software_of(image, content),
+    )
     if orientation_of(image) >= 5:  # 5 to 8 lie on their side
         facts = replace(facts, width=image.height, height=image.width)
     try:

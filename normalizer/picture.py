@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from PIL import Image, ImageFile
 
 from normalizer.exif import orientation_of
-from normalizer.photo import broken, facts_of, open_photo, refusal, type_of
+from normalizer.photo import broken, facts_of, open_photo, refusal
 from normalizer.photo_hash import phash
 from normalizer.schema import PhotoFacts
 
@@ -46,7 +46,7 @@ def look(content: bytes, content_type: str = "", now: datetime | None = None) ->
         return refused, None
     try:
         with open_photo(content) as image:
-            return _looked_at(image, facts_of(image, type_of(content), now))
+            return _looked_at(image, facts_of(image, content, now))
     except Exception as error:
         return broken(content, error), None
 

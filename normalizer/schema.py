@@ -215,7 +215,8 @@ class PhotoFacts:
     """What a photo's bytes tell: readable at all, its size in pixels (upright), where and when it was taken.
 
     `direction` is where the camera looked, in degrees from north; `phash` is a perceptual hash of 64 bits in
-    hexadecimal: few bits differ between copies of one picture.
+    hexadecimal: few bits differ between copies of one picture. `software` is what the file says it was edited or
+    made with (normalizer/edited.py).
     """
 
     readable: bool
@@ -226,6 +227,7 @@ class PhotoFacts:
     taken_at: datetime | None = None
     direction: float | None = None
     phash: str | None = None
+    software: str | None = None
     note: str | None = None
 
 

@@ -254,6 +254,8 @@ def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> N
             lat=position.lat if position else None,
             long=position.long if position else None,
             taken_at=facts.taken_at if facts else None,
+            software=facts.software if facts else None,
+            is_after=False,
             next_attempt_at=house.now(),
             created_at=house.now(),
         )

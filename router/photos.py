@@ -110,7 +110,7 @@ def _keep(house: House, photo: Photo, content: bytes) -> None:
         row.phash, row.direction = facts.phash, facts.direction
         row.content_type = facts.content_type[:100]
         row.width, row.height = facts.width, facts.height
-        row.taken_at = facts.taken_at
+        row.taken_at, row.software = facts.taken_at, facts.software
         row.lease_until = None
         if facts.position is not None:
             row.lat, row.long = facts.position.lat, facts.position.long

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from router.doubts import is_doubted
 from router.house import House
 from store.models import Photo
 from store.work import claim_public_copy, is_any_public_copy_due
@@ -42,5 +43,6 @@ def _write_down(house: House, photo: Photo, key: str | None, note: str | None) -
         if row.public_state != "owed":  # an official was quicker
             return
         row.public_key = key
-        row.public_state = "shown" if key and house.pack.shows_blurred_photos else "hidden"
+        is_free = house.pack.shows_blurred_photos and not is_doubted(session, row)
+        row.public_state = "shown" if key and is_free else "hidden"
         row.note = row.note or (note or "")[:300] or None

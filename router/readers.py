@@ -15,7 +15,8 @@ from typing import Any, Protocol, cast
 
 from pebble import ProcessExpired, ProcessPool
 
-from router.reading import Look, Raw, Reading, Unreadable, look_at, public_copy, read_all
+from normalizer.same_picture import Match
+from router.reading import Look, Raw, Reading, Unreadable, look_at, match, public_copy, read_all
 
 log = logging.getLogger("lapor.readers")
 
@@ -42,6 +43,9 @@ class Readers(Protocol):
 
     def look_at(self, content: bytes, content_type: str) -> Look:
         """Look at one photo. Raises ValueError when that cannot be done in time."""
+
+    def match(self, one: bytes, others: Sequence[bytes]) -> list[Match | None]:
+        """Where one working copy is another one again. Raises ValueError when that cannot be done in time."""
 
     def blur(self, photo: bytes) -> bytes:
         """The public copy of a working copy. Raises ValueError when it cannot be made, or not in time."""
@@ -70,6 +74,9 @@ class Here:
 
     def look_at(self, content: bytes, content_type: str) -> Look:
         return look_at(content, content_type)
+
+    def match(self, one: bytes, others: Sequence[bytes]) -> list[Match | None]:
+        return match(one, others)
 
     def blur(self, photo: bytes) -> bytes:
         return public_copy(photo)
@@ -107,6 +114,12 @@ class Beside:
             return cast(Look, self._schedule(look_at, content, content_type).result())
         except ENDED as error:
             raise ValueError(f"the photo cannot be looked at: {type(error).__name__}") from None
+
+    def match(self, one: bytes, others: Sequence[bytes]) -> list[Match | None]:
+        try:
+            return cast("list[Match | None]", self._schedule(match, one, others).result())
+        except ENDED as error:
+            raise ValueError(f"the photos cannot be compared: {type(error).__name__}") from None
 
     def blur(self, photo: bytes) -> bytes:
         try:

@@ -11,6 +11,7 @@ from config.pack import Pack, load_pack
 from normalizer.learned import Model, model_at
 from normalizer.normalize import normalize, warm_up
 from normalizer.picture import Copies, look
+from normalizer.same_picture import Match, find_match
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts, Press, Receipt
 from normalizer.text import own_words
 from router.said import Said, read_signs
@@ -142,6 +143,11 @@ def look_at(content: bytes, content_type: str) -> Look:
     """Read a photo's facts and make its copies."""
     facts, copies = look(content, content_type)
     return Look(facts=facts, copies=copies)
+
+
+def match(one: bytes, others: Sequence[bytes]) -> list[Match | None]:
+    """How each of the others' working copies has the picture of this one; None where it is another picture."""
+    return [find_match(one, other) for other in others]
 
 
 def public_copy(photo: bytes) -> bytes:

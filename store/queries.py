@@ -88,8 +88,8 @@ def report_by_code(session: Session, code: str) -> Report | None:
 
 
 def whole_report(session: Session, code: str) -> Report | None:
-    """One report with its messages, answers, photos and history loaded."""
-    parts = (Report.messages, Report.deliveries, Report.photos, Report.history)
+    """One report with its messages, answers, photos, history and holdings loaded."""
+    parts = (Report.messages, Report.deliveries, Report.photos, Report.history, Report.holdings)
     query = select(Report).where(Report.code == code).options(*(selectinload(part) for part in parts))
     return session.scalar(query)
 
@@ -116,6 +116,12 @@ def photos_like(session: Session, phash: str, *, since: datetime, limit: int = 2
     ids = [number for number, other in session.execute(query) if other and distance(phash, other) <= NEAR]
     rows = select(Photo).where(Photo.id.in_(sorted(ids)[-limit:])).options(selectinload(Photo.report))
     return list(session.scalars(rows.order_by(Photo.id.desc())))
+
+
+def photos_of_file(session: Session, media_key: str, limit: int = 20) -> list[Photo]:
+    """Photos that came as this very file, the newest first, each with its report."""
+    query = select(Photo).where(Photo.media_key == media_key).options(selectinload(Photo.report))
+    return list(session.scalars(query.order_by(Photo.id.desc()).limit(limit)))
 
 
 def last_line(session: Session, report: Report) -> int:

@@ -14,6 +14,7 @@ from config.settings import read_settings
 from normalizer.schema import InboundMessage
 from router.readers import TOOK_TOO_LONG, Beside, Here
 from router.reading import Raw, Reading, Understood, Unreadable
+from tests.unit.test_pictures import saved, scene
 
 CITY = read_settings(_env_file=None).city  # what new readers have loaded already
 WORDS = "lampu jalan mati total di Jl. Manggarai Utara 2, Kelurahan Manggarai"
@@ -89,6 +90,21 @@ def test_a_message_that_takes_too_long_is_told_apart_from_its_neighbours(impatie
 def test_a_photo_that_takes_too_long_is_refused(impatient: Beside) -> None:
     with pytest.raises(ValueError, match="TimeoutError"):
         impatient.look_at(slow_photo(), "image/webp")
+
+
+def test_pictures_are_compared_beside_us_and_never_longer_than_allowed(readers: Beside) -> None:
+    one, other = (saved(scene(number, (400, 300))) for number in (1, 2))
+    eventually(lambda: _compared(readers, one, [one, other]) == [True, False], what="both are compared in time")
+    with pytest.raises(ValueError, match="cannot be compared"):
+        readers.match(one, [one] * 200)
+
+
+def _compared(readers: Beside, one: bytes, others: list[bytes]) -> list[bool] | None:
+    """None where the machine was too busy for the reader's second."""
+    try:
+        return [found is not None for found in readers.match(one, others)]
+    except ValueError:
+        return None
 
 
 def test_a_message_that_cannot_be_parsed_does_not_hold_its_neighbours_up(readers: Beside) -> None:

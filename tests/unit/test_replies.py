@@ -33,7 +33,10 @@ NOTES = {
     "other letters": "已经修好了 Ремонт завершён “selesai” – ½ … " * 8,
 }
 OPTIONS = "1 Lampu jalan, Jl. Kemang Raya\n2 Sampah, Cipete Utara\n3 Laporan baru"
-KEYS = sorted(key for key in PACK.texts["id"] if not key.endswith(("_sms", "_x")))
+AT_THE_DESK = "doubt_"  # what these say goes to nobody's phone
+KEYS = sorted(
+    key for key in PACK.texts["id"] if not key.endswith(("_sms", "_x")) and not key.startswith(AT_THE_DESK)
+)
 NEVER_WITHOUT_NOTES = {"to_resolved", "to_rejected", "to_needs_info"}
 LANGUAGES = PACK.languages
 

@@ -63,6 +63,8 @@ def test_official_works_by_keyboard_alone(house: House, page: "sync_api.Page") -
     page.locator("#note").focus()
     page.keyboard.type("Regu berangkat besok.")
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "after-photos"  # this time there are none
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.value") == "accepted"
     page.keyboard.press("Enter")
     page.wait_for_selector("p.good")

@@ -98,6 +98,7 @@ def test_official_moves_a_report_and_the_citizen_is_owed_the_note(
             ("assigned", "router"),
             ("in_progress", "officer:dbm-officer"),
             ("resolved", "officer:dbm-officer"),
+            ("resolved", "router"),  # it came without a photo
         ]
 
 

@@ -11,10 +11,12 @@ from router.house import House
 from router.late import raise_late
 from router.not_ours import not_ours
 from router.status import Actor
-from store.models import Report
+from store.models import Holding, Photo, Report
 from store.routes import list_rules
+from tests.unit.test_pictures import saved, scene
 from tests.wire.desk_rooms import (
     add_officer,
+    add_photo,
     add_report,
     answers_to,
     browser,
@@ -127,3 +129,27 @@ def test_rules_areas_and_promises_are_asked_the_same_way_here(house: House) -> N
         assert admin.post("/desk/rules", data=fields).status_code == 409
     with house.store.read() as session:
         assert [rule.to_agency_id for rule in list_rules(session)] == ["telco"]
+
+
+def test_a_form_with_a_photo_that_is_sent_twice_at_once_moves_once_and_keeps_the_photo(
+    house: House, api: httpx.Client
+) -> None:
+    code, content = add_report(house), saved(scene(1, (800, 600)))
+    before = add_report(house)
+    add_photo(house, before, content)
+    log_in(api, "dbm-officer")
+    page = api.get(f"/desk/r/{code}")
+    fields = {"csrf": hidden(page, "csrf"), "seen": hidden(page, "seen"), "status": "resolved", "note": "Selesai"}
+
+    def send(_: int) -> int:
+        return api.post(
+            f"/desk/r/{code}", data=fields, files={"after": ("a.jpg", content, "image/jpeg")}
+        ).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(send, range(4))) == [200, 409, 409, 409]
+    with house.store.read() as session:
+        (photo,) = session.query(Photo).join(Report).filter(Report.code == code)
+        (holding,) = session.query(Holding).join(Report).filter(Report.code == code)
+    assert house.store.media.get(photo.media_key or "") == content
+    assert [(flag["kind"], flag["code"]) for flag in holding.flags or []] == [("same_file", before)]
