@@ -132,8 +132,8 @@ class Report(Base):
     official has looked at.
     `service_guess` is what officials made of the guessed service: agreed, changed, or named where nothing was
     guessed; None before that.
-    `closes_at` is when silence closes a resolved one. Nothing fills these yet: `parent_id`, the report that it is
-    joined to; `surge_id`, the flood of reports that it is one of; `cell`, the H3 cell that it lies in.
+    `closes_at` is when silence closes a resolved one. `parent_id` is the report that it is joined to, `surge_id` the
+    flood of reports that it is one of, `cell` the H3 cell that its point lies in (normalizer/cells.py).
     """
 
     __tablename__ = "reports"
@@ -303,7 +303,7 @@ class Photo(Base):
     the only thing that the public may. `public_state`: owed (its public copy is still to be made), hidden until
     an official shows it, or shown. `phash` finds the same picture again (normalizer/photo_hash.py).
     `is_after`: an official sent it to show that the problem is gone; `software`: what the file says it was
-    edited or made with (nothing fills these two yet). A map's short link that must be followed is owed in the
+    edited or made with. A map's short link that must be followed is owed in the
     same way, as channel `link`, until it is followed.
     """
 
@@ -400,8 +400,6 @@ class Holding(Base):
 
 class Surge(Base):
     """Very many reports of one service in one area at once: to be told and handed over as one.
-
-    No row is written yet.
 
     `area_code` is the kecamatan's; `told_at` is when its reporters last got a digest.
     """
