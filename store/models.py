@@ -132,8 +132,8 @@ class Report(Base):
     official has looked at.
     `service_guess` is what officials made of the guessed service: agreed, changed, or named where nothing was
     guessed; None before that.
-    `closes_at` is when silence closes a resolved one. `parent_id` is the report that it is joined to, `surge_id` the
-    flood of reports that it is one of, `cell` the H3 cell that its point lies in (normalizer/cells.py).
+    `closes_at` is when silence closes a resolved one. `parent_id` is the report that it is joined to, `surge_id`
+    the flood of reports that it is one of, `cell` the H3 cell that its point lies in (normalizer/cells.py).
     """
 
     __tablename__ = "reports"
