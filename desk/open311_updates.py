@@ -21,6 +21,7 @@ from router.house import House
 from router.status import Actor, NotAllowed, allowed_moves, change_status, lock
 from store import queries
 from store.models import Report, StatusUpdate
+from store.near import lead_of
 from store.officials import ApiUpdate
 
 log = logging.getLogger("lapor.open311")
@@ -127,16 +128,22 @@ def _carry_out(house: House, official: Official, update: Update) -> Item:
         report = queries.report_by_code(session, typed_code(update.code))
         if report is None:
             raise Refused(404, "there is no request with this service_request_id")
-        lock(session, report)  # copies of one update wait here for the first
+        lead = lead_of(report)
+        for each in sorted({report, lead}, key=lambda one: one.id):
+            lock(session, each)  # copies of one update wait here for the first
         line = queries.line_of_update(session, official.name, update.update_id) if update.update_id else None
         if line is None:
             line = _change(house, session, official, report, update)
         return _item(house, line)
 
 
-def _change(house: House, session: Session, official: Official, report: Report, update: Update) -> StatusUpdate:
+def _change(house: House, session: Session, official: Official, named: Report, update: Update) -> StatusUpdate:
+    """Change the report, or the one that it was joined to, unless the move leads back out of the join."""
+    report = named if update.status in allowed_moves(named) else lead_of(named)
     if not may_change(official, report):
         raise Refused(403, "this api_key may not change a report of another agency")
+    if report is not named and report.status == update.status:
+        return report.history[-1]  # it is there already: whoever named a joined report need not know
     status, agency_id = _move_of(report, update)
     by = Actor(name=official.name, agency_id=official.agency_id)
     try:

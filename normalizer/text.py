@@ -117,7 +117,8 @@ _SPOKEN_IN = {
     for word in words(name)
 }
 _WORD = re.compile(r"[^\W\d_]+")
-_NOT_SPOKEN = re.compile(r"https?://\S+|(?:\bRT )?@\w+|#\w+")
+# links, names, hashtags, and reports' codes: "US9E4Y" is no English word, "jalan2" is an Indonesian one
+_NOT_SPOKEN = re.compile(r"https?://\S+|(?:\bRT )?@\w+|#\w+|\b(?=[A-Za-z]*\d+[A-Za-z])[A-Za-z0-9]{6}\b")
 # How words end and begin that no list holds: -nya, me(ng)-, ber-, pe(ng)-…an against -ing, -tion, -ed.
 _LIKE_INDONESIAN = re.compile(r"\w{3,}nya|(?:meng?|mem|meny|ber|ter|peng?|pem|per|ke|di|se)[a-z]{4,}(?:an|i)?")
 _LIKE_ENGLISH = re.compile(

@@ -14,6 +14,7 @@ from router.effects import decide_question
 from router.forget import let_go, next_to_let_go
 from router.heads import make_head, next_head_at
 from router.house import House
+from router.joins import join_if_sure
 from router.late import raise_late
 from router.reports import acknowledge, close_silent, give_up, remind
 from router.surge import look_at_surges, next_look
@@ -55,7 +56,7 @@ def _acknowledge(house: House) -> int:
     )
 
 
-def _each(house: House, query: Select[Row], do: Callable[[Session, Row, House], None]) -> int:
+def _each(house: House, query: Select[Row], do: Callable[[Session, Row, House], object]) -> int:
     """Do it to each row that nobody else holds, in one transaction; the number of them."""
     with house.store.write() as session:
         rows = list(session.scalars(query.limit(AT_ONCE).with_for_update(skip_locked=True)))
@@ -140,6 +141,15 @@ def _raise_late(house: House) -> int:
     return _each(house, select(Report).where(Report.late_at <= house.now()).order_by(Report.late_at), raise_late)
 
 
+def _join_same(house: House) -> int:
+    return _each(house, select(Report).where(Report.join_at <= house.now()).order_by(Report.join_at), join_if_sure)
+
+
+def _next_join(house: House) -> datetime | None:
+    with house.store.read() as session:
+        return session.scalar(select(func.min(Report.join_at)))
+
+
 def _next_late(house: House) -> datetime | None:
     with house.store.read() as session:
         return session.scalar(select(func.min(Report.late_at)))
@@ -151,6 +161,7 @@ JOBS: tuple[tuple[Callable[[House], int], Callable[[House], datetime | None]], .
     (_give_up, _next_giving_up),
     (_decide_questions, _next_question),
     (_raise_late, _next_late),
+    (_join_same, _next_join),
     (_close_silent, _next_closing),
     (look_at_surges, next_look),
     (tell_digests, next_digest),

@@ -16,14 +16,14 @@ from router.conversation import decide
 from router.effects import take_effect
 from router.forget import forgotten_id
 from router.house import LINK, PHOTOS, House
-from router.joins import join_if_sure
+from router.joins import look_for_joins
 from router.linking import maker_of
 from router.reading import Look, Understood, understand
 from router.reports import ask_for_jpeg, free_codes, heed_flood, open_report
 from router.said import Said
 from router.senders import Sender, key_of, language_of, senders_of
 from router.turn import Turn
-from store.bulk import keep, made, write_now
+from store.bulk import keep, made
 from store.models import Address, Message, Photo, Report
 from store.near import lead_of
 from store.steps import reached
@@ -324,8 +324,7 @@ def _turn(
         ask_for_jpeg(session, turn.report, house)
     take_effect(turn)
     if turn.row.report is not None and any(photo.media_key for photo in heard.photos):
-        write_now(session)
-        join_if_sure(session, turn.row.report, house)
+        look_for_joins(turn.row.report, house)
     if turn.report is not None and turn.is_theirs:
         turn.report.said_at = house.now()
 

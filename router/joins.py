@@ -1,5 +1,7 @@
 """Joins reports of one problem and takes them apart again; nobody's report is lost by it."""
 
+from datetime import timedelta
+
 from sqlalchemy.orm import Session
 
 from router.duplicates import surest
@@ -11,6 +13,8 @@ from store.models import Report, StatusUpdate
 from store.near import joined_to, lead_of
 
 ASKED = "asked_before_join"  # in sources: what its reporter was asked for
+NOT_WORKED_ON = frozenset({"received", "assigned"})  # only then a join is made without a press
+LOOK_AFTER = timedelta(seconds=30)  # behind a picture: what makes a difference can still be said
 VIA = "joined_via"  # in sources: the codes of the reports that it came with, the first one first
 
 
@@ -135,18 +139,26 @@ def in_order(one: Report, other: Report) -> tuple[Report, Report]:
     return second, first
 
 
-def join_if_sure(session: Session, report: Report, house: House) -> bool:
-    """Join a report that was acknowledged with the one that has the same picture of the same spot; whether it was.
+def look_for_joins(report: Report, house: House) -> None:
+    """A picture came: in a moment the clock looks whether the same one was sent before, of the same spot."""
+    if report.status in NOT_WORKED_ON:
+        report.join_at = house.now() + LOOK_AFTER
 
-    Call it when a picture came: nothing else is sure enough.
+
+def join_if_sure(session: Session, report: Report, house: House) -> bool:
+    """Join a report with the one that has the same picture of the same spot; whether it was.
+
+    Nothing else is sure enough, and nobody must have begun to work on either. Nobody is told: their reporters hear
+    each step as before.
     """
-    if report.acknowledged_at is None or report.status not in {"received", "assigned"}:
+    report.join_at = None
+    if report.acknowledged_at is None or report.status not in NOT_WORKED_ON:
         return False
     other = surest(session, report, house)
     if other is None:
         return False
     joined, lead = in_order(report, other)
-    if joined.status not in {"received", "assigned"}:
+    if {joined.status, lead.status} - NOT_WORKED_ON:
         return False
-    join(session, joined, lead, by=Actor(name=ROUTER), house=house)
+    join(session, joined, lead, by=Actor(name=ROUTER), house=house, silent=True)
     return True

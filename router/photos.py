@@ -9,7 +9,7 @@ from channels.protocol import Connection
 from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
 from router.house import LINK, House
 from router.intake import keep_photo, state_of_photo
-from router.joins import join_if_sure
+from router.joins import look_for_joins
 from router.reports import take_photo_facts, take_point
 from store.models import Photo
 from store.traces import drop_unnamed
@@ -116,7 +116,7 @@ def _keep(house: House, photo: Photo, content: bytes) -> None:
             row.lat, row.long = facts.position.lat, facts.position.long
         take_photo_facts(session, row, facts, house)
         if row.report is not None:
-            join_if_sure(session, row.report, house)
+            look_for_joins(row.report, house)
 
 
 def _later(house: House, photo: Photo, failure: TemporaryFailure, *, counts: bool = True) -> None:

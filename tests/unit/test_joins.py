@@ -449,11 +449,20 @@ def photo_of(seed: int, **save: object) -> Attachment:
     return Attachment(content=saved(scene(seed), **save), content_type="image/jpeg")
 
 
-def test_the_same_picture_of_the_same_spot_is_joined_at_once_and_told_once(town: Town) -> None:
+def wait_for_joins(town: Town) -> None:
+    town.clock.on(seconds=31)
+    tick(town.house)
+
+
+def test_the_same_picture_of_the_same_spot_is_joined_and_hears_each_step(town: Town) -> None:
     first = pin(town, 1, 0, attachments=(photo_of(1),))
     second = pin(town, 2, 40, attachments=(photo_of(1, quality=40),))
+    before = told(town, 2)
+    wait_for_joins(town)
     assert (of(town, second).status, of(town, second).parent_id) == ("duplicate", of(town, first).id)
-    assert len([text for text in told(town, 2) if f"digabung dengan {first}" in text]) == 1
+    assert told(town, 2) == before
+    town.move("accepted", number=0)
+    assert second in told(town, 2)[-1]
     assert town.rows(StatusUpdate, report_id=of(town, second).id)[-1].by == "router"
 
 
@@ -462,6 +471,7 @@ def test_a_picture_that_is_fetched_later_joins_too(town: Town) -> None:
     second = pin(town, 2, 40, attachments=(Attachment(ref="p1"),))
     assert of(town, second).status == "assigned"
     asyncio.run(fetch_owed(town.house, {"sms": Provider(saved(scene(1)))}))
+    wait_for_joins(town)
     assert (of(town, second).status, of(town, second).parent_id) == ("duplicate", of(town, first).id)
 
 
@@ -473,6 +483,7 @@ def test_a_picture_that_is_fetched_later_joins_too(town: Town) -> None:
 def test_nothing_less_than_that_is_joined_by_itself(town: Town, north: float, text: str, seed: int) -> None:
     pin(town, 1, 0, attachments=(photo_of(1),))
     second = pin(town, 2, north, text, attachments=(photo_of(seed),))
+    wait_for_joins(town)
     assert of(town, second).status == "assigned"
 
 
@@ -480,6 +491,7 @@ def test_a_logo_on_many_reports_joins_none_of_them(town: Town) -> None:
     for number in range(5):
         pin(town, number, 5000 * number, attachments=(photo_of(1),))
     last = pin(town, 6, 10, attachments=(photo_of(1),))
+    wait_for_joins(town)
     assert of(town, last).status == "assigned"
 
 
@@ -487,7 +499,18 @@ def test_the_picture_that_shows_it_mended_is_no_sign_of_the_same_problem(town: T
     pin(town, 1, 0, attachments=(photo_of(1),))
     with town.house.store.write() as session:
         session.query(Photo).one().is_after = True
-    assert of(town, pin(town, 2, 40, attachments=(photo_of(1),))).status == "assigned"
+    second = pin(town, 2, 40, attachments=(photo_of(1),))
+    wait_for_joins(town)
+    assert of(town, second).status == "assigned"
+
+
+def test_what_somebody_works_on_is_not_joined_without_a_press(town: Town) -> None:
+    first = pin(town, 1, 0, attachments=(photo_of(1),))
+    second = pin(town, 2, 40, attachments=(photo_of(1),))
+    town.move("accepted", number=0)
+    wait_for_joins(town)
+    assert of(town, second).status == "assigned"
+    assert [first] == list(candidates(town, second))
 
 
 # --- "this concerns me too" ---------------------------------------------------------------------------------

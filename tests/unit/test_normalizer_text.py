@@ -70,6 +70,9 @@ def test_any_text_can_be_cleaned_and_cut(text: str) -> None:
         ("dalan omahku bolong, wong ora iso liwat", "id"),
         ("the street light in front of my house is broken", "en"),
         ("Pothole on the road near Jalan Sudirman, please help", "en"),
+        ("US9E4Y", "id"),
+        ("status 2AH64A", "id"),
+        ("is US9E4Y done?", "en"),
         ("道路坏了请修理一下谢谢你们的帮助", "other"),
     ],
 )

@@ -11,6 +11,8 @@ import pytest
 
 from desk.open311_words import FROM_EXTENSION
 from router.house import House
+from router.joins import join
+from router.status import Actor
 from store.models import Report, StatusUpdate
 from store.officials import ApiUpdate
 from tests.wire.desk_rooms import add_officer, add_report, answers_to, move, open_rooms, serving, status_of
@@ -264,3 +266,20 @@ def test_citizens_words_do_not_stand_in_public_updates(tmp_path: Path) -> None:
         listed = httpx.get(f"{address}{PATH}.json").text
     assert "Budi" not in listed
     assert '"CLOSED"' in listed
+
+
+def test_update_of_a_joined_report_moves_the_one_that_goes_on(house: House, api: httpx.Client) -> None:
+    lead, other = add_report(house), add_report(house)
+    with house.store.write() as session:
+        first, second = (session.query(Report).filter_by(code=code).one() for code in (lead, other))
+        join(session, second, first, by=Actor(name="officer:sri"), house=house)
+    moved = update(api, other, "in_progress", description="Tim menuju lokasi", update_id="j1")
+    assert (moved.status_code, moved.json()[0]["service_request_id"]) == (200, lead)
+    assert (
+        update(api, other, "in_progress", description="Tim menuju lokasi", update_id="j1").json() == moved.json()
+    )
+    assert update(api, other, "in_progress").status_code == 200
+    assert lines_of(house, lead).count("in_progress") == 1
+    assert update(api, other, "assigned").status_code == 200
+    assert lines_of(house, other)[-1] == "assigned"
+    assert lines_of(house, lead)[-1] == "in_progress"
