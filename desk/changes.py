@@ -6,7 +6,7 @@ from starlette.requests import Request
 from desk.doors import Fields
 from desk.rights import Official, may_change
 from desk.wire import typed_code
-from router.status import lock
+from router.held import lock
 from store import queries
 from store.models import Report
 

@@ -13,8 +13,9 @@ from desk.pages import render
 from desk.rights import Official, may_change, official_of, sees_all
 from desk.wire import typed_code
 from router.doubts import Flag, flags_of, in_words
+from router.held import lock
 from router.house import House
-from router.status import Actor, add_line, lock
+from router.status import Actor, add_line
 from store import queries
 from store.models import Holding, Report
 from store.officials import DeskSession

@@ -17,8 +17,9 @@ from desk.public import public_notes
 from desk.report import LONGEST_NOTE
 from desk.rights import Official, may_change
 from desk.wire import BadBody, read_fields, typed_code
+from router.held import lock
 from router.house import House
-from router.status import Actor, NotAllowed, allowed_moves, change_status, lock
+from router.status import Actor, NotAllowed, allowed_moves, change_status
 from store import queries
 from store.models import Report, StatusUpdate
 from store.near import lead_of

@@ -14,8 +14,9 @@ from desk.pages import render, texts
 from desk.rights import Official, may_change, may_release, may_see, may_see_original, official_of
 from desk.wire import typed_code
 from router.doubts import is_doubted
+from router.held import lock
 from router.house import House
-from router.status import Actor, add_line, lock
+from router.status import Actor, add_line
 from store import queries
 from store.models import Photo, Report
 from store.officials import DeskSession

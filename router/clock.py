@@ -13,6 +13,7 @@ from router.digests import next_digest, tell_digests
 from router.effects import decide_question
 from router.forget import let_go, next_to_let_go
 from router.heads import make_head, next_head_at
+from router.held import lock_all
 from router.house import House
 from router.joins import join_if_sure
 from router.late import raise_late
@@ -60,6 +61,7 @@ def _each(house: House, query: Select[Row], do: Callable[[Session, Row, House], 
     """Do it to each row that nobody else holds, in one transaction; the number of them."""
     with house.store.write() as session:
         rows = list(session.scalars(query.limit(AT_ONCE).with_for_update(skip_locked=True)))
+        lock_all(session, [row for row in rows if isinstance(row, Report)])
         for row in rows:
             do(session, row, house)
     return len(rows)

@@ -4,10 +4,11 @@ from sqlalchemy.orm import Session
 
 from router.agencies import agency_of
 from router.guesses import guess_of, outcome_of
+from router.held import lock
 from router.house import House
 from router.replies import fields_of, say
 from router.reports import missing
-from router.status import OPEN, Actor, NotAllowed, add_line, change_status, lock
+from router.status import OPEN, Actor, NotAllowed, add_line, change_status
 from store.models import Report, StatusUpdate
 
 NOBODY_WORKS = frozenset({None, "received", "assigned"})  # (None: no question was asked)

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from channels import CHANNELS
 from router.codes import is_code
+from router.held import lock
 from router.house import House
 from router.joins import release
 from router.one_time import give, hash_of, is_given, may_try, new_digits, note_wrong
 from router.reach import NOBODY, is_group
 from router.reports import BY_CITIZEN, BY_ROUTER
-from router.status import Actor, add_line, change_status, lock
+from router.status import Actor, add_line, change_status
 from router.turn import Turn, answer, settle_rows
 from store.chain import REDACTED
 from store.models import Address, Delivery, Report, Reporter, StatusUpdate

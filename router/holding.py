@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
+from router.held import is_ours
 from router.promise import RUNS, term
 from router.working_time import working_time
 from store.bulk import keep, made
@@ -46,7 +47,7 @@ def keep_holding(session: Session, report: Report, pack: Pack, now: datetime, *,
 
 def current(session: Session, report: Report) -> Holding | None:
     """The holding that is not over."""
-    if not inspect(report).persistent:
+    if is_ours(session, report):
         newest: Holding | None = report.newest_holding
         return newest
     query = select(Holding).where(Holding.report_id == report.id, Holding.until.is_(None))

@@ -313,7 +313,8 @@ def _turn(
     if decision.kind == "report":
         turn.report = _open(session, heard, sender, codes.pop(), decision.code, house)
     if turn.report is not None:
-        turn.report.newest_ref = message.reply_ref
+        if turn.report.address is sender.address:
+            turn.report.newest_ref = message.reply_ref
         for each in {turn.report, lead_of(turn.report)} if decision.kind in NEWS else ():
             each.unread = True
     belongs = None if decision.kind in UNATTACHED else turn.report

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from normalizer.privacy import public_description
 from router.digests import hold_for_digest
+from router.held import is_ours
 from router.house import House
 from router.replies import fields_of, owe, reply_channel, say
 from store.models import Report
@@ -47,7 +47,7 @@ def _tell(session: Session, each: Report, key: str, notes: str, house: House, no
 
 def _others(session: Session, report: Report, knows: int | None) -> list[Report]:
     """One report for each person; a report that is new has nothing that was joined to it."""
-    joined = joined_to(session, report.id) if inspect(report).persistent else []
+    joined = [] if is_ours(session, report) and not report.has_joined else joined_to(session, report.id)
     told = {report.reporter_id if knows is None else knows}
     found: dict[int, Report] = {}
     for each in joined if knows is None or not joined else [report, *joined]:

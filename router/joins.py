@@ -5,10 +5,11 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from router.duplicates import surest
+from router.held import lock
 from router.house import House
 from router.reach import NOBODY
 from router.replies import fields_of, owe, reply_channel, say, status_name
-from router.status import OPEN, ROUTER, Actor, NotAllowed, add_line, change_status, lock
+from router.status import OPEN, ROUTER, Actor, NotAllowed, add_line, change_status
 from store.models import Report, StatusUpdate
 from store.near import joined_to, lead_of
 
@@ -30,7 +31,7 @@ def join(
     _check(report, lead)
     notes = say(house.pack, house.pack.languages[0], "joined_line", "desk", parent=lead.code)
     line = change_status(session, report, "duplicate", by=by, house=house, notes=notes, silent=True)
-    report.parent_id = lead.id
+    report.parent_id, lead.has_joined = lead.id, True
     _stop_asking(report)
     report.quiet_until, report.acknowledged_at = None, report.acknowledged_at or house.now()
     for each in _held_children(session, report.id):
@@ -108,7 +109,7 @@ def take_apart(session: Session, report: Report, *, by: Actor, house: House, sil
     _ask_again(report, house)
     for each in others:
         came = list(each.sources[VIA])
-        each.parent_id = report.id
+        each.parent_id, report.has_joined = report.id, True
         each.sources = {**each.sources, VIA: came[: came.index(report.code)]}
         notes = say(house.pack, house.pack.languages[0], "joined_line", "desk", parent=report.code)
         add_line(session, each, each.status, by=by, house=house, now=house.now(), notes=notes)

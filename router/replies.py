@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from router.choices import question_of
+from router.held import is_ours
 from router.house import House
 from router.promise import promise_words
 from router.quiet import end_of_night, wait_until
@@ -33,12 +34,15 @@ def say(pack: Pack, language: str, key: str, channel: str, **fields: str) -> str
 
 
 def _fit(template: str, fields: dict[str, str]) -> str:
-    """Shorten the fields one after the other until the text fits; links and codes are never cut."""
+    """Shorten the fields one after the other until the text fits; codes are never cut, links never in part."""
     text = _filled(template, fields)
     for name, brief in BRIEFER:
         if gsm7_length(text) > SEGMENT and fields.get(name):
             fields = {**fields, name: brief(fields[name])}
             text = _filled(template, fields)
+    if gsm7_length(text) > SEGMENT and fields.get("notes"):  # an official's words go before the link
+        fields = {**fields, "link": ""}
+        text = _filled(template, fields)
     for name in SHRINKABLE:
         over = gsm7_length(text) - SEGMENT
         if over > 0 and (value := fields.get(name)):
@@ -355,7 +359,7 @@ def may_answer(session: Session, address: Address, house: House, now: datetime) 
 
 def _last_reply_ref(session: Session, report: Report, address: Address) -> str | None:
     """What was said last on this thread from this address: an answer points there."""
-    if not inspect(report).persistent:
+    if address is report.address and is_ours(session, report):
         return report.newest_ref
     query = (
         select(Message.reply_ref)

@@ -15,6 +15,7 @@ from normalizer.text import own_words
 from router.agencies import agency_of
 from router.choices import buttons_of, choose
 from router.codes import new_code
+from router.held import lock
 from router.house import House
 from router.replies import (
     acknowledgement,
@@ -28,7 +29,7 @@ from router.replies import (
     service_buttons,
 )
 from router.said import is_rude
-from router.status import CITIZEN, CLOCK, OPEN, ROUTER, Actor, add_line, change_status, lock
+from router.status import CITIZEN, CLOCK, OPEN, ROUTER, Actor, add_line, change_status
 from router.surge import heed_surge, surge_answer
 from store.bulk import keep, made
 from store.models import Address, Photo, Report

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from router.digests import hold_for_digest
 from router.guesses import agree
+from router.held import is_ours, lock
 from router.holding import keep_holding
 from router.house import House
 from router.joined import tell_joined
@@ -16,7 +17,7 @@ from router.promise import keep_clock
 from router.replies import owe_handover, owe_status_reply
 from store.bulk import keep, made
 from store.chain import FIRST, hash_text, mac_of, new_salt
-from store.models import Base, Report, StatusUpdate
+from store.models import Report, StatusUpdate
 
 BEFORE = "the status before"  # needs_info and duplicate return to where they came from
 
@@ -142,18 +143,6 @@ def change_status(
     return line
 
 
-def lock(session: Session, report: Report) -> None:
-    """Hold the report's row until the transaction's end, with its newest values; a new one is ours already."""
-    if not is_new(report):
-        session.flush()
-        session.refresh(report, with_for_update=True)
-
-
-def is_new(row: Base) -> bool:
-    """Whether a row was made in this transaction and is not in the database yet: nothing to ask there."""
-    return not inspect(row).persistent
-
-
 def _check(
     report: Report, status: str, *, by: Actor, notes: str | None, agency_id: str | None, house: House
 ) -> None:
@@ -209,14 +198,13 @@ def add_line(
         text_hash=hash_text(salt, notes),
     )
     line.mac = mac_of(house.keys.derive("history"), report.code, previous.mac if previous else FIRST, line)
-    if is_new(report):
-        report.newest_line = line
+    report.newest_line = line
     keep(session, line)
     return line
 
 
 def _last_line(session: Session, report: Report) -> StatusUpdate | None:
-    if is_new(report):
+    if is_ours(session, report):
         return report.newest_line
     query = select(StatusUpdate).where(StatusUpdate.report_id == report.id)
     return session.scalars(query.order_by(StatusUpdate.seq.desc()).limit(1)).first()

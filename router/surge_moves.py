@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
+from router.held import lock, lock_all
 from router.house import House
 from router.replies import owe_handover
-from router.status import MOVES, Actor, add_line, change_status, lock
+from router.status import MOVES, Actor, add_line, change_status
 from store.models import Delivery, Report
 
 GROUP_MOVES = ("accepted", "in_progress", "resolved")
@@ -45,6 +46,7 @@ def move_many(
         with house.store.write() as session:
             query = meant.where(Report.id > last).order_by(Report.id).limit(AT_ONCE)
             reports = session.scalars(query.with_for_update(skip_locked=True)).all()
+            lock_all(session, reports)
             for report in reports:
                 change_status(session, report, status, by=by, house=house, notes=notes)
                 last, done = report.id, done + 1

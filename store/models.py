@@ -209,9 +209,11 @@ class Report(Base):
     messages: Mapped[list["Message"]] = relationship(order_by="Message.id", back_populates="report")
     deliveries: Mapped[list["Delivery"]] = relationship(order_by="Delivery.id", back_populates="report")
     holdings: Mapped[list["Holding"]] = relationship(order_by="Holding.id", back_populates="report")
+    # not columns: what a transaction that holds the row knows (router/held.py)
     newest_line = None  # type: StatusUpdate | None
     newest_holding = None  # type: Holding | None
     newest_ref = None  # type: str | None
+    has_joined = False
 
 
 class Message(Base):
