@@ -151,6 +151,7 @@ def _change(house: House, session: Session, official: Official, named: Report, u
         line = change_status(session, report, status, by=by, house=house, notes=update.notes, agency_id=agency_id)
     except NotAllowed as reason:
         raise Refused(400, str(reason)) from None
+    session.flush()  # the line has its number
     if update.update_id:
         session.add(ApiUpdate(key_name=official.name, update_id=update.update_id, status_update_id=line.id))
         session.flush()

@@ -144,12 +144,12 @@ def _move(turn: Turn, status: str) -> None:
 
 
 def _rate(turn: Turn) -> None:
-    """Stars: three and more say that it is done; fewer are a rating of something that the reporter may reopen."""
+    """Stars: three and more say that it is done, and so do fewer beside a yes; else the reporter may reopen it."""
     report = _report(turn)
     report.stars = int(turn.decision.value)
     if (holding := current(turn.session, report)) is not None:
         holding.stars = report.stars
-    if report.status == "resolved" and report.stars >= 3:
+    if report.status == "resolved" and (report.stars >= 3 or turn.said.yes or turn.said.done):
         change_status(turn.session, report, "closed", by=BY_CITIZEN, house=turn.house, silent=True)
         _say(turn, "confirmed_rated")
     else:

@@ -54,6 +54,12 @@ _SLASHES: dict[str, CommandName] = {
 _CONFIRMS_FORGET = {"hapus", "delete"}  # with the one-time word of digits behind it
 _STARS = re.compile(r"[\u2b50\U0001f31f\u2605]")
 _RATING = re.compile(r"^(?:bintang|nilai|rating|skor|stars?)?\s*([1-5])\s*(?:/\s*5|bintang|stars?)?$")
+_RATED = re.compile(r"\b(?:bintang|nilai|rating|skor|stars?) ([1-5])\b|\b([1-5]) (?:bintang|stars?)\b")
+_NO_LONGER = re.compile(
+    r"\b(?:sudah|udah|udh|sdh|dah)\s+(?:tidak|tdk|tak|ga|gak|gk|nggak|ngga|enggak)\s+(?:ada\s+)?"
+    rf"(?:{'|'.join(_TALK['words']['troubles'].split())})\w*\s+lagi\b",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"^(?:nomor|nomer|no|yang|yg|number|pilih|opsi)?\s*(?:no\s*)?([1-9])$")
 _NUMBER_FIRST = re.compile(
     r"^\s*(?:no(?:mor|mer|\.)?\s*)?([1-9])\s*(?:[,.;:)\n-]|di\b|dan\b|at\b|and\b)", re.IGNORECASE
@@ -110,7 +116,7 @@ def read_signs(text: str) -> Said:
     bare = text
     for code in codes:
         bare = re.sub(rf"(?i)\b{code}\b", " ", bare)
-    tokens = words_of(bare).tokens
+    tokens, rating = _without_rating(words_of(_without_the_past(bare)).tokens)
     said = " ".join(tokens)
     core = _without_courtesy(tokens)
     return Said(
@@ -125,13 +131,30 @@ def read_signs(text: str) -> Said:
         greets=bool(tokens) and not core,
         number=_number(core),
         number_beside=_number_beside(bare),
-        stars=_stars(text, core),
+        stars=_stars(text, core) or rating,
         new=bool(core) and set(core) <= _NEW | {"laporan", "report"} and bool(set(core) & _NEW),
         only_code=bool(codes)
         and not [
             word for word in core if word not in {"status", "cek", "kode", "code", "laporan", "report", "check"}
         ],
     )
+
+
+def _without_the_past(text: str) -> str:
+    """ "sudah tidak banjir lagi" says that it is done, and "sudah tidak diangkut lagi" that it is not."""
+    return _NO_LONGER.sub(" sudah beres ", text)
+
+
+def _without_rating(tokens: Sequence[str]) -> tuple[Sequence[str], int | None]:
+    """ "sudah beres, bintang 4": the words without the rating, and the rating, where nothing but a yes or thanks
+    stands beside it ("lampu mati di hotel bintang 5" is none)."""
+    said = " ".join(tokens)
+    found = _RATED.search(said)
+    if found is None:
+        return tokens, None
+    rest = f"{said[: found.start()]} {said[found.end() :]}".split()
+    is_beside = _is_yes("", rest) or _is_done(" ".join(rest), rest) or _all_of(rest, _THANKS, _THANKS_FILLER)
+    return (rest, int(found[1] or found[2])) if rest and len(rest) <= 14 and is_beside else (tokens, None)
 
 
 def _is_done(said: str, tokens: Sequence[str]) -> bool:

@@ -2,18 +2,16 @@
 
 import io
 import random
-import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageEnhance, ImageOps, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
+from bench.city.pictures import COPIES, SHARED, cropped, real_pictures, taken_again
 from config.pack import load_pack
 from config.settings import ROOT
 from normalizer.after_photo import Doubt, Scene, Shot, doubts
@@ -25,13 +23,11 @@ from normalizer.schema import Position
 from tests.unit.test_pictures import saved, scene
 
 PACK = load_pack(ROOT / "config" / "jakarta")
-SHARED = ROOT.parent / "shared" / "cases" / "photos"
 AT = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
 SPOT = Position(lat=-6.2146789, long=106.8451234)
 MANGGARAI = "31.74.01.1003"
 PINNED = Scene(position=SPOT, source="pin", area_code=MANGGARAI, requested_at=AT)
 TOLD = Scene(position=SPOT, source="text", area_code=MANGGARAI, requested_at=AT)
-AGAIN = re.compile(r"orientation|(?:landscape|portrait)_[2-8]", re.IGNORECASE)  # one picture, turned
 METRE = 1 / 111_195  # degrees of latitude
 
 
@@ -182,20 +178,6 @@ def test_any_software_tag_becomes_one_short_printable_line(name: Any) -> None:
 # --- pictures -----------------------------------------------------------------------------------------------
 
 
-@cache
-def real_pictures() -> tuple[Image.Image, ...]:
-    """Working copies of the collections' photographs, each scene once."""
-    found: dict[bytes, Image.Image] = {}
-    for path in sorted(SHARED.rglob("*")):
-        if path.suffix.lower() not in {".jpg", ".jpeg", ".webp", ".avif"} or AGAIN.search(path.name):
-            continue
-        facts, copies = look(path.read_bytes())
-        if copies is not None and facts.phash and min(facts.width, facts.height) >= 240:
-            image = Image.open(io.BytesIO(copies.copy)).convert("RGB")
-            found.setdefault(image.resize((8, 8)).tobytes(), image)
-    return tuple(found.values())
-
-
 def pictures() -> tuple[Image.Image, ...]:
     drawn = tuple(scene(number, (1200, 900)) for number in range(12))
     return drawn + real_pictures()
@@ -209,22 +191,6 @@ def compared(one: Image.Image, other: Image.Image) -> Match | None:
     assert copies[0] is not None
     assert copies[1] is not None
     return find_match(copies[0].copy, copies[1].copy)
-
-
-def cropped(image: Image.Image, rng: random.Random) -> Image.Image:
-    """A quarter of the picture cut away, somewhere."""
-    wide, high = image.size
-    keep = rng.uniform(0.8, 0.93)
-    width, height = round(keep * wide), round(0.75 / keep * high)
-    left, top = rng.randrange(wide - width), rng.randrange(high - height)
-    return image.crop((left, top, left + width, top + height))
-
-
-COPIES: dict[str, Callable[[Image.Image, random.Random], Image.Image]] = {
-    "smaller": lambda image, _: image.resize((image.width // 2, image.height // 2)),
-    "lighter": lambda image, _: ImageEnhance.Brightness(image).enhance(1.25),
-    "mirrored": lambda image, _: ImageOps.mirror(image),
-}
 
 
 @needs_photos
@@ -247,23 +213,6 @@ def test_a_part_of_a_drawn_picture_is_found_without_any_collection() -> None:
     rng = random.Random(7)
     found = [compared(cropped(scene(number, (1200, 900)), rng), scene(number, (1200, 900))) for number in range(6)]
     assert [match is not None and not match.is_whole for match in found] == [True] * 6
-
-
-def taken_again(image: Image.Image, rng: random.Random) -> Image.Image:
-    """The same place from the same spot, another day: held by hand again, in another light, the hole filled."""
-    wide, high = image.size
-    edge, shake = rng.uniform(0.03, 0.08), 0.04
-    corners = [(0, 0), (0, 1), (1, 1), (1, 0)]
-    quad = [
-        (edge + side * (1 - 2 * edge) + rng.uniform(-shake, shake)) * size
-        for corner in corners
-        for side, size in zip(corner, (wide, high), strict=True)
-    ]
-    again = image.transform((wide, high), Image.Transform.QUAD, quad, Image.Resampling.BICUBIC)
-    again = ImageEnhance.Brightness(again).enhance(rng.uniform(0.75, 1.3))
-    left, top = rng.uniform(0.2, 0.5) * wide, rng.uniform(0.4, 0.6) * high
-    ImageDraw.Draw(again).ellipse((left, top, left + 0.3 * wide, top + 0.25 * high), fill=(92, 92, 96))
-    return Image.blend(again, Image.effect_noise(again.size, 30).convert("RGB"), 0.05)
 
 
 def test_an_honest_photo_of_the_same_place_from_the_same_spot_is_a_picture_of_its_own() -> None:
