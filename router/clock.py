@@ -19,6 +19,7 @@ from router.joins import join_if_sure
 from router.late import raise_late
 from router.reports import acknowledge, close_silent, give_up, remind
 from router.surge import look_at_surges, next_look
+from store.bulk import keep_all
 from store.models import Base, Report, Reporter
 from store.work import forgive_clock
 
@@ -57,11 +58,13 @@ def _acknowledge(house: House) -> int:
     )
 
 
-def _each(house: House, query: Select[Row], do: Callable[[Session, Row, House], object]) -> int:
+def _each(house: House, query: Select[Row], do: Callable[[Session, Row, House], None]) -> int:
     """Do it to each row that nobody else holds, in one transaction; the number of them."""
     with house.store.write() as session:
         rows = list(session.scalars(query.limit(AT_ONCE).with_for_update(skip_locked=True)))
-        lock_all(session, [row for row in rows if isinstance(row, Report)])
+        if all(isinstance(row, Report) for row in rows):
+            lock_all(session, [row for row in rows if isinstance(row, Report)])
+            keep_all(session)
         for row in rows:
             do(session, row, house)
     return len(rows)
@@ -144,7 +147,15 @@ def _raise_late(house: House) -> int:
 
 
 def _join_same(house: House) -> int:
-    return _each(house, select(Report).where(Report.join_at <= house.now()).order_by(Report.join_at), join_if_sure)
+    query = select(Report).where(Report.join_at <= house.now()).order_by(Report.join_at)
+    with house.store.write() as session:
+        rows = list(session.scalars(query.limit(AT_ONCE).with_for_update(skip_locked=True)))
+        for row in rows:
+            row.join_at = None
+        session.flush()  # all of them at once
+        for row in rows:
+            join_if_sure(session, row, house)
+    return len(rows)
 
 
 def _next_join(house: House) -> datetime | None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from normalizer.cells import spot_cell, spot_cells
+from normalizer.photo_hash import NEAR, distance
 from normalizer.tokens import words_of
 from router.context import spot_of, spot_of_report
 from router.conversation import Spot, metres_between, street_of
@@ -17,7 +18,7 @@ from router.house import House
 from router.said import COMMON
 from router.status import OPEN
 from store.models import Photo, Report
-from store.near import Near, NearRow, living, photos_of, reports_near, same_files
+from store.near import Near, NearRow, living, photos_of, pictures_around, reports_near, same_files
 from store.queries import photos_like
 
 AROUND_WORDS_M = 800  # a street in words lies so near to the middle of its kelurahan
@@ -83,6 +84,8 @@ def find(session: Session, report: Report, house: House) -> list[Candidate]:
 
 def surest(session: Session, report: Report, house: House) -> Report | None:
     """The report that is surely of the same problem: the same picture of the same service, nearby, and open."""
+    if not _has_twin(session, report, house):
+        return None
     for each in find(session, report, house):
         other = each.report
         is_same_picture = {"same_file", "same_photo"} & set(each.reasons)
@@ -90,6 +93,18 @@ def surest(session: Session, report: Report, house: House) -> Report | None:
         if is_same_picture and is_nearby and "same_service" in each.reasons and other.status in OPEN:
             return other
     return None
+
+
+def _has_twin(session: Session, report: Report, house: House) -> bool:
+    """A quick look: does any picture of the service around here look like one of this report's?"""
+    near = to_ask(report, house.pack, house.now())
+    mine = photos_of(session, report.id)
+    return any(
+        other.media_key == photo.media_key
+        or (other.phash and photo.phash and distance(other.phash, photo.phash) <= NEAR)
+        for other in pictures_around(session, near, report)
+        for photo in mine
+    )
 
 
 def _is_in_one_area(report: Report, other: Report) -> bool:

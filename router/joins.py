@@ -152,7 +152,6 @@ def join_if_sure(session: Session, report: Report, house: House) -> bool:
     Nothing else is sure enough, and nobody must have begun to work on either. Nobody is told: their reporters hear
     each step as before.
     """
-    report.join_at = None
     if report.acknowledged_at is None or report.status not in NOT_WORKED_ON:
         return False
     other = surest(session, report, house)

@@ -10,6 +10,7 @@ from router.held import lock, lock_all
 from router.house import House
 from router.replies import owe_handover
 from router.status import MOVES, Actor, add_line, change_status
+from store.bulk import keep_all
 from store.models import Delivery, Report
 
 GROUP_MOVES = ("accepted", "in_progress", "resolved")
@@ -47,6 +48,7 @@ def move_many(
             query = meant.where(Report.id > last).order_by(Report.id).limit(AT_ONCE)
             reports = session.scalars(query.with_for_update(skip_locked=True)).all()
             lock_all(session, reports)
+            keep_all(session)
             for report in reports:
                 change_status(session, report, status, by=by, house=house, notes=notes)
                 last, done = report.id, done + 1

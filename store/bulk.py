@@ -15,7 +15,7 @@ ORDER = (Reporter, Address, Report, Message, StatusUpdate, Holding, Photo, Deliv
 
 UNIQUE = {Address: ("channel", "lookup"), Message: ("channel", "account", "external_id")}
 TOGETHER = 200  # rows in one statement
-_NEW = "new rows"  # in session.info
+_NEW, _ALL = "new rows", "all rows wait"  # in session.info
 
 Row = TypeVar("Row", bound=Base)
 
@@ -31,12 +31,19 @@ def made(model: type[Row], **values: Any) -> Row:
 
 
 def keep(session: Session, row: Base) -> None:
-    """Have a new row written at the transaction's end, many at once; one that an older row lists by the flush."""
-    if _hangs_on_older(row):
+    """Have a new row written at the transaction's end, many at once; one that an older row lists by the flush,
+    unless keep_all() was called."""
+    if not session.info.get(_ALL) and _hangs_on_older(row):
         _show(row)
         session.add(row)
     else:
         session.info.setdefault(_NEW, []).append(row)
+
+
+def keep_all(session: Session) -> None:
+    """From here on every row that keep() is given waits for the transaction's end: for many moves of older
+    reports, where nothing asks for what was just written."""
+    session.info[_ALL] = True
 
 
 def _show(row: Base) -> None:

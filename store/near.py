@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 from sqlalchemy.orm import Session, object_session
 
 from store.models import Photo, Report
@@ -75,6 +75,20 @@ def photos_of(session: Session, report_id: int) -> list[Photo]:
     """A report's pictures of its problem: what officials sent to show that it is gone is none."""
     query = select(Photo).where(Photo.report_id == report_id, Photo.state == "kept", Photo.is_after.is_(False))
     return list(session.scalars(query.order_by(Photo.id)))
+
+
+def pictures_around(session: Session, near: Near, report: Report) -> list[Row[tuple[str | None, str | None]]]:
+    """`media_key` and `phash` of the pictures of open reports of this one's service, in its area or its cells."""
+    query = select(Photo.media_key, Photo.phash).join(Report, Photo.report_id == Report.id)
+    query = query.where(
+        or_(Report.area_code == report.area_code, Report.cell.in_(near.cells)),
+        Report.service_code == report.service_code,
+        Report.requested_at.between(near.since, near.until),
+        Report.status.in_(near.open_ones),
+        Report.id != report.id,
+        Photo.is_after.is_(False),
+    )
+    return list(session.execute(query))
 
 
 def same_files(session: Session, media_key: str, *, since: datetime, limit: int = 20) -> list[Photo]:

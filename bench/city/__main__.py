@@ -28,6 +28,7 @@ def main() -> None:
         town = open_town(Path(folder), options.seed)
         tellings = list(Citizens(town.house.pack, Random(options.seed), options.a_day, options.flood))
         gc.freeze()
+        gc.disable()  # play() does it once a day
         print(f"seed {options.seed}: {len(tellings)} messages that tell a problem", file=sys.stderr)
         play(town, tellings, town.house.pack.path)
         print(f"played in {time.monotonic() - began:.0f} s", flush=True)

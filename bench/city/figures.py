@@ -131,8 +131,8 @@ def planted(town: Town) -> str:
 
 
 def _problem(town: Town, report_id: int | None) -> int | None:
-    problem = town.problem_of.get(report_id or 0)
-    return problem.number if problem else None
+    telling = town.telling_of.get(report_id or 0)
+    return telling.problem.number if telling else None
 
 
 def lines_of(town: Town) -> Iterator[str]:

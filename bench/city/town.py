@@ -1,5 +1,6 @@
 """Plays the ninety days: slices of time in which citizens speak, officials press and the clock does its jobs."""
 
+import gc
 import heapq
 import multiprocessing
 from collections import Counter
@@ -13,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from bench.city.officials import WORDS, Move, Officials
-from bench.city.plan import DAYS, FLOOD_DAY, START, Problem, Telling, city_pack, diligence_of
+from bench.city.plan import DAYS, FLOOD_DAY, START, Telling, city_pack, diligence_of
 from config.pack import Pack
 from config.settings import Settings
 from normalizer.schema import Attachment, InboundMessage, PhotoFacts
@@ -30,6 +31,7 @@ from router.reading import Understood, pack_at, understand
 from router.status import Actor, NotAllowed, change_status
 from router.surge import IN_WORK
 from router.surge_moves import move_many
+from store.bulk import keep_all
 from store.migrate import migrate
 from store.models import Delivery, Message, Report, Surge
 
@@ -55,7 +57,7 @@ class Town:
     sayings: list[tuple[datetime, int, InboundMessage]] = field(default_factory=list)
     presses: list[tuple[datetime, int, str]] = field(default_factory=list)
     told: dict[str, Telling] = field(default_factory=dict)  # by a message's id
-    problem_of: dict[int, Problem] = field(default_factory=dict)  # by a report's id
+    telling_of: dict[int, Telling] = field(default_factory=dict)  # by a report's id
     first_of: dict[int, int] = field(default_factory=dict)  # a problem's first report
     planted: dict[int, str] = field(default_factory=dict)  # second reports: "joined", "offered", "missed"
     passed_late: Counter[str] = field(default_factory=Counter)
@@ -110,6 +112,7 @@ def play(town: Town, tellings: Sequence[Telling], city: Path) -> None:
         _look(town, before)
         if not town.clock.at.hour and not town.clock.at.minute:
             _send(town)
+            gc.collect()
 
 
 def _slice(at: datetime) -> timedelta:
@@ -150,7 +153,8 @@ def _message(telling: Telling) -> InboundMessage:
 
 def _heard(town: Town, telling: Telling, said: Understood) -> Heard:
     town.told[said.message.external_id] = telling
-    photos = [_photo(telling.photo)] if telling.photo else []
+    is_chat = said.message.channel == "telegram"
+    photos = [_photo(telling.photo)] if telling.photo and is_chat else []
     return Heard(
         message=said.message, draft=said.draft, said=said.said, photos=photos, raw_key="", received_at=telling.at
     )
@@ -178,7 +182,7 @@ def _said_now(town: Town) -> list[Heard]:
 
 def _say(town: Town, report: Report, text: str, after: timedelta) -> None:
     """Have the report's citizen say something later, as an answer on its thread."""
-    telling = town.told.get(_first_message(report))
+    telling = town.telling_of.get(report.id)
     if telling is None:
         return
     town.count += 1
@@ -190,10 +194,6 @@ def _say(town: Town, report: Report, text: str, after: timedelta) -> None:
         thread=thread_of(town.house.keys.derive("thread"), report.code),
     )
     heapq.heappush(town.sayings, (town.clock.at + after, town.count, message))
-
-
-def _first_message(report: Report) -> str:
-    return next((each.external_id for each in report.messages), "")
 
 
 # --- officials ------------------------------------------------------------------------------------------------
@@ -222,6 +222,7 @@ def _press_together(town: Town, moves: Sequence[Move]) -> None:
         query = select(Report).where(Report.id.in_({each.report_id for each in moves}))
         reports = {each.id: each for each in session.scalars(query)}
         lock_all(session, reports.values())
+        keep_all(session)
         for move in moves:
             report = reports[move.report_id]
             if report.agency_id != move.agency_id or report.parent_id is not None:
@@ -272,7 +273,7 @@ def _look(town: Town, since: datetime) -> None:
         for report, said in session.execute(query).all():
             town.seen = report.id
             telling = town.told[said]
-            town.problem_of[report.id] = telling.problem
+            town.telling_of[report.id] = telling
             first = town.first_of.setdefault(telling.problem.number, report.id)
             if telling.is_second and first != report.id:
                 offered = {each.report.id for each in find(session, report, town.house)}

@@ -151,6 +151,29 @@ def test_a_late_report_climbs_the_ladder_and_its_citizen_hears_each_rung(town: T
     assert town.report().late_at is None  # nobody is left to climb to: no date is promised that nobody watches
 
 
+@pytest.mark.parametrize(
+    ("told", "climbed"),
+    [
+        (wib("2026-03-16", 12), ["2026-03-26", "2026-03-30", "2026-04-01", "2026-04-06"]),  # Lebaran, Good Friday
+        (wib("2026-12-29", 12), ["2027-01-04", "2027-01-07", "2027-01-11", "2027-01-13"]),  # 1 and 5 January
+    ],
+    ids=["Lebaran", "turn of the year"],
+)
+def test_each_rung_is_climbed_at_the_end_of_its_working_day(
+    town: Town, told: datetime, climbed: list[str]
+) -> None:
+    town.clock.at = told
+    town.tell(WHOLE)
+    for day in climbed:
+        town.clock.at = wib(day, 15, 59)
+        tick(town.house)
+        before = town.report().raised
+        town.clock.at = wib(day)
+        tick(town.house)
+        assert town.report().raised == before + 1
+    assert [line.at for line in town.rows(StatusUpdate, by="clock")] == [wib(day) for day in climbed]
+
+
 def test_before_the_promised_day_is_over_nothing_is_late(town: Town) -> None:
     town.tell(WHOLE)
     town.clock.at = wib("2026-03-05", 15, 59)
