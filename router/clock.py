@@ -128,7 +128,7 @@ def _close_silent(house: House) -> int:
 
 def _next_closing(house: House) -> datetime | None:
     with house.store.read() as session:
-        return session.scalar(select(func.min(Report.closes_at)))
+        return session.scalar(select(func.min(Report.closes_at)).where(Report.closes_at.is_not(None)))
 
 
 def _decide_questions(house: House) -> int:
@@ -160,7 +160,7 @@ def _join_same(house: House) -> int:
 
 def _next_join(house: House) -> datetime | None:
     with house.store.read() as session:
-        return session.scalar(select(func.min(Report.join_at)))
+        return session.scalar(select(func.min(Report.join_at)).where(Report.join_at.is_not(None)))
 
 
 def _next_late(house: House) -> datetime | None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from bench.city.officials import WORDS, Move, Officials
@@ -65,6 +65,7 @@ class Town:
     surges: set[int] = field(default_factory=set)
     count: int = 0
     seen: int = 0
+    seen_message: int = 0
 
 
 @dataclass
@@ -97,8 +98,7 @@ def play(town: Town, tellings: Sequence[Telling], city: Path) -> None:
     coming = iter(_understood(tellings, city))
     ahead = next(coming, None)
     while town.clock.at < end:
-        before = town.clock.at
-        town.clock.at += _slice(before)
+        town.clock.at += _slice(town.clock.at)
         heard = []
         while ahead is not None and ahead[0].at <= town.clock.at:
             heard.append(_heard(town, *ahead))
@@ -109,7 +109,7 @@ def play(town: Town, tellings: Sequence[Telling], city: Path) -> None:
         _press(town)
         while tick(town.house):
             pass
-        _look(town, before)
+        _look(town)
         if not town.clock.at.hour and not town.clock.at.minute:
             _send(town)
             gc.collect()
@@ -265,7 +265,7 @@ def _begin(town: Town, report: Report, *, may_pass: bool) -> None:
 # --- what is seen ---------------------------------------------------------------------------------------------
 
 
-def _look(town: Town, since: datetime) -> None:
+def _look(town: Town) -> None:
     """New reports get a plan, answered and reopened ones another; of a second report the first is looked for."""
     with town.house.store.read() as session:
         query = select(Report, Message.external_id).join(Message, Message.report_id == Report.id)
@@ -279,12 +279,13 @@ def _look(town: Town, since: datetime) -> None:
                 offered = {each.report.id for each in find(session, report, town.house)}
                 town.planted[report.id] = "offered" if first in offered else "missed"
             _begin(town, report, may_pass=True)
-        _look_at_answers(town, session, since)
+        _look_at_answers(town, session)
+        town.seen_message = session.scalar(select(func.max(Message.id))) or 0
     _look_at_surges(town)
 
 
-def _look_at_answers(town: Town, session: Session, since: datetime) -> None:
-    query = select(Message.report_id).where(Message.external_id.like("a%"), Message.received_at > since)
+def _look_at_answers(town: Town, session: Session) -> None:
+    query = select(Message.report_id).where(Message.external_id.like("a%"), Message.id > town.seen_message)
     for report in session.scalars(select(Report).where(Report.id.in_(query), Report.status.in_(IN_WORK))):
         if report.agency_id is None or report.surge_id is not None:
             continue
