@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from sqlalchemy import func, select, update
+from sqlalchemy.event import listen
 from sqlalchemy.orm import Session
 
 from bench.city.officials import WORDS, Move, Officials
@@ -81,6 +82,7 @@ def open_town(folder: Path, seed: int) -> Town:
     random, clock, pack = Random(seed), Clock(START), city_pack(folder)
     settings = Settings(_env_file=None, city=pack.path, data_dir=folder / "data", sandbox="off")  # type: ignore[call-arg]
     house = replace(open_house(settings), now=clock)
+    listen(house.store.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
     migrate(house.store.engine)
     outside = {each for each in pack.agencies if not _is_judged(pack, each)}
     agencies = sorted(each for each in pack.agencies if each not in outside)
