@@ -30,16 +30,16 @@ def broken_promises(session: Session, house: House) -> tuple[int, Counter[str], 
     for line in session.scalars(select(StatusUpdate).order_by(StatusUpdate.id)):
         lines[line.report_id].append(line)
     codes = dict(session.execute(select(Report.id, Report.code)).tuples().all())
-    for report_id, told_at, day in _told(session, house):
-        outcome = _outcome(lines[report_id], told_at, day, end)
+    for report_id, told_at, day, is_late in _told(session, house):
+        outcome = _outcome(lines[report_id], told_at, day, end, is_late=is_late)
         became[outcome] += 1
         if outcome == "broken":
             broken.append(codes[report_id or 0])
     return sum(became.values()), became, broken
 
 
-def _told(session: Session, house: House) -> Iterator[tuple[int | None, datetime, datetime]]:
-    """Every date that a citizen was told: report, when, and the end of the day that was named."""
+def _told(session: Session, house: House) -> Iterator[tuple[int | None, datetime, datetime, bool]]:
+    """Every date that a citizen was told: report, when, the end of that day, and whether a rung's line told it."""
     zone, months = ZoneInfo(house.pack.timezone), house.pack.texts["id"]["months"].split()
     query = select(Delivery.report_id, Delivery.created_at, Delivery.text)
     rows = session.execute(query.where(Delivery.report_id.is_not(None), Delivery.address_id.is_not(None)))
@@ -47,20 +47,24 @@ def _told(session: Session, house: House) -> Iterator[tuple[int | None, datetime
         if found := _TOLD.search(text):
             number = next(n for n, name in enumerate(months, 1) if name.startswith(found[2][:3]))
             day = datetime(int(found[3] or 2026), number, int(found[1]), tzinfo=zone)
-            yield report_id, at, datetime.combine(day, time.max, zone)
+            yield report_id, at, datetime.combine(day, time.max, zone), "belum selesai" in text
 
 
-def _outcome(lines: Sequence[StatusUpdate], told_at: datetime, day: datetime, end: datetime) -> str:
+def _outcome(
+    lines: Sequence[StatusUpdate], told_at: datetime, day: datetime, end: datetime, *, is_late: bool
+) -> str:
+    """`kept`, `moved` with a reason, `escalated`, `to come` or `broken`; passed on in its last minute a report is
+    late in the same one."""
     before = [line for line in lines if line.at <= told_at]
     if before and before[-1].status in SETTLES | MOVES_ON:
         return "kept"
-    for line in (each for each in lines if told_at < each.at <= day + timedelta(minutes=30)):
-        if line.status in SETTLES:
-            return "kept"
-        if line.status in MOVES_ON or (line.status == "assigned" and line.notes):
-            return "moved"
-        if line.by == "clock":
+    for line in (each for each in lines if told_at <= each.at <= day + timedelta(minutes=30)):
+        if line.by == "clock" and line.status not in SETTLES and (line.at > told_at or not is_late):
             return "escalated"
+        if line.at > told_at and line.status in SETTLES:
+            return "kept"
+        if line.at > told_at and (line.status in MOVES_ON or (line.status == "assigned" and line.notes)):
+            return "moved"
     return "to come" if day >= end else "broken"
 
 

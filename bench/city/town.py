@@ -38,12 +38,8 @@ from store.models import Delivery, Message, Report, Surge
 
 TOGETHER = 100  # messages or presses in one transaction
 ANSWERS, SAYS_NO = 0.35, 0.1  # shares of citizens: who answer "is it fixed?"; of these, who say no
-GROUP_MOVES = (
-    (2, "accepted"),
-    (6, "in_progress"),
-    (20, "resolved"),
-    (44, "resolved"),
-)  # hours behind a surge's beginning
+# hours behind a surge's beginning
+GROUP_MOVES = ((2, "accepted"), (6, "in_progress"), *((hours, "resolved") for hours in (12, 20, 28, 33, 57)))
 
 
 @dataclass(kw_only=True)
@@ -141,7 +137,7 @@ def _read(work: tuple[Path, Sequence[Telling]]) -> list[Understood]:
 
 
 def _message(telling: Telling) -> InboundMessage:
-    is_chat = telling.person % 2 == 0
+    is_chat = telling.person % 4 in {0, 3}  # so that two who follow each other are both, neither, or one
     return InboundMessage(
         channel="telegram" if is_chat else "sms",
         account="kota" if is_chat else "+622150001234",
