@@ -2,6 +2,7 @@
 
 import io
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -178,9 +179,12 @@ def test_any_software_tag_becomes_one_short_printable_line(name: Any) -> None:
 # --- pictures -----------------------------------------------------------------------------------------------
 
 
+def drawn() -> tuple[Image.Image, ...]:
+    return tuple(scene(number, (1200, 900)) for number in range(12))
+
+
 def pictures() -> tuple[Image.Image, ...]:
-    drawn = tuple(scene(number, (1200, 900)) for number in range(12))
-    return drawn + real_pictures()
+    return drawn() + real_pictures()
 
 
 needs_photos = pytest.mark.skipif(not SHARED.is_dir(), reason=f"LEFT OUT: no real photographs under {SHARED}")
@@ -193,6 +197,7 @@ def compared(one: Image.Image, other: Image.Image) -> Match | None:
     return find_match(copies[0].copy, copies[1].copy)
 
 
+@pytest.mark.long
 @needs_photos
 @pytest.mark.parametrize("kind", COPIES)
 def test_a_copy_is_the_same_picture(kind: str) -> None:
@@ -202,6 +207,7 @@ def test_a_copy_is_the_same_picture(kind: str) -> None:
     assert sum(match is not None and match.is_whole for match in found) >= 0.95 * len(found)
 
 
+@pytest.mark.long
 @needs_photos
 def test_a_picture_of_which_a_quarter_was_cut_away_is_found() -> None:
     rng = random.Random(6)
@@ -215,16 +221,20 @@ def test_a_part_of_a_drawn_picture_is_found_without_any_collection() -> None:
     assert [match is not None and not match.is_whole for match in found] == [True] * 6
 
 
-def test_an_honest_photo_of_the_same_place_from_the_same_spot_is_a_picture_of_its_own() -> None:
+@pytest.mark.parametrize(
+    "all_of_them", [drawn, pytest.param(pictures, marks=pytest.mark.long)], ids=["drawn", "real too"]
+)
+def test_an_honest_photo_of_the_same_place_from_the_same_spot_is_a_picture_of_its_own(
+    all_of_them: Callable[[], tuple[Image.Image, ...]],
+) -> None:
     rng = random.Random(8)
-    all_of_them = pictures()
-    found = [compared(taken_again(image, rng), image) for image in all_of_them]
+    found = [compared(taken_again(image, rng), image) for image in all_of_them()]
     assert sum(match is not None for match in found) <= 0.02 * len(found)
 
 
 def test_different_places_are_different_pictures() -> None:
-    rng, all_of_them = random.Random(9), pictures()
-    pairs = [rng.sample(all_of_them, 2) for _ in range(40)]
+    rng, all_of_them = random.Random(9), drawn()
+    pairs = [rng.sample(all_of_them, 2) for _ in range(20)]
     assert sum(compared(*pair) is not None for pair in pairs) == 0
 
 

@@ -82,7 +82,7 @@ def passed_on(town: Town) -> None:
 
 def late(town: Town) -> None:
     say(town, WHOLE)
-    later(town, days=24)
+    later(town, days=12)
 
 
 def not_fixed(town: Town) -> None:
@@ -132,7 +132,7 @@ def too(town: Town) -> None:
 
 def surge(town: Town) -> None:
     for number in range(24):
-        later(town, seconds=20)
+        town.clock.on(seconds=20)
         town.tell(flooded(number), sender=f"+62811{number:05}")
     say(town, flooded(99))
     later(town, minutes=20)
