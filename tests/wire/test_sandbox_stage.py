@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from town import free_port
 
 import sandbox
 from config.settings import Settings, SettingsError
@@ -61,12 +62,6 @@ class Served:
     async def thread(self, channel: str, who: str) -> list[dict[str, Any]]:
         answer = await self.http.get(f"/sandbox/api/{channel}/{who}")
         return answer.json()["messages"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def settings_in(data_dir: Path, **more: Any) -> Settings:
