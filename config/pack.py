@@ -18,7 +18,8 @@ PackError = checks.PackError
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agency:
     """Who: a body that owns problems. `id` is stable and short enough for a queue's name. `level` is that of the
-    areas which its offices rule, each its own; empty for a body of the whole city."""
+    areas which its offices rule, each its own; empty for a body of the whole city. `contact` is how people reach a
+    body that is not the city's themselves, as a sentence goes on: "telepon 123"."""
 
     id: str
     name: str
@@ -26,6 +27,7 @@ class Agency:
     kind: str = ""
     handles: str = ""
     level: str = ""
+    contact: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,6 +216,7 @@ def _agency(key: str, row: Mapping[str, Any]) -> Agency:
         kind=row.get("kind", ""),
         handles=row.get("handles", ""),
         level=row.get("level", ""),
+        contact=row.get("contact", ""),
     )
 
 

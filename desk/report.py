@@ -27,6 +27,7 @@ from normalizer.schema import Attachment
 from router.after_photos import Brought, NotAPhoto, drop_brought, read_after_photos, take_after_photos
 from router.holding import current as current_holding
 from router.house import PHOTOS, House
+from router.right_address import likely_address, reachable, with_right_address
 from router.status import NEEDS_REASON, Actor, NotAllowed, allowed_moves, change_status
 from store import queries
 from store.models import Report
@@ -125,6 +126,8 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         moves=[move for move in moves if move not in NOT_BUTTONS and report.parent_id is None],
         agencies=_others(house, report) if "assigned" in moves else {},
         receiver=receiver(house, official, report),
+        addresses=reachable(house.pack),
+        likely_address=_likely_address(house, report),
         likely=LIKELY.get(report.status),
         likely_services=likely_services,
         other_services=other_services,
@@ -145,6 +148,11 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         asks_photo=_asks_photo(house, report),
         **words,
     )
+
+
+def _likely_address(house: House, report: Report) -> str | None:
+    with house.store.read() as session:
+        return likely_address(session, report, house)
 
 
 def _said_of_joins(request: Request) -> str | None:
@@ -289,6 +297,9 @@ def _write_move(
             return refused.status, refused.problem, {}
         said, pack, old = texts(language_of(request)), house.pack, report.status
         holding = current_holding(session, report)
+        address = fields.get("right_address", "")
+        if wanted == "rejected" and address in reachable(pack):
+            note = with_right_address(note, address, report, pack)
         try:
             by = Actor(name=official.name, agency_id=official.agency_id)
             change_status(session, report, wanted, by=by, house=house, notes=note, agency_id=agency_id)

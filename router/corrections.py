@@ -6,8 +6,9 @@ from router.agencies import agency_of
 from router.guesses import guess_of, outcome_of
 from router.held import lock
 from router.house import House
+from router.promise import waits_for_answer
 from router.replies import fields_of, say
-from router.reports import missing
+from router.reports import let_clock_run, missing
 from router.status import OPEN, Actor, NotAllowed, add_line, change_status
 from store.models import Report, StatusUpdate
 
@@ -31,9 +32,12 @@ def correct_service(
     report.service_guess = outcome_of(guess, service_code)
     report.service_code = service_code
     report.updated_at = now
+    waited = waits_for_answer(report)
     if report.asked_for is not None:
         report.asked_for = missing(report)
     session.flush()  # the move below reads the row again
+    if waited and report.asked_for is None:
+        let_clock_run(session, report, house, by=by)
     fields = fields_of(report, house, report.language)
     notes = say(house.pack, report.language, "service_corrected", "desk", **fields)
     agency_id = _next_agency(session, report, house)

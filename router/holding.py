@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from router.held import is_ours
-from router.promise import RUNS, term
+from router.promise import keep_clock, runs, term
 from router.working_time import working_time
 from store.bulk import keep, made
 from store.models import Holding, Report
@@ -43,6 +43,14 @@ def keep_holding(session: Session, report: Report, pack: Pack, now: datetime, *,
     holding.state = report.status
     set_clock(holding, report, pack, now)
     return holding
+
+
+def keep_clocks(session: Session, report: Report, pack: Pack, now: datetime) -> None:
+    """Let the promise's clock and the holder's run or stand where no status changed: a question came or went."""
+    keep_clock(report, pack, now)
+    holding = current(session, report)
+    if holding is not None:
+        set_clock(holding, report, pack, now)
 
 
 def current(session: Session, report: Report) -> Holding | None:
@@ -97,7 +105,7 @@ def set_clock(holding: Holding, report: Report, pack: Pack, now: datetime) -> No
     _stop_clock(holding, pack, now)
     holding.service_code, holding.area_code = report.service_code, report.area_code
     holding.term = int(term(report, pack).total_seconds())
-    if report.status in RUNS:
+    if runs(report):
         hours, left = working_time(pack), timedelta(seconds=max(holding.term - holding.worked, 0))
         holding.runs_since = now
         holding.due_at = hours.end_of(hours.after(now, left)).astimezone(UTC)

@@ -105,8 +105,8 @@ def take_apart(session: Session, report: Report, *, by: Actor, house: House, sil
         raise NotAllowed("the report is not joined to another")
     joined = _held_children(session, report.parent_id)
     others = [each for each in joined if report.code in each.sources.get(VIA, ())]
-    line = change_status(session, report, report.status_before, by=by, house=house, silent=True)
     _ask_again(report, house)
+    line = change_status(session, report, report.status_before, by=by, house=house, silent=True)
     for each in others:
         came = list(each.sources[VIA])
         each.parent_id, report.has_joined = report.id, True

@@ -10,16 +10,29 @@ from store.models import Report
 RUNS = frozenset({"assigned", "accepted", "in_progress", "scheduled", "reopened"})
 
 
+def runs(report: Report) -> bool:
+    """Whether the clock of whoever has the report runs: nobody else holds it up."""
+    return report.status in RUNS and not waits_for_answer(report)
+
+
+def waits_for_answer(report: Report) -> bool:
+    """Whether the agency cannot begin: the reporter was asked where or what it is, and has time to say so.
+
+    An official who takes the report on without the answer knows enough; and the question ends with `asked_at`.
+    """
+    return report.status == "assigned" and report.asked_for is not None and report.asked_at is not None
+
+
 def keep_clock(report: Report, pack: Pack, now: datetime) -> None:
     """Promise a date once an agency of the city has the report; stop the clock while it waits for the reporter or
     lies with a body that is not the city's, and go on with what was left of it. Behind the last rung of the ladder
     nothing is promised any more."""
-    runs = report.status in RUNS and _is_ours(pack, report.agency_id)
-    if runs and report.late_at is None and report.raised < len(rungs_of(report, pack)):
+    is_running = runs(report) and _is_ours(pack, report.agency_id)
+    if is_running and report.late_at is None and report.raised < len(rungs_of(report, pack)):
         first = timedelta(0) if report.expected_at else term(report, pack)
         left = timedelta(seconds=report.time_left or 0)
         promise(report, pack, now, max(first, left, working_time(pack).a_day))
-    elif not runs and report.late_at is not None:
+    elif not is_running and report.late_at is not None:
         report.time_left = int(working_time(pack).between(now, report.late_at).total_seconds())
         report.late_at = None
 
@@ -47,9 +60,12 @@ def promise(report: Report, pack: Pack, now: datetime, left: timedelta) -> None:
 
 
 def promise_words(report: Report, pack: Pack, texts: Mapping[str, str]) -> dict[str, str]:
-    """The promise as a sentence, and as a brief one for an SMS; empty while none is running."""
+    """The promise as a sentence, and as a brief one for an SMS; empty while none is running.
+
+    While the reporter is asked something, the sentence says that the date comes with the answer.
+    """
     if report.late_at is None:
-        return {"promise": "", "promise_brief": ""}
+        return {"promise": texts["promise_waits"] if waits_for_answer(report) else "", "promise_brief": ""}
     day, date = written(report.late_at, pack, texts)
     whole = texts["promise"].format(date=f"{day}, {date}")
     brief = " ".join([date.split()[0], date.split()[1][:3]])

@@ -16,7 +16,9 @@ from router.agencies import agency_of
 from router.choices import buttons_of, choose
 from router.codes import new_code
 from router.held import lock
+from router.holding import keep_clocks
 from router.house import House
+from router.promise import waits_for_answer
 from router.replies import (
     acknowledgement,
     fields_of,
@@ -160,7 +162,10 @@ def acknowledge(session: Session, report: Report, house: House) -> None:
         heed_surge(session, report, house)
     agency_id = agency_of(session, report, house)
     if agency_id is not None:
-        change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
+        notes = _clock_line(report, "clock_waits", house) if report.asked_for else None
+        change_status(
+            session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True, notes=notes
+        )
     elif report.asked_for is not None:
         change_status(session, report, "needs_info", by=BY_ROUTER, house=house, silent=True)
     if not is_flood(report) and may_answer(session, report.address, house, now):
@@ -206,21 +211,43 @@ def remind(session: Session, report: Report, house: House) -> None:
 
 
 def give_up(session: Session, report: Report, house: House) -> None:
-    """Nobody answered: what waits for the answer is closed with words that say how to go on; the rest goes on."""
+    """Nobody answered: what waits for the answer is closed with words that say how to go on; what an agency has it
+    gets as it is, and the clock runs."""
+    waited = waits_for_answer(report)
+    report.asked_at = None
     if report.status == "needs_info":
         change_status(session, report, "closed", by=BY_CLOCK, house=house, silent=True)
-        fields = fields_of(report, house, report.language)
-        text = say(house.pack, report.language, "gave_up", reply_channel(session, report), **fields)
-        owe(session, report, text, house, house.now(), can_wait=True)
-    report.asked_at = None
+        _tell_can_wait(session, report, "gave_up", house)
+    elif waited:
+        let_clock_run(session, report, house, by=BY_CLOCK)
+        _tell_can_wait(session, report, "went_on", house)
+
+
+def _tell_can_wait(session: Session, report: Report, key: str, house: House) -> None:
+    fields = fields_of(report, house, report.language)
+    text = say(house.pack, report.language, key, reply_channel(session, report), **fields)
+    owe(session, report, text, house, house.now(), can_wait=True)
+
+
+def let_clock_run(session: Session, report: Report, house: House, *, by: Actor) -> None:
+    """The question that held the clock up is gone: the date is promised now, and the history says why."""
+    lock(session, report)
+    now = house.now()
+    keep_clocks(session, report, house.pack, now)
+    notes = _clock_line(report, "clock_runs", house)
+    add_line(session, report, report.status, by=by, house=house, now=now, notes=notes)
+
+
+def _clock_line(report: Report, key: str, house: House) -> str:
+    """Why the clock stands or runs, for the history: in the city's own language."""
+    language = house.pack.languages[0]
+    return say(house.pack, language, key, "desk", **fields_of(report, house, language))
 
 
 def close_silent(session: Session, report: Report, house: House) -> None:
     """Nobody said whether it is fixed: it counts as done, and may be opened again for a while."""
     change_status(session, report, "closed", by=BY_CLOCK, house=house, silent=True)
-    fields = fields_of(report, house, report.language)
-    text = say(house.pack, report.language, "closed_silent", reply_channel(session, report), **fields)
-    owe(session, report, text, house, house.now(), can_wait=True)
+    _tell_can_wait(session, report, "closed_silent", house)
 
 
 def choose_service(session: Session, report: Report, code: str, house: House, *, and_go_on: bool = True) -> None:
@@ -339,9 +366,10 @@ def go_on(session: Session, report: Report, house: House) -> None:
         elif report.quiet_until is not None:
             _wait_on(report, house)
     elif report.asked_for is not None and report.asked_for != missing(report):
+        waited = waits_for_answer(report)
         ask(report, house)
         if report.asked_for is None:
-            _complete(session, report, house)
+            _complete(session, report, house, waited=waited)
         else:
             _ask_the_rest(session, report, house)
 
@@ -365,14 +393,16 @@ def _ask_the_rest(session: Session, report: Report, house: House) -> None:
     owe(session, report, text, house, house.now(), asked=True, ask_position=asks_place, buttons=buttons)
 
 
-def _complete(session: Session, report: Report, house: House) -> None:
-    """The question is answered: hand the report to its agency, and say so."""
+def _complete(session: Session, report: Report, house: House, *, waited: bool) -> None:
+    """The question is answered: hand the report to its agency, or let the clock run that `waited` there."""
     heed_surge(session, report, house)
     agency_id = report.agency_id or agency_of(session, report, house)
     if report.status in {"needs_info", "reopened"} and agency_id is not None:
         change_status(session, report, "assigned", by=BY_ROUTER, house=house, agency_id=agency_id, silent=True)
     elif report.status == "needs_info":
         change_status(session, report, "received", by=BY_ROUTER, house=house, silent=True)
+    elif waited:
+        let_clock_run(session, report, house, by=BY_ROUTER)
     fields = fields_of(report, house, report.language)
     channel = reply_channel(session, report, asked=True)
     text = surge_answer(session, report, house, channel)
@@ -445,8 +475,18 @@ def dispute(session: Session, report: Report, place: Place, house: House) -> Non
     session.flush()
     if report.acknowledged_at is None or report.asked_for is not None:
         return  # the question goes with the acknowledgement
-    report.asked_for, report.asked_at, report.reminded_at = "place", house.now(), None
     now = house.now()
+    report.asked_for, report.asked_at, report.reminded_at = "place", now, None
+    _hold_clock(session, report, house)
     if may_answer(session, report.address, house, now):
         text = question_for(report, house.pack, reply_channel(session, report))
         owe(session, report, text, house, now, buttons=buttons_for(report, house.pack))
+
+
+def _hold_clock(session: Session, report: Report, house: House) -> None:
+    """An agency that has the report waits for the answer; the history says so."""
+    if waits_for_answer(report):
+        now = house.now()
+        keep_clocks(session, report, house.pack, now)
+        notes = _clock_line(report, "clock_waits", house)
+        add_line(session, report, report.status, by=BY_ROUTER, house=house, now=now, notes=notes)

@@ -7,14 +7,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from config.pack import Pack
 from config.settings import ROOT
 from router.clock import tick
+from router.joins import join, take_apart
 from router.reading import pack_at
 from router.working_time import WorkingTime, working_time
-from store.models import StatusUpdate
-from tests.unit.houses import CITIZEN, WHOLE, Town, new_town
+from store.models import Holding, Report, StatusUpdate
+from tests.unit.houses import CITIZEN, NO_PLACE, OFFICER, WHOLE, Town, new_town
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 WEEK = WorkingTime(zone=JAKARTA, opens=time(7, 30), closes=time(16), free=frozenset({date(2026, 3, 5)}))
@@ -191,3 +193,80 @@ def test_a_restart_neither_forgets_nor_repeats_a_rung(town: Town) -> None:
     tick(town.house)
 
     assert town.report().raised == 1
+
+
+# --- the clock while the reporter is asked where it is --------------------------------------------------------
+
+
+def holding_of(town: Town) -> Holding:
+    (only,) = town.rows(Holding, until=None)
+    assert isinstance(only, Holding)
+    return only
+
+
+def notes_of(town: Town) -> list[str]:
+    return [line.notes for line in town.rows(StatusUpdate) if line.notes]
+
+
+def asked_where(town: Town) -> None:
+    """An agency has the report, and its reporter was asked where it is."""
+    town.tell(NO_PLACE, channel="telegram", account="bot", sender="77")
+    town.wait_quietly()
+    assert town.report().status == "assigned"
+
+
+def test_no_date_is_promised_while_the_reporter_is_asked_where_it_is(town: Town) -> None:
+    asked_where(town)
+
+    assert "Tanggal selesainya kami kabarkan setelah" in town.answers()[0]
+    assert "Selesai paling lambat" not in town.answers()[0]
+    assert (town.report().late_at, holding_of(town).runs_since) == (None, None)
+    assert notes_of(town) == ["Menunggu jawaban pelapor; tenggat belum berjalan."]
+
+
+def test_the_answer_starts_the_clock_with_its_whole_time_and_tells_the_date(town: Town) -> None:
+    asked_where(town)
+    town.clock.on(days=1)
+    town.tell("di Jl. Manggarai Utara 2, Kelurahan Manggarai", channel="telegram", account="bot", sender="77")
+
+    assert "Selesai paling lambat Jumat, 6 Maret 2026" in town.answers()[-1]
+    assert (holding_of(town).runs_since, holding_of(town).worked) == (town.clock.at, 0)
+    assert notes_of(town)[-1] == "Tenggat berjalan. Selesai paling lambat Jumat, 6 Maret 2026."
+
+
+def test_an_agency_that_begins_without_the_answer_is_on_the_clock_and_the_reporter_hears_the_date(
+    town: Town,
+) -> None:
+    asked_where(town)
+    town.clock.on(hours=2)
+    town.move("accepted")
+
+    assert "Selesai paling lambat Kamis, 5 Maret 2026" in town.answers()[-1]
+    assert holding_of(town).runs_since == town.clock.at
+
+
+def test_after_three_days_without_an_answer_the_agency_has_it_as_it_is(town: Town) -> None:
+    asked_where(town)
+    for _ in range(3):
+        town.clock.on(hours=24, minutes=1)
+        tick(town.house)
+
+    assert (
+        "meski pertanyaan kami belum terjawab. Selesai paling lambat Selasa, 10 Maret 2026" in town.answers()[-1]
+    )
+    assert holding_of(town).runs_since == town.clock.at
+    town.tell("di Jl. Manggarai Utara 2, Kelurahan Manggarai", channel="telegram", account="bot", sender="77")
+    assert "Selesai paling lambat Selasa, 10 Maret 2026" in town.answers()[-1]  # a late answer moves no date
+
+
+def test_a_join_and_its_undoing_leave_the_question_and_the_standing_clock(town: Town) -> None:
+    town.tell(WHOLE, sender="+62811")
+    town.tell(NO_PLACE, channel="telegram", account="bot", sender="77")
+    town.wait_quietly()
+    with town.house.store.write() as session:
+        first, second = session.scalars(select(Report).order_by(Report.id))
+        join(session, second, first, by=OFFICER, house=town.house)
+        take_apart(session, second, by=OFFICER, house=town.house)
+
+    _, second = town.reports()
+    assert (second.status, second.asked_for, second.late_at) == ("assigned", "place", None)

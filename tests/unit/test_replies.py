@@ -255,7 +255,9 @@ def test_tidying_twice_is_tidying_once(text: str) -> None:
 
 @pytest.mark.parametrize("notes", list(NOTES.values()))
 def test_an_officials_braces_are_words_not_fields(notes: str) -> None:
-    text = say(PACK, "id", "to_in_progress", "telegram", code=CODE, agency="{link}", notes=notes, link=LINK)
+    text = say(
+        PACK, "id", "to_in_progress", "telegram", code=CODE, agency="{link}", notes=notes, link=LINK, promise=""
+    )
     assert "{link}" in text
     assert LINK not in text
 

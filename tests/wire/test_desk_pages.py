@@ -166,6 +166,27 @@ def test_two_officials_at_once_the_second_is_told_and_changes_nothing(
     assert len(answers_to(house, code)) == 2
 
 
+def test_rejection_names_who_deals_with_it_and_how_they_are_reached(
+    house: House, clients: dict[str, httpx.Client]
+) -> None:
+    code = add_report(house, service_code="listrik")
+    page = clients["dbm-officer"].get(f"/desk/r/{code}")
+    assert 'value="pln" selected' in page.text
+    press(clients["dbm-officer"], code, "rejected", "Padam karena gardu.", right_address="pln")
+    assert "Yang menangani: PT PLN (Persero), telepon 123" in answers_to(house, code)[-1]
+    assert "Padam karena gardu." in answers_to(house, code)[-1]
+
+
+@pytest.mark.parametrize("named", ["", "dlh", "nobody"])
+def test_rejection_with_an_address_that_nobody_can_turn_to_has_the_reason_alone(
+    house: House, clients: dict[str, httpx.Client], named: str
+) -> None:
+    code = add_report(house)
+    press(clients["dbm-officer"], code, "rejected", "Tidak ditemukan.", right_address=named)
+    assert status_of(house, code) == "rejected"
+    assert "Yang menangani" not in answers_to(house, code)[-1]
+
+
 def test_further_problems_of_a_report_stand_on_its_page(house: House, clients: dict[str, httpx.Client]) -> None:
     two = add_report(house, sources={"service": {"also": ["sampah", "saluran"]}})
     one = add_report(house)
