@@ -554,8 +554,9 @@ def _questions(
     city: City, deliveries: list[Delivery], messages: list[Message], reports: dict[int, Report]
 ) -> tuple[dict[int, int], list[str]]:
     """How many questions each report cost, and those that were asked twice. A numbered question between reports
-    counts for the newest report that its person has by then."""
+    counts for the newest report that its person has by then; once it was answered, the next one is another."""
     costs = dict.fromkeys(reports, 0)
+    chosen = [(each.address_id, each.received_at) for each in messages if each.kind == "choice"]
     seen: set[tuple[object, str]] = set()
     twice = []
     for each in deliveries:
@@ -570,7 +571,8 @@ def _questions(
             continue
         if kind != "reminder":
             costs[number] += 1
-        key = (number, kind if each.report_id else f"{kind} {each.created_at:%m-%d}")
+        answered = sum(1 for who, at in chosen if who == each.address_id and at <= each.created_at)
+        key = (number, kind if each.report_id else f"{kind} {each.created_at:%m-%d} {answered}")
         if key in seen:
             who = city._by_address[each.address_id or 0]
             twice.append(f"{who.temperament} on {who.channel}: {each.text!r}")
