@@ -4,21 +4,21 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
-from router.digests import next_digest, tell_digests
+from router.digests import NEXT_DIGEST, tell_digests
 from router.effects import decide_question
-from router.forget import let_go, next_to_let_go
+from router.forget import NEXT_TO_LET_GO, let_go
 from router.heads import make_head, next_head_at
 from router.held import lock_all
 from router.house import House
 from router.joins import join_if_sure
 from router.late import raise_late
 from router.reports import acknowledge, close_silent, give_up, remind
-from router.surge import look_at_surges, next_look
+from router.surge import NEXT_LOOK, look_at_surges
 from store.bulk import keep_all
 from store.models import Base, Report, Reporter
 from store.work import forgive_clock
@@ -46,7 +46,10 @@ def tick(house: House, seen: Seen | None = None) -> int:
     """
     if seen is not None:
         _notice(house, seen)
-    moved = sum(do(house) for do, due in JOBS if (at := due(house)) is not None and at <= house.now())
+    moved, done = 0, set[Callable[[House], int]]()
+    while due := [do for do, at in _due(house) if at <= house.now() and do not in done]:
+        done.add(due[0])
+        moved += due[0](house)  # what it moved may make the next ones due
     if moved:
         house.wake()
     return moved
@@ -83,12 +86,7 @@ def _notice(house: House, seen: Seen) -> None:
 
 def next_tick(house: House) -> datetime | None:
     """When something is due next, if anything is."""
-    return min((at for _, due in JOBS if (at := due(house)) is not None), default=None)
-
-
-def _next_quiet(house: House) -> datetime | None:
-    with house.store.read() as session:
-        return session.scalar(select(func.min(Report.quiet_until)))
+    return min((at for _, at in _due(house)), default=None)
 
 
 def _remind(house: House) -> int:
@@ -107,39 +105,15 @@ def _waits(house: House, since: timedelta) -> ColumnElement[bool]:
     return and_(Report.asked_for.is_not(None), Report.asked_at <= house.now() - since)
 
 
-def _next_reminder(house: House) -> datetime | None:
-    return _after(house, REMIND_AFTER, Report.reminded_at.is_(None))
-
-
-def _next_giving_up(house: House) -> datetime | None:
-    return _after(house, GIVE_UP_AFTER, Report.reminded_at.is_not(None))
-
-
-def _after(house: House, wait: timedelta, which: ColumnElement[bool]) -> datetime | None:
-    with house.store.read() as session:
-        asked = session.scalar(select(func.min(Report.asked_at)).where(Report.asked_for.is_not(None), which))
-    return asked + wait if asked is not None else None
-
-
 def _close_silent(house: House) -> int:
     query = select(Report).where(Report.closes_at <= house.now()).order_by(Report.closes_at)
     return _each(house, query, close_silent)
-
-
-def _next_closing(house: House) -> datetime | None:
-    with house.store.read() as session:
-        return session.scalar(select(func.min(Report.closes_at)).where(Report.closes_at.is_not(None)))
 
 
 def _decide_questions(house: House) -> int:
     """What nobody chose: it is a report of its own."""
     query = select(Reporter).where(Reporter.question_until <= house.now()).order_by(Reporter.question_until)
     return _each(house, query, decide_question)
-
-
-def _next_question(house: House) -> datetime | None:
-    with house.store.read() as session:
-        return session.scalar(select(func.min(Reporter.question_until)))
 
 
 def _raise_late(house: House) -> int:
@@ -158,26 +132,34 @@ def _join_same(house: House) -> int:
     return len(rows)
 
 
-def _next_join(house: House) -> datetime | None:
-    with house.store.read() as session:
-        return session.scalar(select(func.min(Report.join_at)).where(Report.join_at.is_not(None)))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """Something that time does, so long `after` the moment that `since` finds; nothing where that finds none."""
+
+    do: Callable[[House], int]
+    since: Select[Any]  # of one moment
+    after: timedelta = timedelta(0)
 
 
-def _next_late(house: House) -> datetime | None:
-    with house.store.read() as session:
-        return session.scalar(select(func.min(Report.late_at)))
-
-
-JOBS: tuple[tuple[Callable[[House], int], Callable[[House], datetime | None]], ...] = (
-    (_acknowledge, _next_quiet),
-    (_remind, _next_reminder),
-    (_give_up, _next_giving_up),
-    (_decide_questions, _next_question),
-    (_raise_late, _next_late),
-    (_join_same, _next_join),
-    (_close_silent, _next_closing),
-    (look_at_surges, next_look),
-    (tell_digests, next_digest),
-    (let_go, next_to_let_go),
-    (make_head, next_head_at),
+ASKED = select(func.min(Report.asked_at)).where(Report.asked_for.is_not(None))
+JOBS = (
+    Job(do=_acknowledge, since=select(func.min(Report.quiet_until))),
+    Job(do=_remind, since=ASKED.where(Report.reminded_at.is_(None)), after=REMIND_AFTER),
+    Job(do=_give_up, since=ASKED.where(Report.reminded_at.is_not(None)), after=GIVE_UP_AFTER),
+    Job(do=_decide_questions, since=select(func.min(Reporter.question_until))),
+    Job(do=_raise_late, since=select(func.min(Report.late_at))),
+    Job(do=_join_same, since=select(func.min(Report.join_at)).where(Report.join_at.is_not(None))),
+    Job(do=_close_silent, since=select(func.min(Report.closes_at)).where(Report.closes_at.is_not(None))),
+    Job(do=look_at_surges, since=NEXT_LOOK),
+    Job(do=tell_digests, since=NEXT_DIGEST),
+    Job(do=let_go, since=NEXT_TO_LET_GO),
 )
+SINCE = select(*(job.since.scalar_subquery() for job in JOBS))  # one question at each beat, however many jobs
+
+
+def _due(house: House) -> list[tuple[Callable[[House], int], datetime]]:
+    """What is to be done, and when; the histories' head is done last."""
+    with house.store.read() as session:
+        since, head = session.execute(SINCE).one(), next_head_at(session, house)
+    found = [(job.do, at + job.after) for job, at in zip(JOBS, since, strict=True) if at is not None]
+    return [*found, (make_head, head)] if head is not None else found

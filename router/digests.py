@@ -104,7 +104,5 @@ def _tell(session: Session, held: Sequence[Delivery], house: House) -> None:
     owe(session, last, text, house, now, can_wait=True)
 
 
-def next_digest(house: House) -> datetime | None:
-    """When held messages are due next."""
-    with house.store.read() as session:
-        return session.scalar(select(func.min(Delivery.next_attempt_at)).where(Delivery.state == "held"))
+# when held messages are due next
+NEXT_DIGEST = select(func.min(Delivery.next_attempt_at)).where(Delivery.state == "held")

@@ -4,7 +4,6 @@ import hmac
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, select
 from sqlalchemy.orm import Session
@@ -170,15 +169,12 @@ def let_go(house: House) -> int:
     return len(told)
 
 
-def next_to_let_go(house: House) -> datetime | None:
-    """When an address may go; the past, or None."""
-    with house.store.read() as session:
-        return session.scalar(select(func.min(Address.forget_at)).where(_is_told()))
-
-
 def _is_told() -> ColumnElement[bool]:
     is_owed = exists().where(Delivery.address_id == Address.id, Delivery.state.in_(UNFINISHED))
     return and_(Address.forget_at.is_not(None), ~is_owed)
+
+
+NEXT_TO_LET_GO = select(func.min(Address.forget_at)).where(_is_told())
 
 
 # --- by an operator -----------------------------------------------------------------------------------------

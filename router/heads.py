@@ -47,18 +47,13 @@ def make_head(house: House) -> int:
     return 0
 
 
-def next_head_at(house: House) -> datetime | None:
-    """The full hour behind the last head (or the first line); at once when the last head was full."""
-    with house.store.read() as session:
-        return _due_at(session, house)
-
-
 def _is_due(session: Session, house: House) -> bool:
-    at = _due_at(session, house)
+    at = next_head_at(session, house)
     return at is not None and at <= house.now()
 
 
-def _due_at(session: Session, house: House) -> datetime | None:
+def next_head_at(session: Session, house: House) -> datetime | None:
+    """The full hour behind the last head (or the first line); at once when the last head was full."""
     rows = session.execute(select(Head.at, Head.rows).order_by(Head.number.desc()).limit(2)).all()
     if not rows:
         first = session.scalar(select(StatusUpdate.at).order_by(StatusUpdate.id).limit(1))

@@ -230,13 +230,9 @@ def look_at_surges(house: House) -> int:
     return ended
 
 
-def next_look(house: House) -> datetime | None:
-    """When the open surges are looked at next; None while there is none."""
-    with house.store.read() as session:
-        if session.scalar(select(Surge.id).where(Surge.ended_at.is_(None)).limit(1)) is None:
-            return None
-        until = session.scalar(select(Lease.until).where(Lease.name == LOOKS))
-    return until or house.now()
+# when the open surges are looked at next: nothing while there is none
+LAST_LOOK = select(Lease.until).where(Lease.name == LOOKS).scalar_subquery()
+NEXT_LOOK = select(func.min(func.coalesce(LAST_LOOK, Surge.began_at))).where(Surge.ended_at.is_(None))
 
 
 def _hand_over(session: Session, surge: Surge, house: House) -> None:
