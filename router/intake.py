@@ -1,6 +1,6 @@
 """From an understood message to a report and everything owed for it, in one transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from router.context import context_of
 from router.conversation import decide
 from router.effects import take_effect
 from router.forget import forgotten_id
+from router.held import lock_all
 from router.house import LINK, PHOTOS, House
 from router.joins import look_for_joins
 from router.linking import maker_of
@@ -22,6 +23,7 @@ from router.reading import Look, Understood, understand
 from router.reports import ask_for_jpeg, free_codes, heed_flood, open_report
 from router.said import Said
 from router.senders import Sender, key_of, language_of, senders_of
+from router.status import OPEN
 from router.turn import Turn
 from store.bulk import keep, made
 from store.models import Address, Message, Photo, Report
@@ -138,10 +140,17 @@ def _take(session: Session, heard: Sequence[Heard], house: House) -> None:
     said = [(each.message, each.draft) for each in new]
     senders = senders_of(session, said, house, beside=_linked_to(session, new, house))
     edited = _edited_before(session, new)
+    _hold_open(session, senders.values())
     for each in new:
         superseded = (each.message.channel, each.message.external_id) in edited
         _turn(session, each, senders[key_of(each.message)], codes, superseded, house)
     reached("work off, before commit")
+
+
+def _hold_open(session: Session, senders: Iterable[Sender]) -> None:
+    """Hold what the senders may speak of in one go, instead of each as it is spoken of. What is joined to another
+    report is not open: such a row is held behind that one's, never before."""
+    lock_all(session, (report for sender in senders for report in sender.recent if report.status in OPEN))
 
 
 def _linked_to(session: Session, heard: Sequence[Heard], house: House) -> int | None:
