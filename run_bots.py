@@ -115,6 +115,7 @@ async def serve_until_stopped(given: Settings) -> None:
     from router.house import open_house
     from router.outbox import open_connections
     from router.readers import Beside
+    from router.working_time import working_time
     from store.journal import Journal
 
     settings = with_stand_ins(given)
@@ -127,8 +128,10 @@ async def serve_until_stopped(given: Settings) -> None:
         stack.callback(house.readers.close)
         journal = Journal(settings.data_dir / "journal")
         stack.callback(journal.close)
-        first_password, _ = await asyncio.gather(
-            asyncio.to_thread(_prepare_database, house), asyncio.to_thread(house.readers.start)
+        first_password, *_ = await asyncio.gather(
+            asyncio.to_thread(_prepare_database, house),
+            asyncio.to_thread(house.readers.start),
+            asyncio.to_thread(working_time, house.pack),
         )
         if settings.sandbox == "on":
             import sandbox

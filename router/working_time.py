@@ -1,8 +1,10 @@
 """A city's working time: where so many working hours end, and how many lie between two moments."""
 
+import subprocess
+import sys
 from collections.abc import Container
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -59,12 +61,32 @@ class WorkingTime:
 def working_time(pack: Pack) -> WorkingTime:
     """The pack's working time with its country's public holidays and joint leave; those of years to come are
     partly estimates, until the government decrees them."""
-    from holidays import GOVERNMENT, PUBLIC, country_holidays  # a third of a second: not before it is needed
-
     promise = pack.promise
     return WorkingTime(
         zone=ZoneInfo(pack.timezone),
         opens=time.fromisoformat(promise["opens"]),
         closes=time.fromisoformat(promise["closes"]),
-        free=country_holidays(promise["country"], categories=(PUBLIC, GOVERNMENT)),
+        free=_free_days(promise["country"]),
     )
+
+
+YEARS_BACK, YEARS_ON = 10, 15
+PRINT_DAYS = """
+import sys, holidays
+country, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+kinds = (holidays.PUBLIC, holidays.GOVERNMENT)
+for day in holidays.country_holidays(country, years=range(first, last + 1), categories=kinds):
+    print(day.isoformat())
+"""
+
+
+def _free_days(country: str) -> frozenset[date]:
+    """The days on which nobody works, of the years around this one.
+
+    Asked of a process of its own: the library's modules, and the 19 MB that they take, end with it.
+    """
+    this_year = datetime.now(UTC).year
+    years = [str(this_year - YEARS_BACK), str(this_year + YEARS_ON)]
+    asked = [sys.executable, "-I", "-c", PRINT_DAYS, country, *years]
+    days = subprocess.run(asked, capture_output=True, check=True, text=True).stdout.split()  # noqa: S603  (our own words)
+    return frozenset(date.fromisoformat(day) for day in days)

@@ -25,7 +25,7 @@ API_KEY = "test-key-for-open311"
 
 
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
-_ports = count(10_000 + 5_000 * _WORKER)
+_ports = count(10_000 + 5_000 * _WORKER + os.getpid() * 37 % 4_000)  # two suites side by side seldom share one
 
 
 def free_port() -> int:
