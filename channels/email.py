@@ -199,6 +199,9 @@ def compose(message: OutboundMessage, settings: Settings) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     mail.set_content(message.text, cte="quoted-printable")
+    for photo in message.photos:
+        kind, _, form = photo.content_type.partition("/")
+        mail.add_attachment(photo.content or b"", maintype=kind, subtype=form, filename=photo.name)
     return mail
 
 

@@ -106,6 +106,7 @@ class Settings(BaseSettings):
 
     database_url: str = Field(default="", repr=False)
     redis_url: str | None = Field(default=None, repr=False)
+    webhook_private: Literal["on", "off"] = "off"
     media_url: str = ""
     sandbox: Literal["auto", "on", "off"] = "auto"
     open311_api_keys: str = Field(default="", repr=False)
@@ -117,7 +118,9 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("log_level", "sandbox", "auto_migrate", "log_format", "smtp_mode", mode="before")
+    @field_validator(
+        "log_level", "sandbox", "auto_migrate", "log_format", "smtp_mode", "webhook_private", mode="before"
+    )
     @classmethod
     def _any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from desk import (
+    agency_page,
     card,
     card_answers,
     card_csv,
@@ -53,6 +54,9 @@ def _public(house: House) -> list[BaseRoute]:
         _get("/r", partial(public.find, house)),
         _get("/r/{code}", partial(public.report_page, house)),
         _get("/r/{code}/photos/{number}", partial(photos.public_photo, house)),
+        _get("/a/photo/{name}", partial(agency_page.photo, house)),
+        _get("/a/{name}", partial(agency_page.page, house)),
+        _post("/a/{name}", agency_page.posted(house)),
         _get("/rapor", partial(card.front, house)),
         _get("/rapor.csv", partial(card_csv.table, house)),
         _get("/rapor/{agency}", partial(card.agency_page, house)),

@@ -58,12 +58,12 @@ def photo_part(house: House, request: Request, login: DeskSession) -> Response:
     kept = _photo(house, official, request.path_params["id"])
     found = None
     if kept is not None and part == "thumb":
-        found = _served(house, kept.thumb_key or kept.copy_key, "image/jpeg")
+        found = served(house, kept.thumb_key or kept.copy_key, "image/jpeg")
     elif kept is not None and part == "public":
-        found = _served(house, kept.public_key, "image/jpeg")
+        found = served(house, kept.public_key, "image/jpeg")
     elif kept is not None and part == "original" and kept.report and may_see_original(official, kept.report):
         log.info("the original of photo %s was taken by officer %s", kept.id, login.officer_id)
-        found = _served(house, kept.media_key, "application/octet-stream", kept.name)
+        found = served(house, kept.media_key, "application/octet-stream", kept.name)
     return found or render(house, request, "not_found.html", status=404, nav=login)
 
 
@@ -74,8 +74,8 @@ def photo_file(house: House, official: Official, asked: str) -> Response | None:
         return None
     if is_picture(kept):
         kind = "image/jpeg" if kept.copy_key else kept.content_type.lower()
-        return _served(house, kept.copy_key or kept.media_key, kind)
-    return _served(house, kept.media_key, "application/octet-stream", kept.name)
+        return served(house, kept.copy_key or kept.media_key, kind)
+    return served(house, kept.media_key, "application/octet-stream", kept.name)
 
 
 def _photo(house: House, official: Official, asked: str) -> Photo | None:
@@ -85,7 +85,7 @@ def _photo(house: House, official: Official, asked: str) -> Photo | None:
     return kept if kept is not None and kept.report is not None and may_see(official, kept.report) else None
 
 
-def _served(house: House, key: str | None, kind: str, name: str = "") -> Response | None:
+def served(house: House, key: str | None, kind: str, name: str = "") -> Response | None:
     """The bytes of a key; as a download where they are no picture of ours. None when there are none."""
     headers = {"Cache-Control": "private, no-store", "Content-Security-Policy": SANDBOXED, "Content-Type": kind}
     if not kind.startswith("image/"):
@@ -159,5 +159,5 @@ def public_photo(house: House, request: Request) -> Response:
     chosen = report.photos[int(number) - 1 : int(number)] if report and is_number and int(number) else []
     if report is None or not chosen or chosen[0] not in public_photos(report):
         return render(house, request, "public_not_found.html", status=404)
-    found = _served(house, chosen[0].public_key, "image/jpeg")
+    found = served(house, chosen[0].public_key, "image/jpeg")
     return found or render(house, request, "public_not_found.html", status=404)

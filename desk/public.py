@@ -14,18 +14,17 @@ from desk.wire import typed_code
 from normalizer.privacy import public_description
 from router.heads import published
 from router.house import House
-from router.status import ROUTER
+from router.status import OFFICIALS, ROUTER
 from store import queries
 from store.models import Report, StatusUpdate
 from store.near import lead_of
 
 LATEST = 20
-OFFICIAL = ("officer:", "api:")  # whose notes the public may read: a citizen's own words are not among them
 
 
 def public_notes(line: StatusUpdate) -> str | None:
-    """What an official wrote for the citizen and the public, personal data taken out."""
-    return public_description(line.notes) if line.notes and line.by.startswith(OFFICIAL) else None
+    """What an official wrote for the citizen and the public, personal data taken out; never a citizen's words."""
+    return public_description(line.notes) if line.notes and line.by.startswith(OFFICIALS) else None
 
 
 def area_name(pack: Pack, report: Report) -> str | None:

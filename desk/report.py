@@ -32,6 +32,8 @@ from router.status import NEEDS_REASON, Actor, NotAllowed, allowed_moves, change
 from store import queries
 from store.models import Report
 from store.officials import DeskSession
+from store.traces import AGENCY_MAIL
+from store.ways import ways_by_id
 
 log = logging.getLogger("lapor.desk")
 
@@ -64,6 +66,7 @@ def thread_of(report: Report) -> list[Said]:
     heard = [
         Said(at=m.received_at, channel=m.channel, text=m.text, subject=m.subject, state=None)
         for m in report.messages
+        if m.kind != AGENCY_MAIL
     ]
     answers = [
         Said(at=d.created_at, channel=d.channel, text=d.text, subject="", state=d.state, reason=reason_of(d))
@@ -89,6 +92,36 @@ def thread_part(house: House, request: Request, login: DeskSession) -> Response:
     if report is None:
         return render(house, request, "not_found.html", status=404)
     return render(house, request, "thread_part.html", thread=thread_of(report))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandedOver:
+    """The newest word to an agency by one of its ways: how it went, when, and whether the way itself fails."""
+
+    kind: str
+    agency_id: str
+    state: str
+    at: datetime
+    fails: bool
+
+
+def handed_over(house: House, report: Report) -> list[HandedOver]:
+    """By which ways beside the desk a report went, the newest of each."""
+    newest = {row.way_id: row for row in report.deliveries if row.way_id is not None}
+    if not newest:
+        return []
+    with house.store.read() as session:
+        ways = ways_by_id(session, list(newest))
+    return [
+        HandedOver(
+            kind=ways[number].kind,
+            agency_id=ways[number].agency_id,
+            state=row.state,
+            at=row.updated_at,
+            fails=ways[number].last_error is not None and ways[number].removed_at is None,
+        )
+        for number, row in newest.items()
+    ]
 
 
 # `assigned` has its own choice of agencies, `duplicate` its own press beside the report that it joins
@@ -122,6 +155,7 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         other_places=_other_places(house, report),
         thread=thread,
         not_reached=_not_reached(thread),
+        handovers=handed_over(house, report),
         may_change=may_change(official, report),
         moves=[move for move in moves if move not in NOT_BUTTONS and report.parent_id is None],
         agencies=_others(house, report) if "assigned" in moves else {},

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal, TypeAlias
 
-Channel: TypeAlias = Literal["sms", "whatsapp", "email", "telegram", "x", "web", "webhook", "desk"]
+Channel: TypeAlias = Literal["sms", "whatsapp", "email", "telegram", "x", "web", "webhook", "queue", "desk"]
 
 
 class TemporaryFailure(Exception):  # noqa: N818  (SMTP's word, for every channel)
@@ -141,8 +141,8 @@ class OutboundMessage:
     """What `send` gets. The same `delivery_id` is the same message, however often it is tried.
 
     `thread` is the token a mail's Reply-To carries; `in_reply_to` the provider id that this answers;
-    `ask_position` asks for a location where the channel has a button for it. `not_before` of `find`: when the
-    first try was made.
+    `ask_position` asks for a location where the channel has a button for it. `photos` go along with a mail,
+    `secret` signs a webhook's call. `not_before` of `find`: when the first try was made.
     """
 
     delivery_id: int
@@ -156,6 +156,8 @@ class OutboundMessage:
     thread: str | None = None
     buttons: tuple[Button, ...] = ()
     ask_position: bool = False
+    photos: tuple[Attachment, ...] = ()
+    secret: str = field(default="", repr=False)
     first_tried_at: datetime | None = None
 
 

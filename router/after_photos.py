@@ -48,7 +48,7 @@ def read_after_photos(house: House, report: Report, files: Sequence[Attachment])
     """
     once = {key_of(file.content or b""): file for file in files}
     looks = [(file, _look(house, file)) for file in once.values()]  # all of them before any is kept
-    return [_brought(house, report, keep_photo(house, file, look)) for file, look in looks]
+    return [compare_after_photo(house, report, keep_photo(house, file, look)) for file, look in looks]
 
 
 def _look(house: House, file: Attachment) -> Look:
@@ -61,7 +61,8 @@ def _look(house: House, file: Attachment) -> Look:
     return look
 
 
-def _brought(house: House, report: Report, kept: KeptPhoto) -> Brought:
+def compare_after_photo(house: House, report: Report, kept: KeptPhoto) -> Brought:
+    """Lay a photo that is in media already beside what it may be one of again; outside of any transaction."""
     with house.store.read() as session:
         others = _others(session, house, report, kept)
     matches = _matches(house, kept, others)

@@ -31,6 +31,7 @@ def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield _tried("media", lambda: _media(settings))
     yield _tried("redis", lambda: _redis(settings))
     yield from _channels(settings)
+    yield _tried("agencies", lambda: _ways(settings))
     local = settings.is_loopback
     yield "address", True, f"{settings.base_url}{' (this machine only; set PUBLIC_URL)' if local else ''}"
 
@@ -101,6 +102,27 @@ def _redis(settings: Settings) -> str:
 
     Redis.from_url(settings.redis_url, socket_timeout=5).ping()
     return "answers"
+
+
+def _ways(settings: Settings) -> str:
+    from sqlalchemy.orm import Session
+
+    from store.database import open_engine
+    from store.migrate import is_current
+    from store.ways import ways_there
+
+    engine = open_engine(settings)
+    if not is_current(engine):
+        return "known once the schema is current"
+    with Session(engine) as session:
+        ways = ways_there(session)
+    if settings.redis_url is None and any(way.kind == "queue" for way in ways):
+        raise LookupError(
+            "a queue of an agency waits: set REDIS_URL, or remove the way (`run_bots.py agency list`)"
+        )
+    if failing := [str(way.id) for way in ways if way.last_error or way.paused_at]:
+        raise LookupError(f"ways that fail or are paused: {', '.join(failing)} (`run_bots.py agency list`)")
+    return f"{len(ways)} ways beside the desk" if ways else "all work at the desk"
 
 
 def _channels(settings: Settings) -> Iterator[tuple[str, bool, str]]:

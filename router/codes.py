@@ -63,3 +63,23 @@ def code_of_thread(key: bytes, thread: str) -> str | None:
         token.lower().encode(errors="replace"), thread_token(key, code).encode()
     )
     return code if is_ours else None
+
+
+# --- threads with an agency's mailbox -------------------------------------------------------------------------
+
+
+def agency_thread_of(key: bytes, code: str, way_id: int) -> str:
+    """`CODE.WAY.TOKEN`: what stands behind the plus where an agency answers."""
+    return f"{code.lower()}.{way_id}.{thread_token(key, f'{code}:{way_id}')}"
+
+
+def agency_of_thread(key: bytes, thread: str) -> tuple[str, int] | None:
+    """The code and the way that such a thread speaks for; None when it was not made by us."""
+    code, _, rest = thread.partition(".")
+    number, _, token = rest.partition(".")
+    code = code.upper()
+    if not is_code(code) or not (number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    wanted = thread_token(key, f"{code}:{int(number)}")
+    is_ours = hmac.compare_digest(token.lower().encode(errors="replace"), wanted.encode())
+    return (code, int(number)) if is_ours else None

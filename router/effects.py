@@ -35,6 +35,7 @@ from router.senders import Sender
 from router.status import CLOSES_AFTER, REOPENS_WITHIN, change_status
 from router.too import concerns_too
 from router.turn import Turn, answer, answer_with
+from router.ways import tell_agency
 from store.bulk import write_now
 from store.models import Address, Message, Photo, Report, Reporter
 from store.near import lead_of
@@ -217,6 +218,7 @@ def take_up(turn: Turn, held: Sequence[Message], pin: Position | None, report: R
     effect = EFFECTS[kind] if kind in {"confirm", "reopen", "rate", "join", "answer"} else _follow_up
     effect(replace(turn, report=report, message=message, draft=draft, said=said, decision=decision))
     report.said_at, report.unread = now, True
+    tell_agency(turn.session, report, BY_CITIZEN, house)
     report.sources = {**report.sources, "chosen": True}
     return report
 

@@ -18,6 +18,7 @@ from router.reach import NOBODY, is_group
 from router.reports import BY_CITIZEN, BY_ROUTER
 from router.status import Actor, add_line, change_status
 from router.turn import Turn, answer, settle_rows
+from router.ways import tell_programs
 from store.chain import REDACTED
 from store.models import Address, Delivery, Report, Reporter, StatusUpdate
 from store.traces import Removed, blank_messages, drop_answers, drop_photos
@@ -113,6 +114,7 @@ def _make_bare(session: Session, report: Report, nobody: Address, house: House, 
     report.sources = {}
     report.asked_for = report.asked_at = report.reminded_at = report.said_at = report.quiet_until = None
     report.reporter, report.address = nobody.reporter, nobody
+    tell_programs(session, report, house)  # their copies still have the words
     if _redact(session, report):
         add_line(session, report, REDACTED, by=by, house=house, now=house.now())
     session.flush()

@@ -11,6 +11,7 @@ from config.settings import Settings
 from normalizer.learned import Model, model_at
 from router.readers import Here, Readers
 from store.database import Store, open_store
+from store.ways import Ways
 
 PHOTOS = "photos"
 LINK = "link"  # the channel of a short link that is owed like a photo
@@ -50,6 +51,7 @@ class House:
     now: Callable[[], datetime] = field(default=utc_now)
     wake: Callable[..., None] = field(default=lambda *_: None)
     learned: Learned = field(default_factory=Learned)
+    ways: Ways = field(default_factory=Ways)
 
     @property
     def keys(self) -> Keys:

@@ -20,11 +20,12 @@ from router.house import LINK, PHOTOS, House
 from router.joins import look_for_joins
 from router.linking import maker_of
 from router.reading import Look, Understood, understand
-from router.reports import ask_for_jpeg, free_codes, heed_flood, open_report
+from router.reports import BY_CITIZEN, ask_for_jpeg, free_codes, heed_flood, open_report
 from router.said import Said
 from router.senders import Sender, key_of, language_of, senders_of
 from router.status import OPEN
 from router.turn import Turn
+from router.ways import tell_agency
 from store.bulk import keep, made
 from store.models import Address, Message, Photo, Report
 from store.near import lead_of
@@ -326,6 +327,7 @@ def _turn(
             turn.report.newest_ref = message.reply_ref
         for each in {turn.report, lead_of(turn.report)} if decision.kind in NEWS else ():
             each.unread = True
+            tell_agency(session, each, BY_CITIZEN, house)
     belongs = None if decision.kind in UNATTACHED else turn.report
     turn.row = _message_row(heard, sender.address, decision.kind, belongs)
     keep(session, turn.row)

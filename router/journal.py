@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from channels.protocol import Accept, Cursor
 from normalizer.schema import Receipt
 from router import metrics
+from router.agency_mail import take_agency_mail
 from router.house import House
 from router.intake import keep_parts, take_messages
 from router.readers import KILLED_ITS_READER, TOOK_TOO_LONG, Begun
@@ -248,6 +249,7 @@ def process(house: House, read: Sequence[tuple[Entry, Reading]]) -> None:
     keys = house.store.media.put_many([entry.raw for entry in entries])
     raw_keys = {entry.key: raw_key for entry, raw_key in zip(entries, keys, strict=True)}
     heard = [keep_parts(house, said, raw_keys[entry.key], entry.received_at) for entry, said in messages]
+    heard = [each for each in heard if not take_agency_mail(house, each)]
     if heard:
         take_messages(house, heard)
     for receipt in receipts:

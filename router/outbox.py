@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from channels import CHANNELS
+from channels import CHANNELS, agency_queue, webhook
 from channels.protocol import Connection
 from config.settings import Settings
 from normalizer.schema import (
@@ -24,11 +24,14 @@ from normalizer.schema import (
 from router import metrics
 from router.codes import thread_of
 from router.elsewhere import is_unwanted, note_unreachable, withdraw
+from router.handover import message_by_way, with_bytes
 from router.house import House
 from router.limits import LONGEST_WAIT, Limits
 from router.receipts import is_any_early, take_early
-from store.models import Delivery
+from router.ways import PAUSED, REMOVED, note_outcome, waits_for_photos
+from store.models import AgencyWay, Delivery
 from store.steps import reached
+from store.ways import ways_by_id
 from store.work import GIVE_UP_AFTER, claim_deliveries, is_any_due, wait_after
 
 log = logging.getLogger("lapor.outbox")
@@ -36,6 +39,9 @@ log = logging.getLogger("lapor.outbox")
 AT_ONCE = 100
 TOGETHER_SECONDS = 0.02  # a moment: longer, and a death in it leaves more answers that may have arrived
 WITH_RECEIPTS = ("sms", "whatsapp")
+WAY_PAUSE = 60.0  # seconds at most that one agency's own system is left alone after it failed
+PHOTOS_SECONDS = 10.0
+OUT_ONLY = {"webhook": webhook, "queue": agency_queue}  # agencies' own systems: no citizen speaks there
 SEND_SECONDS = 90.0  # longer than any channel's own limit: the last resort against one that hangs
 
 
@@ -45,6 +51,12 @@ class Owed:
 
     row: Delivery
     message: OutboundMessage
+    waits: TemporaryFailure | PermanentFailure | None = None  # why it is not sent now
+
+    @property
+    def line(self) -> str:
+        """What has limits and pauses of its own: a channel's provider, or one agency's way."""
+        return f"way {self.row.way_id}" if self.row.way_id is not None else self.row.channel
 
     @property
     def may_have_arrived(self) -> bool:
@@ -66,12 +78,13 @@ class Desk:
 
 @asynccontextmanager
 async def open_connections(settings: Settings) -> AsyncIterator[Mapping[str, Connection]]:
-    """One connection per channel's module, and the desk."""
+    """One connection per channel's module, the desk, and the ways to agencies' own systems."""
     async with AsyncExitStack() as stack:
+        ways = {name: await stack.enter_async_context(way.connect(settings)) for name, way in OUT_ONLY.items()}
         by_module = {
             id(module): await stack.enter_async_context(module.connect(settings)) for module in CHANNELS.values()
         }
-        yield {"desk": Desk()} | {name: by_module[id(module)] for name, module in CHANNELS.items()}
+        yield {"desk": Desk()} | ways | {name: by_module[id(module)] for name, module in CHANNELS.items()}
 
 
 async def deliver_due(
@@ -86,7 +99,7 @@ async def deliver_due(
 
     What ends within the same moment is written down in one transaction.
     """
-    claimed = await asyncio.to_thread(_claim, house, limit, ids, channel)
+    claimed = await asyncio.to_thread(_claimed, house, limit, ids, channel)
     limits = limits or Limits()
     sending = {asyncio.create_task(_try(connections, owed, limits)) for owed in claimed}
     while sending:
@@ -100,13 +113,40 @@ async def deliver_due(
     return len(claimed)
 
 
+def _claimed(house: House, limit: int, ids: Iterable[int] | None, channel: str | None) -> list[Owed]:
+    """What is to be sent now; photos of mails are read behind the transaction."""
+    claimed = _claim(house, limit, ids, channel)
+    return [
+        replace(owed, message=replace(owed.message, photos=with_bytes(house, owed.message)))
+        if owed.message.photos
+        else owed
+        for owed in claimed
+    ]
+
+
 def _claim(house: House, limit: int, ids: Iterable[int] | None, channel: str | None) -> list[Owed]:
     with house.store.read() as session:  # mostly nothing is due: no reason to ask for the writer's place
         if ids is None and not is_any_due(session, house.now(), channel):
             return []
     with house.store.write() as session:
         rows = claim_deliveries(session, house.now(), limit, ids, channel)
-        return [Owed(row=row, message=_message(house, row)) for row in rows]
+        ways = ways_by_id(session, [row.way_id for row in rows if row.way_id is not None])
+        return [
+            _by_way(house, row, ways[row.way_id])
+            if row.way_id is not None
+            else Owed(row=row, message=_message(house, row))
+            for row in rows
+        ]
+
+
+def _by_way(house: House, row: Delivery, way: AgencyWay) -> Owed:
+    """A hand-over by a way; one that was closed in the very moment that this was owed takes nothing."""
+    if way.removed_at is not None or way.paused_at is not None:
+        reason = REMOVED if way.removed_at is not None else PAUSED
+        return Owed(row=row, message=_message(house, row), waits=PermanentFailure(reason))
+    soon = TemporaryFailure("photos are on their way", retry_after=PHOTOS_SECONDS)
+    waits = soon if waits_for_photos(row, way, house) else None
+    return Owed(row=row, message=message_by_way(house, row, way), waits=waits)
 
 
 def _message(house: House, row: Delivery) -> OutboundMessage:
@@ -138,7 +178,9 @@ class Outcome:
 
 async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits) -> Outcome:
     reached("claim, committed")
-    channel, to = owed.message.channel, owed.message.to
+    if owed.waits is not None:
+        return Outcome(owed=owed, failure=owed.waits, is_ours=True)
+    channel, to = owed.line, owed.message.to
     if (wait := limits.take(channel, to)) > LONGEST_WAIT:
         failure = TemporaryFailure("our own limit for this channel", retry_after=wait)
         return Outcome(owed=owed, failure=failure, is_ours=True)
@@ -152,13 +194,21 @@ async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits
     except TimeoutError:
         return Outcome(owed=owed, failure=TemporaryFailure("no answer in time", uncertain=True))
     except (TemporaryFailure, PermanentFailure) as failure:
-        if isinstance(failure, TemporaryFailure) and failure.retry_after is not None:
-            limits.pause(channel, failure.retry_after)
+        if isinstance(failure, TemporaryFailure) and (wait := _pause_after(owed, failure)) > 0:
+            limits.pause(channel, wait)
         return Outcome(owed=owed, failure=failure)
     except Exception as error:
         log.error("delivery %s broke: %s", owed.row.id, type(error).__name__)  # noqa: TRY400  (may hold a token)
         ours = TemporaryFailure(f"our mistake: {type(error).__name__}", uncertain=True)
         return Outcome(owed=owed, failure=ours)
+
+
+def _pause_after(owed: Owed, failure: TemporaryFailure) -> float:
+    """Seconds for which nothing leaves on this line: what the provider says. An agency's system that failed is
+    left alone a while in any case, so that thousands of its reports do not hold up another agency's."""
+    if failure.retry_after is not None or owed.row.way_id is None:
+        return failure.retry_after or 0.0
+    return min(wait_after(owed.row.attempts).total_seconds(), WAY_PAUSE)
 
 
 async def _send(connections: Mapping[str, Connection], owed: Owed) -> str:
@@ -211,11 +261,14 @@ def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
         ids = sorted(outcome.owed.row.id for outcome in outcomes)
         query = select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.id).with_for_update()
         rows = {row.id: row for row in session.scalars(query)}
+        ways = ways_by_id(session, [row.way_id for row in rows.values() if row.way_id is not None])
         for outcome in outcomes:
             row, failure = rows.get(outcome.owed.row.id), outcome.failure
             if row is None:  # its person asked to be forgotten meanwhile
                 continue
             row.lease_until, row.updated_at = None, house.now()
+            if row.way_id is not None and not outcome.is_ours:
+                note_outcome(session, ways[row.way_id], failure, house)
             if failure is None:
                 _sent(row, outcome.provider_id)
             elif isinstance(failure, TemporaryFailure) and is_unwanted(row):

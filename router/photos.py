@@ -11,6 +11,7 @@ from router.house import LINK, House
 from router.intake import keep_photo, state_of_photo
 from router.joins import look_for_joins
 from router.reports import take_photo_facts, take_point
+from router.ways import tell_programs
 from store.models import Photo
 from store.traces import drop_unnamed
 from store.work import claim_photos, is_any_photo_due, wait_after
@@ -117,6 +118,7 @@ def _keep(house: House, photo: Photo, content: bytes) -> None:
         take_photo_facts(session, row, facts, house)
         if row.report is not None:
             look_for_joins(row.report, house)
+        tell_programs(session, row.report, house)
 
 
 def _later(house: House, photo: Photo, failure: TemporaryFailure, *, counts: bool = True) -> None:

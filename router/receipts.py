@@ -6,10 +6,11 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from normalizer.schema import Receipt
+from normalizer.schema import PermanentFailure, Receipt
 from router.elsewhere import note_unreachable
 from router.house import House
-from store.models import Delivery, EarlyReceipt
+from router.ways import note_outcome
+from store.models import AgencyWay, Delivery, EarlyReceipt
 
 ORDER = {"waiting": 0, "sending": 0, "unknown": 0, "withdrawn": 0, "sent": 1, "failed": 2, "delivered": 3}
 UNREACHABLE = "unreachable"  # an early receipt's state: failed, and so will everything else to that address
@@ -51,6 +52,8 @@ def move_on(session: Session, delivery: Delivery, state: str, reason: str, house
     delivery.state = moved
     delivery.last_error = reason[:300] or None
     delivery.updated_at = house.now()
+    if moved == "failed" and delivery.way_id is not None:  # a mail to an agency came back
+        note_outcome(session, session.get(AgencyWay, delivery.way_id), PermanentFailure(reason), house)
     if state == UNREACHABLE:
         note_unreachable(session, delivery, reason, house)
 

@@ -18,6 +18,7 @@ from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
 from store.bulk import keep, made
 from store.models import Address, Delivery, Message, Report
 from store.near import lead_of
+from store.ways import Way
 
 REPLIES = "replies"
 SHRINKABLE = ("place", "notes", "service", "agency")  # what an SMS gives up first, in this order
@@ -293,6 +294,21 @@ def owe_handover(session: Session, report: Report, now: datetime) -> None:
     keep(session, row)
 
 
+def owe_by_way(session: Session, report: Report | None, way: Way, happened: str, now: datetime) -> Delivery:
+    """Owe an agency a word of a report by a way of its own; it is put together when it is sent."""
+    row = _owed(
+        channel="email" if way.kind == "mail" else way.kind,
+        queue=f"deliver-{way.agency_id}",
+        now=now,
+        report=report,
+        agency_id=way.agency_id,
+        subject=happened,
+    )
+    row.way_id = way.id
+    keep(session, row)
+    return row
+
+
 def owe_group(session: Session, agency_id: str, text: str, key: str, now: datetime) -> None:
     """Hand a group of reports over in one line; `key` names it and finds it again as its `provider_id`."""
     queue = f"deliver-{agency_id}"
@@ -325,6 +341,7 @@ def _owed(
         report=report,
         address=address,
         agency_id=agency_id,
+        way_id=None,
         channel=channel,
         queue=queue,
         in_reply_to=in_reply_to,

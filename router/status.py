@@ -15,6 +15,7 @@ from router.house import House
 from router.joined import tell_joined
 from router.promise import keep_clock
 from router.replies import owe_handover, owe_status_reply
+from router.ways import HANDED_OVER, PASSED_ON, tell_agency
 from store.bulk import keep, made
 from store.chain import FIRST, hash_text, mac_of, new_salt
 from store.models import Report, StatusUpdate
@@ -52,6 +53,8 @@ MOVED_ON = frozenset({"accepted", "in_progress", "scheduled", "resolved"})  # so
 REOPENS_WITHIN = timedelta(days=30)
 CLOSES_AFTER = timedelta(days=14)  # of silence behind `resolved`
 
+OFFICIALS = ("officer:", "api:", "agency:")  # how the names of those begin who act for an agency
+
 CITIZEN = "citizen"
 ROUTER = "router"
 CLOCK = "clock"
@@ -63,7 +66,8 @@ class NotAllowed(Exception):  # noqa: N818
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """Who changes a status: `citizen`, `router`, `clock`, `officer:NAME` or `api:NAME`."""
+    """Who changes a status: `citizen`, `router`, `clock`, `officer:NAME`, `api:NAME`, or `agency:ID`, who answered
+    a mail or pressed on the page that its link opens."""
 
     name: str
     agency_id: str | None = None
@@ -74,7 +78,7 @@ class Actor:
 
     @property
     def is_official(self) -> bool:
-        return self.name.startswith(("officer:", "api:"))
+        return self.name.startswith(OFFICIALS)
 
 
 def allowed_moves(report: Report, *, by_reporter: bool = False) -> tuple[str, ...]:
@@ -119,7 +123,7 @@ def change_status(
     notes = (notes or "").strip() or None
     now = house.now()
     _check(report, status, by=by, notes=notes, agency_id=agency_id, house=house)
-    before = report.status
+    before, had = report.status, report.agency_id
     if status in {"needs_info", "duplicate"}:
         report.status_before = before
     if before == "duplicate":
@@ -134,6 +138,9 @@ def change_status(
     if status in MOVED_ON and by.is_official:
         agree(report)
     line = add_line(session, report, status, by=by, house=house, now=now, notes=notes)
+    if report.agency_id != had:
+        tell_agency(session, report, by, house, HANDED_OVER)
+        tell_agency(session, report, by, house, PASSED_ON, agency_id=had)
     if status == "assigned" and not (report.surge_id and by.name == ROUTER):  # its surge is handed over as one
         owe_handover(session, report, now)
     if not silent and not hold_for_digest(session, report, notes, house):
@@ -182,7 +189,7 @@ def add_line(
     now: datetime,
     notes: str | None = None,
 ) -> StatusUpdate:
-    """Write one line of the history, chained to the line before."""
+    """Write one line of the history, chained to the line before; an agency with a way of its own hears of it."""
     previous = _last_line(session, report)
     salt = new_salt()
     line = made(
@@ -200,6 +207,7 @@ def add_line(
     line.mac = mac_of(house.keys.derive("history"), report.code, previous.mac if previous else FIRST, line)
     report.newest_line = line
     keep(session, line)
+    tell_agency(session, report, by, house)
     return line
 
 

@@ -14,6 +14,7 @@ from config.pack import Pack
 from router.agencies import agency_for
 from router.house import House
 from router.replies import fields_of, owe_group, say, service_name
+from router.ways import tell_group
 from store.leases import take
 from store.models import Delivery, Lease, Report, Surge
 
@@ -249,6 +250,7 @@ def _hand_over(session: Session, surge: Surge, house: House) -> None:
         words = surge_words(surge, house, house.pack.languages[0]) | {"count": str(count)}
         text = say(house.pack, house.pack.languages[0], "surge_line", "desk", **words)
         owe_group(session, agency_id, text, key, house.now())
+        tell_group(session, agency_id, text, house)
 
 
 def _patience(pack: Pack) -> timedelta:

@@ -10,6 +10,7 @@ from router.held import lock, lock_all
 from router.house import House
 from router.replies import owe_handover
 from router.status import MOVES, Actor, add_line, change_status
+from router.ways import HANDED_OVER, tell_agency
 from store.bulk import keep_all
 from store.models import Delivery, Report
 
@@ -80,6 +81,7 @@ def take_out(session: Session, report: Report, *, by: Actor, house: House) -> bo
     add_line(session, report, report.status, by=by, house=house, now=now, notes=texts["taken_out"])
     if report.agency_id is not None:
         owe_handover(session, report, now)
+        tell_agency(session, report, by, house, HANDED_OVER)
     session.flush()
     held = update(Delivery).where(Delivery.report_id == report.id, Delivery.state == "held")
     session.execute(held.values(next_attempt_at=now), execution_options={"synchronize_session": False})

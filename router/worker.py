@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 
+from channels.agency_queue import queue_name
 from channels.protocol import Connection
 from config.pack import Pack
 from config.settings import Settings
@@ -26,6 +27,7 @@ log = logging.getLogger("lapor.worker")
 BATCH = 50  # ids in one job
 CARRY = 500  # ids put into Redis at once
 JOB_SECONDS = 300
+AGENCIES = queue_name("")
 REDIS_SECONDS = 2.0  # before a Redis that went away is asked again
 
 
@@ -88,9 +90,11 @@ def deliver(ids: list[int]) -> int:
 
 
 def work_forever(house: House, settings: Settings, queues: list[str]) -> None:
-    """Serve rq queues until SIGTERM; a job under way is finished first."""
+    """Serve rq queues until SIGTERM; a job under way is finished first. Raises ValueError."""
     if settings.redis_url is None:
         raise ValueError("REDIS_URL is missing: a delivery worker needs the Redis that the server uses")
+    if any(name.startswith(AGENCIES) for name in queues):
+        raise ValueError(f"queues named {AGENCIES}… belong to the agencies' own programs: never serve them here")
     redis = Redis.from_url(settings.redis_url)
     redis.ping()
     started: Future[Running] = Future()

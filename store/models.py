@@ -427,11 +427,40 @@ class Surge(Base):
     told_at: Mapped[datetime | None]
 
 
+class AgencyWay(Base):
+    """One way by which an agency gets its reports beside the desk; `kind` is queue, webhook or mail.
+
+    `sealed` is an URL or a mailbox, `lookup` the mailbox's keyed hash, `secret` (sealed) what a webhook's calls
+    are signed with. While `paused_at` is set nothing is owed to it; with `removed_at` address and secret are gone,
+    and the row stays for what was sent. `last_error` and `failed_at` are of its last failure and go with the next
+    success.
+    """
+
+    __tablename__ = "agency_ways"
+    __table_args__ = (Index("ix_agency_ways_agency", "agency_id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    agency_id: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(16))
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    lookup: Mapped[str | None] = mapped_column(String(64))
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    paused_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(String(300))
+    failed_at: Mapped[datetime | None]
+
+
 IS_UNFINISHED = "state IN ('waiting', 'sending', 'unknown')"
+HAS_WAY = "way_id IS NOT NULL"
 
 
 class Delivery(Base):
     """Something owed: an answer to a citizen (`address_id`) or a hand-over to an agency (`agency_id`).
+
+    A hand-over without `way_id` is the desk's. One with it goes by that way, and its `subject` is what happened
+    (router/ways.py): what is sent is how the report stands when it is sent.
 
     `state`: waiting, sending (leased), sent, delivered, unknown (the provider may have it), failed, withdrawn
     (they asked us to write no more before it went), held (for the next digest: router/digests.py).
@@ -452,12 +481,14 @@ class Delivery(Base):
         Index("ix_deliveries_provider", "channel", "provider_id"),
         Index("ix_deliveries_order", "report_id", "address_id", "id"),
         Index("ix_deliveries_address", "address_id", "created_at"),
+        Index("ix_deliveries_way", "way_id", "id", sqlite_where=text(HAS_WAY), postgresql_where=text(HAS_WAY)),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
     address_id: Mapped[int | None] = mapped_column(ForeignKey("addresses.id"))
     agency_id: Mapped[str | None] = mapped_column(String(40))
+    way_id: Mapped[int | None] = mapped_column(ForeignKey("agency_ways.id"))
     channel: Mapped[str] = mapped_column(String(16))
     queue: Mapped[str] = mapped_column(String(60))
     text: Mapped[str]

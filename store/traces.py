@@ -8,8 +8,9 @@ from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from store.media import Media
-from store.models import Address, Delivery, Message, Photo
+from store.models import Address, Delivery, Message, Photo, Report
 
+AGENCY_MAIL = "agency"  # the kind of an agency's answer by mail
 BLANK = {"text": "", "subject": "", "note": None, "reply_ref": None, "edit_of": None, "raw_key": None}
 
 
@@ -34,10 +35,10 @@ def blank_messages(
     """Take the words and raw bytes from all that was said by these addresses; the messages' ids.
 
     What stays is the key under which a repeat is known, as `new_id` has it where it names a chat. Bounces that
-    quote one of the `mailboxes` are blanked, too. Raises OSError.
+    quote one of the `mailboxes`, and agencies' mails about their reports, are blanked, too. Raises OSError.
     """
     said = _said_by(session, addresses)
-    for row in [*said, *_bounces(session, mailboxes)]:
+    for row in [*said, *_bounces(session, mailboxes), *_quoting(session, addresses)]:
         if row.raw_key is not None:
             with suppress(KeyError):  # no key of ours: nothing lies there
                 media.blank(row.raw_key)
@@ -54,6 +55,13 @@ def blank_messages(
 def _said_by(session: Session, addresses: Sequence[Address]) -> list[Message]:
     query = select(Message).where(Message.address_id.in_([address.id for address in addresses]))
     return list(session.scalars(query))
+
+
+def _quoting(session: Session, addresses: Sequence[Address]) -> list[Message]:
+    """Agencies' answers by mail about their reports: most quote what they answer to."""
+    people = {address.reporter_id for address in addresses}
+    query = select(Message).join(Report, Message.report_id == Report.id)
+    return list(session.scalars(query.where(Report.reporter_id.in_(people), Message.kind == AGENCY_MAIL)))
 
 
 def _bounces(session: Session, mailboxes: Sequence[str]) -> list[Message]:

@@ -1,0 +1,72 @@
+"""The mails to an agency that lives in its mailbox, in the city's first language: texts of the pack."""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from normalizer.privacy import public_description
+from router.house import House
+from router.replies import fields_of, say, status_name
+from router.ways import HANDED_OVER
+from store.models import AgencyWay, Delivery, Message, Report
+
+
+def letter_of(house: House, row: Delivery, way: AgencyWay, link: str, said: Sequence[Message]) -> tuple[str, str]:
+    """Subject and text of a mail, as its report stands now. `said` is what the reporter has said meanwhile."""
+    report, language = row.report, house.pack.languages[0]
+    agency = house.pack.agencies.get(way.agency_id)
+    name = agency.name if agency else way.agency_id
+    if report is None:
+        fields = {"agency": name, "list": row.text, "link": f"{house.settings.base_url}/desk"}
+        return _say(house, "agency_group_subject", **fields), _say(house, "agency_group", **fields)
+    fields = fields_of(report, house, language) | {"link": link, "agency": name}
+    if row.text:  # our answer to a mail of theirs
+        return _say(house, "agency_answer_subject", **fields), row.text
+    if report.agency_id != way.agency_id:
+        return _subject(house, "agency_gone", fields), _say(house, "agency_mail_gone", **fields)
+    key = "agency_new" if row.subject == HANDED_OVER else "agency_changed"
+    if report.urgent:
+        key = f"{key}_urgent"
+    return _subject(house, key, fields), _whole(house, report, key, fields, said)
+
+
+def _subject(house: House, key: str, fields: dict[str, str]) -> str:
+    return _say(house, "agency_subject", what=_say(house, key), **fields)
+
+
+def _whole(house: House, report: Report, key: str, fields: dict[str, str], said: Sequence[Message]) -> str:
+    local = report.requested_at.astimezone(ZoneInfo(house.pack.timezone))
+    words = report.public_description.strip()
+    later = "\n\n".join(f"> {each}" for each in (_in_one(message) for message in said[-3:]) if each)
+    return _say(
+        house,
+        "agency_mail",
+        **fields,
+        what=_say(house, key),
+        status=status_name(house.pack, report, house.pack.languages[0]),
+        since=f"{local:%d-%m-%Y %H.%M}",
+        point=_point(report),
+        words=words,
+        later=_say(house, "agency_later", list=later) if later else "",
+        why=_reason(report),
+        how=_say(house, "agency_how"),
+    )
+
+
+def _in_one(message: Message) -> str:
+    return " ".join(public_description(message.text).split())
+
+
+def _reason(report: Report) -> str:
+    notes = report.history[-1].notes if report.history else None
+    return public_description(notes) if notes else ""
+
+
+def _point(report: Report) -> str:
+    if report.lat is None or report.long is None:
+        return "-"
+    at = f"{report.lat:.6f}"
+    return f"https://www.openstreetmap.org/?mlat={at}&mlon={report.long:.6f}#map=18/{at}/{report.long:.6f}"
+
+
+def _say(house: House, key: str, **fields: str) -> str:
+    return say(house.pack, house.pack.languages[0], key, "desk", **fields)

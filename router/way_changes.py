@@ -1,0 +1,124 @@
+"""What operators do with the ways to agencies: add one, remove one, take a paused one up again."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from channels.email import is_ours
+from channels.webhook import check_address, new_secret
+from config.settings import is_loopback
+from router.house import House
+from router.replies import owe_by_way
+from router.status import OPEN
+from router.ways import HANDED_OVER, REMOVED
+from store.models import AgencyWay, Report
+from store.ways import Way, ways_there, withdraw_by
+
+AT_ONCE = 500  # reports in one transaction
+MAIL = "mail"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Added:
+    """A new way: its number, and a webhook's secret, which is said this once."""
+
+    id: int
+    secret: str | None = None
+
+
+def add_way(house: House, agency_id: str, kind: str, address: str = "") -> Added:
+    """Add a way to an agency of the pack. Raises LookupError or ValueError with one line that says why not."""
+    if agency_id not in house.pack.agencies:
+        raise LookupError(f"there is no agency {agency_id!r} in the city pack")
+    secret = new_secret() if kind == "webhook" else None
+    if kind == "webhook":
+        address = check_address(address, private=house.settings.webhook_private == "on")
+    elif kind == MAIL:
+        address = _mailbox(house, address)
+    sealer = house.store.sealer
+    with house.store.write() as session:
+        _refuse_second(house, session, agency_id, kind, address)
+        way = AgencyWay(agency_id=agency_id, kind=kind, created_at=house.now())
+        way.sealed = sealer.seal(address) if address else None
+        way.secret = sealer.seal(secret) if secret else None
+        way.lookup = sealer.lookups("email", address)[0] if kind == MAIL else None
+        session.add(way)
+        session.flush()
+        number = way.id
+    house.ways.forget()
+    return Added(id=number, secret=secret)
+
+
+def _mailbox(house: House, address: str) -> str:
+    """A mailbox that is not our own: we would write to ourselves for ever."""
+    address = address.strip()
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or any(char.isspace() or char in '<>",;' for char in address):
+        raise ValueError("this is no mail address")
+    if is_ours(address, house.settings.email_address):
+        raise ValueError("this is our own address")
+    return address
+
+
+def _refuse_second(house: House, session: Session, agency_id: str, kind: str, address: str) -> None:
+    """One way once; and one mailbox is one agency's, or its answers could not be told apart."""
+    for other in ways_there(session):
+        is_same = other.sealed is None or house.store.sealer.open(other.sealed).lower() == address.lower()
+        if other.kind == kind and is_same and (other.agency_id == agency_id or kind == MAIL):
+            raise ValueError(f"{other.agency_id} has this way already: number {other.id}")
+
+
+def find_way(session: Session, number: int) -> AgencyWay:
+    """Raises LookupError for a number that is none, or is removed."""
+    way = session.get(AgencyWay, number)
+    if way is None or way.removed_at is not None:
+        raise LookupError(f"there is no way number {number}: `run_bots.py agency list` has them")
+    return way
+
+
+def remove_way(house: House, number: int) -> int:
+    """Take a way away, with its address and secret; how many hand-overs it still owed and will not send."""
+    with house.store.write() as session:
+        way = find_way(session, number)
+        withdrawn = withdraw_by(session, way, REMOVED, house.now())
+        way.removed_at = house.now()
+        way.sealed = way.secret = way.lookup = None
+    house.ways.forget()
+    return withdrawn
+
+
+def resume_way(house: House, number: int) -> int:
+    """Open a paused way again, and owe it every open report of its agency as it stands now; how many.
+
+    Also for a way that lost some on its side. A mailbox gets none anew: a thousand mails help nobody.
+    """
+    with house.store.write() as session:
+        row = find_way(session, number)
+        row.paused_at = row.last_error = row.failed_at = None
+        way = Way(id=row.id, agency_id=row.agency_id, kind=row.kind)
+    house.ways.forget()
+    return 0 if way.kind == MAIL else _owe_open(house, way)
+
+
+def _owe_open(house: House, way: Way) -> int:
+    owed, last = 0, 0
+    while True:
+        with house.store.write() as session:
+            query = select(Report).where(Report.agency_id == way.agency_id, Report.status.in_(OPEN))
+            query = query.where(Report.id > last).order_by(Report.id).limit(AT_ONCE)
+            reports = session.scalars(query).all()
+            for report in reports:
+                owe_by_way(session, report, way, HANDED_OVER, house.now())
+                last, owed = report.id, owed + 1
+        if len(reports) < AT_ONCE:
+            return owed
+
+
+def needs_warning(house: House, kind: str) -> str | None:
+    """What stands in the way of a new way, in one line."""
+    if kind == "queue" and house.settings.redis_url is None:
+        return "REDIS_URL is missing: until it is set every report waits, for three days at most"
+    if kind == MAIL and is_loopback(house.settings.base_url.partition("://")[2].partition(":")[0]):
+        return "PUBLIC_URL is this machine only: the links in the mails open nowhere else"
+    return None

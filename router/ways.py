@@ -1,0 +1,116 @@
+"""An agency that lives outside the desk hears of its reports by ways of its own: what is owed to it, and when."""
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import Session
+
+from router.house import House
+from router.replies import owe_by_way
+from store.models import AgencyWay, Delivery, Report
+from store.ways import Way, withdraw_by
+
+if TYPE_CHECKING:
+    from router.status import Actor
+
+log = logging.getLogger("lapor.outbox")
+
+HANDED_OVER = "report.assigned"
+CHANGED = "report.changed"
+PASSED_ON = "report.released"
+WEIGHT = {CHANGED: 0, PASSED_ON: 1, HANDED_OVER: 2}  # of several in one transaction the heaviest is told
+
+AFTER_PHOTOS = timedelta(minutes=2)  # so long a mail waits for photos that are still to be fetched
+PAUSED, REMOVED = "the way is paused", "the way was removed"
+_TOLD = "ways told"  # in session.info: what this transaction owes already
+
+
+def tell_agency(
+    session: Session,
+    report: Report,
+    by: "Actor",
+    house: House,
+    happened: str = CHANGED,
+    *,
+    agency_id: str | None = None,
+) -> None:
+    """Owe each way of the report's agency (or the named one) one word of this transaction's changes.
+
+    Without ways, which is the rule, nothing is asked and nothing written.
+    """
+    agency_id = agency_id or report.agency_id
+    if agency_id is None:
+        return
+    for way in house.ways.of(session, agency_id):
+        if not (_is_own(way, by) or _is_told_as_group(way, report) or _is_note(way, by, happened)):
+            _owe_once(session, report, way, happened, house)
+
+
+def _is_own(way: Way, by: "Actor") -> bool:
+    """Whether the agency did this itself, where the way leads to: a program's copy must not go stale when an
+    officer works at the desk or answers a mail, but nobody wants a mail about their own press."""
+    is_theirs = by.agency_id == way.agency_id and by.is_official
+    return is_theirs and (way.kind == "mail" or by.name.startswith("api:"))
+
+
+def _is_note(way: Way, by: "Actor", happened: str) -> bool:
+    """What the router notes down beside somebody's move (a doubted photo) is worth no mail."""
+    return way.kind == "mail" and by.name == "router" and happened == CHANGED
+
+
+def _is_told_as_group(way: Way, report: Report) -> bool:
+    """A thousand reports of one flood are one mail (router/surge.py); a program takes each."""
+    return way.kind == "mail" and report.surge_id is not None and not report.urgent
+
+
+def _owe_once(session: Session, report: Report, way: Way, happened: str, house: House) -> None:
+    told: dict[tuple[Report, int], Delivery] = session.info.setdefault(_TOLD, {})
+    row = told.get((report, way.id))
+    if row is None:
+        told[report, way.id] = owe_by_way(session, report, way, happened, house.now())
+    elif WEIGHT[happened] > WEIGHT[row.subject]:
+        row.subject = happened
+
+
+def tell_group(session: Session, agency_id: str, text: str, house: House) -> None:
+    """Owe the mailboxes of an agency one mail for a whole group of reports."""
+    for way in house.ways.of(session, agency_id):
+        if way.kind == "mail":
+            owe_by_way(session, None, way, HANDED_OVER, house.now()).text = text
+
+
+def waits_for_photos(row: Delivery, way: AgencyWay, house: House) -> bool:
+    """Whether a mail had better go a moment later, with the photos that are on their way; never an urgent one."""
+    report = row.report
+    if way.kind != "mail" or report is None or report.urgent or house.now() - row.created_at > AFTER_PHOTOS:
+        return False
+    return any(photo.state == "owed" for photo in report.photos)
+
+
+def tell_programs(session: Session, report: Report | None, house: House) -> None:
+    """Owe a word to an agency's programs, none to its mailbox: of what a mail has waited for, or cannot undo."""
+    if report is None or report.agency_id is None:
+        return
+    for way in house.ways.of(session, report.agency_id):
+        if way.kind != "mail":
+            _owe_once(session, report, way, CHANGED, house)
+
+
+# --- how it went --------------------------------------------------------------------------------------------
+
+
+def note_outcome(session: Session, way: AgencyWay | None, failure: Exception | None, house: House) -> None:
+    """Write down on a way how it went; one whose receiver says that it is gone (HTTP 410) is paused."""
+    if way is None:
+        return
+    if failure is None:
+        if way.last_error is not None:
+            way.last_error = way.failed_at = None
+        return
+    way.last_error, way.failed_at = str(failure)[:300], house.now()
+    if way.kind == "webhook" and getattr(failure, "of_address", False) and way.paused_at is None:
+        way.paused_at = house.now()
+        withdrawn = withdraw_by(session, way, PAUSED, house.now())
+        house.ways.forget()
+        log.warning("way %s is gone: paused, %d hand-overs withdrawn", way.id, withdrawn)
