@@ -217,12 +217,14 @@ def _parts(
     from router.outbox import deliver_due
     from router.photos import fetch_owed
     from router.public_photos import make_public_copies
+    from router.search import INDEX_SECONDS, index_words
 
     parts: dict[str, Callable[[], Awaitable[object]]] = {
         "journal": _working(kept, "journal", partial(asyncio.to_thread, work_off, house, journal, Ahead())),
         "photos": _working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
         "photos for the public": _working(owed, PHOTOS, lambda: make_public_copies(house)),
         "clock": _working(quiet, "clock", partial(asyncio.to_thread, tick, house, Seen())),
+        "search": partial(_every, INDEX_SECONDS, partial(index_words, house)),
         "retention": partial(_every, HOUR_SECONDS, partial(journal.forget, house.pack.journal_days)),
         "learned": partial(_every, LOOK_SECONDS, partial(look_for_model, house)),
     }

@@ -2,7 +2,7 @@
 
 import csv
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from config import checks
+from config.canned import Canned, read_canned
 from config.routes import Route, read_routes
 
 PackError = checks.PackError
@@ -107,6 +108,7 @@ class Pack:
     streets: tuple[Street, ...] = ()
     neighbourhoods: Mapping[str, str] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    canned: tuple[Canned, ...] = ()
     texts: Mapping[str, Mapping[str, str]]
 
     @property
@@ -188,6 +190,7 @@ def load_pack(path: Path) -> Pack:
             streets=(*map(_street, _rows(path / "odbl" / "streets.csv")), *_own_streets(path)),
             neighbourhoods=_toml(path / "neighbourhoods.toml"),
             routes=read_routes(_toml(path / "routes.toml")),
+            canned=_canned(path, city["languages"]),
             texts={language: _toml(path / "texts" / f"{language}.toml") for language in city["languages"]},
         )
         checks.check(pack)
@@ -201,6 +204,13 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise PackError(f"{path.name}: {error}") from error
+
+
+def _canned(path: Path, languages: Sequence[str]) -> tuple[Canned, ...]:
+    """The canned answers; a city may have none."""
+    file = path / "canned.toml"
+    rows = _toml(file).get("answer", []) if file.exists() else []
+    return read_canned(rows, languages, _toml(path / "services.toml"))
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -114,6 +114,7 @@ class Settings(BaseSettings):
     contact_key: str = Field(default="", repr=False)
     quiet_seconds: float = Field(default=8, ge=0)
     join_seconds: float = Field(default=300, ge=0)
+    undo_seconds: float = Field(default=20, ge=0, le=300)
     auto_migrate: Literal["on", "off"] | None = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -11,6 +11,7 @@ from desk.rights import Official, may_change, may_see, official_of
 from router.house import House
 from router.not_ours import next_choice, not_ours
 from router.status import Actor, NotAllowed
+from router.undo import undoable
 from store.models import Report
 from store.officials import DeskSession
 
@@ -38,7 +39,8 @@ def try_not_ours(
         before = report.agency_id
         try:
             by = Actor(name=official.name, agency_id=official.agency_id)
-            not_ours(session, report, by=by, house=house, notes=note)
+            with undoable(session, report, officer_id=login.officer_id, house=house):
+                not_ours(session, report, by=by, house=house, notes=note)
         except NotAllowed:
             return 400, "nobody_left", {}
         log.info("report %s: from %s to %s by officer %s", report.code, before, report.agency_id, login.officer_id)

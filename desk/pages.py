@@ -105,6 +105,12 @@ def when(at: datetime, *, zone: ZoneInfo, months: str) -> str:
     return f"{local.day} {months.split()[local.month - 1]} {local.year} {local:%H.%M}"
 
 
+def service_names(pack: Pack, language: str) -> dict[str, str]:
+    """All services by code, sorted by the reader's name for them."""
+    names = {code: service_name(pack, code, language) or code for code in pack.services}
+    return dict(sorted(names.items(), key=lambda item: item[1].lower()))
+
+
 def agency_name(pack: Pack, said: Mapping[str, str], agency_id: str | None) -> str:
     agency = pack.agencies.get(agency_id or "")
     return agency.name if agency else said["no_agency"]

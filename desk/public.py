@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from config.pack import Pack
 from desk.pages import language_of, render, texts
 from desk.photos import public_photos
-from desk.queue import GROUPS
+from desk.view import GROUPS
 from desk.wire import typed_code
 from normalizer.privacy import public_description
 from router.heads import published

@@ -2,6 +2,7 @@
 
 import re
 
+from router.undo import UNDONE
 from store.models import Delivery
 from store.work import GIVE_UP_AFTER
 
@@ -24,7 +25,7 @@ def reason_of(row: Delivery) -> str | None:
     if row.state == "unknown":
         return "asking"
     if row.state == "withdrawn":
-        return "stopped"
+        return None if row.last_error == UNDONE else "stopped"
     if row.state != "failed":
         return None
     said = row.last_error or ""

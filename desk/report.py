@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -12,16 +10,19 @@ from sqlalchemy import update
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from desk.changes import Refused, to_change
+from desk import answers, deeds, people
+from desk.changes import Refused, to_change, visible
 from desk.corrections import choices, try_correct
 from desk.doors import Fields
 from desk.explanations import doubted_photos, doubts_here, explanation_of, may_explain
+from desk.handovers import handed_over
 from desk.joins import posted_apart, posted_join, shown
 from desk.not_ours import receiver, try_not_ours
 from desk.pages import language_of, render, status_word, texts
 from desk.photos import is_picture, is_public, same_pictures
-from desk.reasons import reason_of
-from desk.rights import Official, may_change, may_release, may_see, may_see_original, official_of
+from desk.rights import may_change, may_know, may_release, may_see, may_see_original, official_of
+from desk.thread import not_reached, thread_of
+from desk.undo import undo_of
 from desk.wire import typed_code
 from normalizer.schema import Attachment
 from router.after_photos import Brought, NotAPhoto, drop_brought, read_after_photos, take_after_photos
@@ -29,11 +30,9 @@ from router.holding import current as current_holding
 from router.house import PHOTOS, House
 from router.right_address import likely_address, reachable, with_right_address
 from router.status import NEEDS_REASON, Actor, NotAllowed, allowed_moves, change_status
-from store import queries
+from router.undo import undoable
 from store.models import Report
 from store.officials import DeskSession
-from store.traces import AGENCY_MAIL
-from store.ways import ways_by_id
 
 log = logging.getLogger("lapor.desk")
 
@@ -49,100 +48,31 @@ LONGEST_NOTE = 2000
 Answer: TypeAlias = tuple[int, str | None, dict[str, Any]]  # HTTP status, sentence that says why not, its words
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
-    """One entry of the thread: from the citizen (`state` None) or to them, with how it went, and why not."""
-
-    at: datetime
-    channel: str
-    text: str
-    subject: str
-    state: str | None
-    reason: str | None = None
-
-
-def thread_of(report: Report) -> list[Said]:
-    """What was said on both sides, oldest first; hand-overs to agencies are not part of it."""
-    heard = [
-        Said(at=m.received_at, channel=m.channel, text=m.text, subject=m.subject, state=None)
-        for m in report.messages
-        if m.kind != AGENCY_MAIL
-    ]
-    answers = [
-        Said(at=d.created_at, channel=d.channel, text=d.text, subject="", state=d.state, reason=reason_of(d))
-        for d in report.deliveries
-        if d.address_id is not None
-    ]
-    return sorted(heard + answers, key=lambda said: said.at)
-
-
 def report_page(house: House, request: Request, login: DeskSession) -> Response:
     page = _page(house, request, login)
     official = official_of(login.officer)
-    report = _visible(house, official, request.path_params["code"])
+    report = visible(house, official, request.path_params["code"])
     if report is not None and report.unread and may_change(official, report):
         with house.store.write() as session:
             session.execute(update(Report).where(Report.id == report.id).values(unread=False))
     return page
 
 
-def thread_part(house: House, request: Request, login: DeskSession) -> Response:
-    """Only the thread: htmx asks for it every few seconds, so that answers are seen to arrive."""
-    report = _visible(house, official_of(login.officer), request.path_params["code"])
-    if report is None:
-        return render(house, request, "not_found.html", status=404)
-    return render(house, request, "thread_part.html", thread=thread_of(report))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HandedOver:
-    """The newest word to an agency by one of its ways: how it went, when, and whether the way itself fails."""
-
-    kind: str
-    agency_id: str
-    state: str
-    at: datetime
-    fails: bool
-
-
-def handed_over(house: House, report: Report) -> list[HandedOver]:
-    """By which ways beside the desk a report went, the newest of each."""
-    newest = {row.way_id: row for row in report.deliveries if row.way_id is not None}
-    if not newest:
-        return []
-    with house.store.read() as session:
-        ways = ways_by_id(session, list(newest))
-    return [
-        HandedOver(
-            kind=ways[number].kind,
-            agency_id=ways[number].agency_id,
-            state=row.state,
-            at=row.updated_at,
-            fails=ways[number].last_error is not None and ways[number].removed_at is None,
-        )
-        for number, row in newest.items()
-    ]
-
-
 # `assigned` has its own choice of agencies, `duplicate` its own press beside the report that it joins
 NOT_BUTTONS = ("assigned", "duplicate")
-
-
-def _visible(house: House, official: Official, code: str) -> Report | None:
-    with house.store.read() as session:
-        report = queries.whole_report(session, typed_code(code))
-    return report if report is not None and may_see(official, report) else None
 
 
 def _page(house: House, request: Request, login: DeskSession, *, status: int = 200, **words: Any) -> Response:
     """The page with a sentence on top where something was not done; another agency's report is not there."""
     official = official_of(login.officer)
-    report = _visible(house, official, request.path_params["code"])
+    report = visible(house, official, request.path_params["code"])
     if report is None:
         return render(house, request, "not_found.html", status=404, nav=login)
     moves, thread = allowed_moves(report), thread_of(report)
     likely_services, other_services = choices(house.pack, report, language_of(request))
-    words = {"problem": None, "note": "", "done": request.query_params.get("done") == report.status, **words}
+    done = request.query_params.get("done") == report.status
+    own = answers.answering(house, official, report, request)
+    words = {**own, "problem": None, "note": "", "done": done, "contacts": None, **words}
     is_corrected = request.query_params.get("service") == report.service_code
     return render(
         house,
@@ -154,8 +84,8 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         area=house.pack.areas.get(report.area_code or ""),
         other_places=_other_places(house, report),
         thread=thread,
-        not_reached=_not_reached(thread),
         handovers=handed_over(house, report),
+        not_reached=not_reached(thread),
         may_change=may_change(official, report),
         moves=[move for move in moves if move not in NOT_BUTTONS and report.parent_id is None],
         agencies=_others(house, report) if "assigned" in moves else {},
@@ -174,10 +104,15 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         **shown(house, official, report),
         joins_said=_said_of_joins(request),
         may_release=may_release(official, report),
+        may_know=may_know(official, report),
         doubts=doubts_here(house, report, language_of(request)),
         doubted=doubted_photos(report),
         explanation=explanation_of(report),
         may_explain=may_explain(official, report),
+        undo=undo_of(house, login, report.code),
+        undone=request.query_params.get("undone"),
+        bar=_bar(report, moves),
+        **people.taken(house, official, report, login.officer_id),
         has_after=any(photo.is_after for photo in report.photos),
         asks_photo=_asks_photo(house, report),
         **words,
@@ -187,6 +122,12 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
 def _likely_address(house: House, report: Report) -> str | None:
     with house.store.read() as session:
         return likely_address(session, report, house)
+
+
+def _bar(report: Report, moves: Sequence[str]) -> list[str]:
+    """What is under the thumb on a phone: the likely move, and the end of the work."""
+    wished = dict.fromkeys((LIKELY.get(report.status, ""), "resolved"))
+    return [move for move in wished if move in moves and report.parent_id is None]
 
 
 def _said_of_joins(request: Request) -> str | None:
@@ -202,8 +143,31 @@ def apart(house: House, request: Request, login: DeskSession, fields: Fields) ->
     return posted_apart(house, request, login, fields, partial(_with_problem, house, request, login))
 
 
-def _with_problem(house: House, request: Request, login: DeskSession, *, status: int, problem: str) -> Response:
-    return _page(house, request, login, status=status, problem=texts(language_of(request))[problem])
+def _with_problem(
+    house: House, request: Request, login: DeskSession, *, status: int, problem: str | None, **words: Any
+) -> Response:
+    said = texts(language_of(request))[problem] if problem else None
+    return _page(house, request, login, status=status, problem=said, **words)
+
+
+def answer(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    return answers.answer(house, request, login, fields, partial(_with_problem, house, request, login))
+
+
+def preview(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    return answers.preview(house, request, login, fields, partial(_with_problem, house, request, login))
+
+
+def note(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    return answers.note(house, request, login, fields, partial(_with_problem, house, request, login))
+
+
+def look(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    return deeds.look(house, request, login, fields, partial(_with_problem, house, request, login))
+
+
+def take(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    return people.take(house, request, login, fields, partial(_with_problem, house, request, login))
 
 
 def _asks_photo(house: House, report: Report) -> bool:
@@ -221,12 +185,6 @@ def _other_places(house: House, report: Report) -> list[tuple[str, str, float]]:
         for code, each in reversed(others.items())
         if code in house.pack.areas
     ]
-
-
-def _not_reached(thread: Sequence[Said]) -> str | None:
-    """Why the last answer that was tried did not reach the citizen; None when it did, or is on its way."""
-    answers = [said for said in thread if said.state is not None]
-    return answers[-1].reason if answers and answers[-1].state == "failed" else None
 
 
 def _others(house: House, report: Report) -> dict[str, str]:
@@ -310,7 +268,7 @@ def _try_move(
 def _read_photos(house: House, request: Request, login: DeskSession, files: Sequence[Attachment]) -> list[Brought]:
     """The photos compared with what there is; none of somebody who may not change the report."""
     official = official_of(login.officer)
-    report = _visible(house, official, request.path_params["code"])
+    report = visible(house, official, request.path_params["code"])
     return read_after_photos(house, report, files) if report and may_change(official, report) else []
 
 
@@ -336,11 +294,12 @@ def _write_move(
             note = with_right_address(note, address, report, pack)
         try:
             by = Actor(name=official.name, agency_id=official.agency_id)
-            change_status(session, report, wanted, by=by, house=house, notes=note, agency_id=agency_id)
+            with undoable(session, report, officer_id=login.officer_id, house=house):
+                change_status(session, report, wanted, by=by, house=house, notes=note, agency_id=agency_id)
+                take_after_photos(session, report, holding, brought, house)
         except NotAllowed:
             names = [status_word(pack, said, each, report.agency_id) for each in (old, wanted)]
             return 400, "not_allowed", {"old": names[0], "new": names[1]}
-        take_after_photos(session, report, holding, brought, house)
         log.info("report %s: %s to %s by officer %s", report.code, old, wanted, login.officer_id)
         return 200, None, {"still_mine": may_see(official, report)}
 

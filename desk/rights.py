@@ -10,6 +10,9 @@ from store.officials import Officer
 
 CHANGES = frozenset({"officer", "head", "triage", "admin"})
 SEES_ALL = frozenset(ROLES_OF_ALL)
+GIVES = frozenset({"head", "triage", "admin"})
+KNOWS = frozenset({"head", "triage", "admin"})
+AUDITS = frozenset({"admin", "auditor"})
 RELEASES = frozenset({"triage", "admin"})
 SEES_ORIGINALS = frozenset({"head", "admin", "auditor"})
 
@@ -87,3 +90,23 @@ def may_answer(official: Official, agency_id: str) -> bool:
 def may_release(official: Official, report: Report) -> bool:
     """Show the public an after-photo that is doubted."""
     return official.role in RELEASES and may_see(official, report)
+
+
+def may_note(official: Official, report: Report) -> bool:
+    """Tell colleagues something about a report: whoever reads it, but for those who only look on."""
+    return official.role in CHANGES and may_see(official, report)
+
+
+def may_give(official: Official, report: Report) -> bool:
+    """Say which official of its agency has a report; for themselves everybody does who may change it."""
+    return official.role in GIVES and may_change(official, report)
+
+
+def may_know(official: Official, report: Report) -> bool:
+    """Who is behind a report: the address that they wrote from. Each look is written down."""
+    return official.role in KNOWS and may_change(official, report)
+
+
+def may_audit(official: Official) -> bool:
+    """Read who looked at whom, and who wrote to them."""
+    return official.role in AUDITS

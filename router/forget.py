@@ -21,7 +21,8 @@ from router.turn import Turn, answer, settle_rows
 from router.ways import tell_programs
 from store.chain import REDACTED
 from store.models import Address, Delivery, Report, Reporter, StatusUpdate
-from store.traces import Removed, blank_messages, drop_answers, drop_photos
+from store.search import drop_words
+from store.traces import Removed, blank_messages, blank_notes, drop_answers, drop_photos
 from store.work import UNFINISHED
 
 log = logging.getLogger("lapor.forget")
@@ -67,7 +68,8 @@ def _carry_out(turn: Turn) -> None:
 def erase(
     session: Session, reporter: Reporter, house: House, *, by: Actor, keep: Address | None = None
 ) -> Removed:
-    """Delete a person: messages' words and raw bytes, photos, answers, addresses, questions, codes.
+    """Delete a person: messages' words and raw bytes, photos, answers, addresses, questions, codes, what officials
+    noted about their reports, and the words that these were found by.
 
     `keep` is an address that must still be told; let_go takes it away. Reports keep service, area, status and
     dates. In the journal the raw bytes stay until its days are over. Doing it twice is doing it once: files go
@@ -86,6 +88,8 @@ def erase(
         photos=drop_photos(session, ids, media),
         answers=drop_answers(session, addresses),
     )
+    blank_notes(session, [report.id for report in reports])
+    drop_words(session, [report.id for report in reports])
     for report in reports:
         _make_bare(session, report, _nobody(session, house), house, by)
     reporter.question = reporter.question_until = reporter.link_code = reporter.link_until = None

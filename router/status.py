@@ -1,7 +1,9 @@
 """The statuses, the allowed moves, and the one place where a status changes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -130,8 +132,8 @@ def change_status(
         report.parent_id = None
     report.status = status
     report.updated_at = now
-    if agency_id is not None:
-        report.agency_id = agency_id
+    if agency_id is not None and agency_id != report.agency_id:
+        report.agency_id, report.officer_id = agency_id, None
     keep_clock(report, house.pack, now)
     keep_holding(session, report, house.pack, now, acted=by.is_official)
     report.closes_at = now + CLOSES_AFTER if status == "resolved" else None
@@ -148,6 +150,19 @@ def change_status(
     if before != "needs_info":
         tell_joined(session, report, notes if by.is_official else None, house, now, knows=knows)
     return line
+
+
+def undo_change(
+    session: Session, report: Report, before: Mapping[str, Any], *, by: Actor, house: House
+) -> StatusUpdate:
+    """Set a report back to how it stood before its newest move, outside of the table of moves, with a line of
+    history that says so. router/undo.py says who may, and takes back what the move owed."""
+    lock(session, report)
+    for name, value in before.items():
+        setattr(report, name, value)
+    report.updated_at = now = house.now()
+    notes = house.pack.texts[house.pack.languages[0]]["undone"]
+    return add_line(session, report, report.status, by=by, house=house, now=now, notes=notes)
 
 
 def _check(

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 GSM7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -36,6 +37,29 @@ def _without_marks(letter: str) -> str:
 def gsm7_length(text: str) -> int:
     """Septets: letters of the extension table count twice."""
     return len(text) + len(_EXTENDED.findall(text))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segments:
+    """What a text costs as SMS: so many messages, `length` septets or 16-bit units in the alphabet."""
+
+    count: int
+    length: int
+    alphabet: str
+
+
+def sms_segments(text: str) -> Segments:
+    """160 septets or 70 units alone, 153 or 67 each where there are several (3GPP TS 23.038, 23.040)."""
+    if _FOREIGN.search(text) is None:
+        alphabet, length, alone, joined = "GSM-7", gsm7_length(text), 160, 153
+    else:
+        alphabet, length, alone, joined = "UCS-2", len(text.encode("utf-16-le")) // 2, 70, 67
+    return Segments(count=1 if length <= alone else -(-length // joined), length=length, alphabet=alphabet)
+
+
+def sms_plain(text: str) -> str:
+    """The text with plain quotes and dashes for typographic ones, which alone would halve what a segment holds."""
+    return text.translate(_PLAIN)
 
 
 def upper_first(text: str) -> str:

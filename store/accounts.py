@@ -10,10 +10,12 @@ from threading import Semaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from store.database import Store
+from store.desk import DeskView
+from store.models import Report
 from store.officials import DeskSession, Officer
 
 ROLES_OF_ONE_AGENCY = ("officer", "head")
@@ -106,9 +108,11 @@ def reset_password(session: Session, name: str) -> str:
 
 
 def remove_officer(session: Session, name: str) -> None:
-    """Delete the account with its log-ins and its API key. Raises AccountError."""
+    """Delete the account with its log-ins, API key and views; nobody has what it took. Raises AccountError."""
     officer = _existing(session, name)
     end_sessions(session, officer)
+    session.execute(update(Report).where(Report.officer_id == officer.id).values(officer_id=None))
+    session.execute(delete(DeskView).where(DeskView.officer_id == officer.id))
     session.delete(officer)
 
 

@@ -15,7 +15,7 @@ ORDER = (Reporter, Address, Report, Message, StatusUpdate, Holding, Photo, Deliv
 
 UNIQUE = {Address: ("channel", "lookup"), Message: ("channel", "account", "external_id")}
 TOGETHER = 200  # rows in one statement
-_NEW, _ALL = "new rows", "all rows wait"  # in session.info
+_NEW, _ALL, _WATCHED = "new rows", "all rows wait", "watched rows"  # in session.info
 
 Row = TypeVar("Row", bound=Base)
 
@@ -33,11 +33,20 @@ def made(model: type[Row], **values: Any) -> Row:
 def keep(session: Session, row: Base) -> None:
     """Have a new row written at the transaction's end, many at once; one that an older row lists by the flush,
     unless keep_all() was called."""
+    if (watched := session.info.get(_WATCHED)) is not None:
+        watched.append(row)
     if not session.info.get(_ALL) and _hangs_on_older(row):
         _show(row)
         session.add(row)
     else:
         session.info.setdefault(_NEW, []).append(row)
+
+
+def watch(session: Session) -> list[Base]:
+    """A list of the rows that keep() is given from here on, in this transaction."""
+    watched: list[Base] = session.info.setdefault(_WATCHED, [])
+    watched.clear()
+    return watched
 
 
 def keep_all(session: Session) -> None:

@@ -12,14 +12,15 @@ from store.models import Report
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scope:
-    """Whose reports are asked for: of these agencies, in these areas; None is all."""
+    """Whose reports are asked for: of these agencies, in these areas; None is all. `also` says what else."""
 
     agency_ids: Collection[str] | None = None
     areas: Collection[str] | None = None
+    also: Sequence[ColumnElement[bool]] = ()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         chosen = ((Report.agency_id, self.agency_ids), (Report.area_code, self.areas))
-        return [column.in_(values) for column, values in chosen if values is not None]
+        return [*(column.in_(values) for column, values in chosen if values is not None), *self.also]
 
 
 def _due(statuses: Collection[str], until: datetime, scope: Scope) -> Select[Report]:

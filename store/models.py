@@ -134,7 +134,7 @@ class Report(Base):
     guessed; None before that.
     `closes_at` is when silence closes a resolved one, `join_at` when its new picture is compared with others'.
     `parent_id` is the report that it is joined to, `surge_id` the flood of reports that it is one of, `cell` the
-    H3 cell that its point lies in (normalizer/cells.py).
+    H3 cell that its point lies in (normalizer/cells.py). `officer_id` is the official of its agency who took it.
     """
 
     __tablename__ = "reports"
@@ -147,7 +147,7 @@ class Report(Base):
         Index("ix_reports_late_at", "late_at"),
         Index("ix_reports_area", "area_code", "service_code", "requested_at"),
         Index("ix_reports_cell", "cell", "requested_at", "service_code"),
-        *(_where_set(name) for name in ("parent_id", "surge_id", "closes_at", "join_at")),
+        *(_where_set(name) for name in ("parent_id", "surge_id", "closes_at", "join_at", "officer_id")),
         Index(
             "ix_reports_service_guess",
             *("service_guess", "requested_at"),
@@ -201,6 +201,7 @@ class Report(Base):
     cell: Mapped[int | None] = mapped_column(BigInteger)
     closes_at: Mapped[datetime | None]
     join_at: Mapped[datetime | None]
+    officer_id: Mapped[int | None] = mapped_column(Id)
 
     reporter: Mapped[Reporter] = relationship()
     address: Mapped[Address] = relationship()

@@ -1,10 +1,11 @@
 """The tables of officials: their accounts and log-ins, what they taught, the rules they took, what they answer."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from store.models import Base, Id
 
@@ -94,3 +95,15 @@ class CardAnswer(Base):
     text: Mapped[str]
     by: Mapped[str] = mapped_column(String(80))
     at: Mapped[datetime]
+
+
+def names_of(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The names of these officials, by id."""
+    query = select(Officer.id, Officer.name).where(Officer.id.in_(ids))
+    return dict(session.execute(query).all()) if ids else {}
+
+
+def colleagues(session: Session, agency_id: str | None) -> dict[int, str]:
+    """The officials of an agency who may change its reports, by id, sorted by name."""
+    query = select(Officer.id, Officer.name).where(Officer.agency_id == agency_id, Officer.role != "auditor")
+    return dict(session.execute(query.order_by(Officer.name)).all())

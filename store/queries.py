@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
@@ -12,6 +13,8 @@ from store.chain import REDACTED
 from store.models import PHASH_BANDS, Photo, Report, StatusUpdate
 from store.officials import ApiUpdate
 
+AnySelect = TypeVar("AnySelect", bound=Select[*tuple[Any, ...]])
+
 NO_AGENCY = "none"  # asks for the reports that no agency has yet
 
 
@@ -20,11 +23,15 @@ def of_agency(agency_id: str) -> ColumnElement[bool]:
     return Report.agency_id == (None if agency_id == NO_AGENCY else agency_id)
 
 
-def _of_agency(
-    query: Select[Report], agency_id: str | None, areas: Collection[str] | None = None
-) -> Select[Report]:
+def narrowed(
+    query: AnySelect,
+    agency_id: str | None,
+    areas: Collection[str] | None = None,
+    also: Sequence[ColumnElement[bool]] = (),
+) -> AnySelect:
+    """Of one agency, of none yet, or (None) of all; in these areas or (None) everywhere; and what else is said."""
     query = query if areas is None else query.where(Report.area_code.in_(areas))
-    return query if agency_id is None else query.where(of_agency(agency_id))
+    return (query if agency_id is None else query.where(of_agency(agency_id))).where(*also)
 
 
 def queue(
@@ -35,6 +42,7 @@ def queue(
     start: int,
     limit: int,
     areas: Collection[str] | None = None,
+    also: Sequence[ColumnElement[bool]] = (),
     due_by: datetime | None = None,
     without: Collection[int] = (),
 ) -> list[Report]:
@@ -43,7 +51,7 @@ def queue(
 
     `without` the surges with these ids, but for their urgent reports.
     """
-    query = _of_agency(select(Report).where(Report.status.in_(statuses)), agency_id, areas)
+    query = narrowed(select(Report).where(Report.status.in_(statuses)), agency_id, areas, also)
     if without:
         query = query.where(or_(Report.surge_id.is_(None), Report.surge_id.not_in(without), Report.urgent))
     query = query.order_by(Report.urgent.desc(), *_due_first(due_by), Report.requested_at, Report.id)
@@ -64,23 +72,23 @@ def finished(
     start: int,
     limit: int,
     areas: Collection[str] | None = None,
+    also: Sequence[ColumnElement[bool]] = (),
 ) -> list[Report]:
     """The same for work that is done: the last one changed first."""
-    query = _of_agency(select(Report).where(Report.status.in_(statuses)), agency_id, areas)
+    query = narrowed(select(Report).where(Report.status.in_(statuses)), agency_id, areas, also)
     query = query.order_by(Report.updated_at.desc(), Report.id.desc())
     return list(session.scalars(query.offset(start).limit(limit)))
 
 
 def count_statuses(
-    session: Session, agency_id: str | None, areas: Collection[str] | None = None
+    session: Session,
+    agency_id: str | None,
+    areas: Collection[str] | None = None,
+    also: Sequence[ColumnElement[bool]] = (),
 ) -> dict[str, int]:
-    """How many reports stand in each status; of one agency, of none yet, or (None) of all."""
-    query = select(Report.status, func.count()).group_by(Report.status)
-    if areas is not None:
-        query = query.where(Report.area_code.in_(areas))
-    if agency_id is not None:
-        query = query.where(Report.agency_id == (None if agency_id == NO_AGENCY else agency_id))
-    return dict(session.execute(query).all())
+    """How many reports stand in each status; of what `narrowed` is told."""
+    query = narrowed(select(Report.status, func.count()), agency_id, areas, also)
+    return dict(session.execute(query.group_by(Report.status)).all())
 
 
 def report_by_code(session: Session, code: str) -> Report | None:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from store.desk import Note
 from store.media import Media
 from store.models import Address, Delivery, Message, Photo, Report
 
@@ -97,3 +98,8 @@ def drop_answers(session: Session, addresses: Sequence[Address]) -> int:
     ids = [address.id for address in addresses]
     found = session.execute(delete(Delivery).where(Delivery.address_id.in_(ids)))
     return int(found.rowcount)  # type: ignore[attr-defined]
+
+
+def blank_notes(session: Session, report_ids: Sequence[int]) -> None:
+    """Take the words from what officials noted about these reports: they may name the person."""
+    session.execute(update(Note).where(Note.report_id.in_(report_ids)).values(text=""))

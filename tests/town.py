@@ -78,6 +78,7 @@ class Town:
             "OPS_LISTEN": f"127.0.0.1:{self.ops}",
             "OPEN311_API_KEYS": f"test:{API_KEY}",
             "QUIET_SECONDS": "1",
+            "UNDO_SECONDS": "1",
             **self.env,
         }
         self.client = httpx.Client(base_url=self.url, timeout=20)

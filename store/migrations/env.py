@@ -2,7 +2,9 @@
 
 from alembic import context
 
-import store.officials  # noqa: F401  (its tables)
+import store.desk
+import store.officials
+import store.search  # noqa: F401  (their tables)
 from store.models import Base
 
 connection = context.config.attributes["connection"]

@@ -98,14 +98,15 @@ def new_town(folder: Path, now: Callable[[], datetime] | None = None, **settings
     given = {"data_dir": folder / "data", "public_url": "https://lapor.jakarta.go.id", "sandbox": "off"}
     read = Settings(_env_file=None, city=ROOT / "config" / "jakarta", **{**given, **settings})
     house = replace(open_house(read), now=now or clock)
-    _migrate(house, read)
+    migrate_once(house, read)
     return Town(house=house, clock=clock)
 
 
 _migrated: list[bytes] = []  # an empty SQLite of today's schema: migrated once, copied for every test
 
 
-def _migrate(house: House, settings: Settings) -> None:
+def migrate_once(house: House, settings: Settings) -> None:
+    """Today's schema in an empty database."""
     path = settings.data_dir / "reports.db"
     if settings.is_sqlite and _migrated and not path.exists():
         path.write_bytes(_migrated[0])

@@ -26,8 +26,9 @@ from router.house import House
 from router.readers import Here
 from router.status import Actor, change_status
 from store.database import open_store
-from store.models import Address, Base, Delivery, Message, Photo, Report, Reporter
+from store.models import Address, Delivery, Message, Photo, Report, Reporter
 from store.officials import Officer
+from tests.unit.houses import migrate_once
 
 PASSWORD = "empat kata biasa saja"
 API_KEYS = "crm:key-of-all,dbm:key-of-dbm:dbm,lh:key-of-dlh:dlh"
@@ -44,6 +45,9 @@ class Clock:
         self.at += timedelta(seconds=1)
         return self.at
 
+    def on(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
 
 def open_rooms(folder: Path, **settings: object) -> House:
     """A house on a fresh database in `folder`, with the keys of API_KEYS and no agency's officers yet."""
@@ -56,7 +60,7 @@ def open_rooms(folder: Path, **settings: object) -> House:
         readers=Here(read.city),
         now=Clock(),
     )
-    Base.metadata.create_all(house.store.engine)
+    migrate_once(house, read)
     return house
 
 

@@ -6,13 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import psycopg
 import pytest
+from sqlalchemy import text
 
+from router.forget import forget_all
 from router.house import House
 from router.late import raise_late
 from router.not_ours import not_ours
+from router.search import index_words
 from router.status import Actor
 from store.models import Holding, Photo, Report
 from store.routes import list_rules
+from store.search import take_owed, write_words
 from tests.unit.test_pictures import saved, scene
 from tests.wire.desk_rooms import (
     add_officer,
@@ -22,6 +26,7 @@ from tests.wire.desk_rooms import (
     browser,
     hidden,
     log_in,
+    move,
     open_rooms,
     press,
     serving,
@@ -153,3 +158,69 @@ def test_a_form_with_a_photo_that_is_sent_twice_at_once_moves_once_and_keeps_the
         (holding,) = session.query(Holding).join(Report).filter(Report.code == code)
     assert house.store.media.get(photo.media_key or "") == content
     assert [(flag["kind"], flag["code"]) for flag in holding.flags or []] == [("same_file", before)]
+
+
+def test_the_search_finds_what_is_said_and_forgets_who_is_forgotten(house: House, api: httpx.Client) -> None:
+    code = add_report(house, description="Lampu dekat warung RAHASIA padam")
+    other = add_report(house, description="Trotoar dekat warung lain")
+    assert written(house) >= 2
+    log_in(api, "dbm-officer")
+    for asked, seen in (
+        ("warungnya", [code, other]),
+        ("rahas padam", [code]),
+        (code.lower(), [code]),
+        ("' | x", []),
+    ):
+        page = api.get("/desk", params={"q": asked}).text
+        assert [each for each in (code, other) if f'id="r-{each}"' in page] == seen, asked
+    move(house, code, "accepted")
+    assert written(house) == 0  # no word of it changed
+
+    forget_all(code, house)
+    written(house)
+    assert f'id="r-{code}"' not in api.get("/desk", params={"q": "rahasia"}).text
+    with house.store.read() as session:
+        words = session.scalars(text("SELECT words::text FROM report_words")).all()
+    assert not any("rahasia" in each for each in words)
+    assert f'id="r-{code}"' in api.get("/desk", params={"q": code}).text
+
+
+def written(house: House) -> int:
+    count = 0
+    while more := index_words(house):
+        count += more
+    return count
+
+
+def test_words_that_come_while_the_index_is_written_are_not_lost(house: House) -> None:
+    written(house)
+    code = add_report(house, description="Awal")
+    with house.store.write() as session:
+        taken = take_owed(session, 200)
+        assert len(taken) == 1
+        with house.store.write() as other:
+            other.execute(text("UPDATE reports SET description = 'Akhir' WHERE code = :code"), {"code": code})
+            assert take_owed(other, 200) == set()  # one at a time
+        write_words(session, dict.fromkeys(taken, "awal"))
+    assert written(house) == 1
+    with house.store.read() as session:
+        report = session.query(Report).filter_by(code=code).one()
+        words = session.scalar(
+            text("SELECT words::text FROM report_words WHERE report_id = :id"), {"id": report.id}
+        )
+    assert "'akhir'" in str(words)
+
+
+def test_a_move_is_undone_on_postgresql_too(house: House, api: httpx.Client) -> None:
+    code = add_report(house)
+    log_in(api, "dbm-officer")
+    page = press(api, code, "assigned", agency_id="dlh")
+    api.post("/desk/undo", data={"csrf": hidden(page, "csrf"), "codes": code, "back": "queue"})
+
+    assert status_of(house, code) == "assigned"
+    assert [(row.agency_id, row.until) for row in holdings(house, code)] == [("dbm", None)]
+
+
+def holdings(house: House, code: str) -> list[Holding]:
+    with house.store.read() as session:
+        return list(session.query(Holding).join(Holding.report).filter(Report.code == code))

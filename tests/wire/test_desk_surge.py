@@ -232,7 +232,7 @@ def test_one_taken_out_is_an_ordinary_report_and_stays_one(house: House, officer
 def test_another_agency_sees_no_surge_and_moves_nothing(house: House, address: str) -> None:
     number, codes = add_surge(house, 2)
     for client in logged_in(address, "dbm-officer"):
-        assert "Jatinegara" not in client.get("/desk").text
+        assert "Jatinegara" not in client.get("/desk/queue").text
         assert client.get(f"/desk/surge/{number}").status_code == 404
         csrf = hidden(client.get("/desk"), "csrf")
         fields = {"csrf": csrf, "up_to": "999", "scope": "all", "status": "accepted", "code": codes[0]}

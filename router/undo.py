@@ -1,0 +1,149 @@
+"""Undo at the desk: for some seconds what a move owes waits, and the one who made it may take it back.
+
+The history is written at once and keeps both lines: the move, and the one that corrects it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, inspect, select, update
+from sqlalchemy.orm import Session
+
+from router.held import lock
+from router.holding import current
+from router.house import House
+from router.status import Actor, NotAllowed, undo_change
+from store import queries
+from store.bulk import watch, write_now
+from store.desk import Undo
+from store.models import Base, Delivery, Holding, Photo, Report, StatusUpdate, UtcDateTime
+from store.traces import drop_unnamed
+
+# what a move may change of a report
+MOVED = (
+    *("status", "status_before", "agency_id", "officer_id", "parent_id", "service_guess"),
+    *("expected_at", "late_at", "time_left", "raised", "closes_at"),
+)
+UNDONE = "undone at the desk before it went"
+NOT_GONE = ("waiting", "held")
+
+
+@contextmanager
+def undoable(session: Session, report: Report, *, officer_id: int, house: House) -> Iterator[None]:
+    """Make a move inside: what it owes waits UNDO_SECONDS, and undo() takes it back. In the move's transaction."""
+    lock(session, report)
+    before, photos = _stand(session, report), _after_photos(session, report)
+    owed = watch(session)
+    yield
+    if not house.settings.undo_seconds:
+        return
+    write_now(session)
+    session.flush()
+    until = house.now() + timedelta(seconds=house.settings.undo_seconds)
+    waiting = [row for row in owed if isinstance(row, Delivery) and row.state in NOT_GONE]
+    for row in waiting:
+        row.next_attempt_at = max(row.next_attempt_at, until)
+    session.execute(delete(Undo).where((Undo.until < house.now()) | (Undo.report_id == report.id)))
+    session.add(
+        Undo(
+            report_id=report.id,
+            officer_id=officer_id,
+            seq=queries.last_line(session, report),
+            until=until,
+            before=before,
+            owed=[row.id for row in waiting],
+            photos=sorted(_after_photos(session, report) - photos),
+        )
+    )
+
+
+def undo(session: Session, report: Report, *, officer_id: int, by: Actor, house: House) -> StatusUpdate:
+    """Take this official's newest move back: the report stands as before, what was owed is withdrawn, and a line
+    of the history says so. Raises NotAllowed when it is not theirs, too late, or something happened since, and
+    OSError while the photos are away.
+    """
+    lock(session, report)
+    kept = newest(session, report, officer_id=officer_id, now=house.now())
+    if kept is None:
+        raise NotAllowed("there is nothing of yours to undo any more")
+    _withdraw(session, kept.owed, house.now())
+    _set_back_holding(session, report, kept.before["holding"])
+    _drop_photos(session, kept.photos, house)
+    session.delete(kept)
+    return undo_change(session, report, _read(Report, kept.before["report"]), by=by, house=house)
+
+
+def newest(session: Session, report: Report, *, officer_id: int, now: datetime) -> Undo | None:
+    """What this official may still undo of the report; None: nothing."""
+    kept = session.get(Undo, report.id)
+    is_theirs = kept is not None and kept.officer_id == officer_id and now < kept.until
+    return kept if is_theirs and kept and kept.seq == queries.last_line(session, report) else None
+
+
+def settle(session: Session, report: Report, now: datetime) -> None:
+    """What the newest move owes goes now: it can be undone no more."""
+    kept = session.get(Undo, report.id)
+    if kept is None:
+        return
+    owed = update(Delivery).where(Delivery.id.in_(kept.owed), Delivery.state == "waiting", Delivery.attempts == 0)
+    session.execute(owed.where(Delivery.next_attempt_at == kept.until).values(next_attempt_at=now))
+    session.delete(kept)
+
+
+def _withdraw(session: Session, ids: Sequence[int], now: datetime) -> None:
+    rows = list(
+        session.scalars(select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.id).with_for_update())
+    )
+    if any(row.attempts for row in rows):
+        raise NotAllowed("what this move owed is on its way already")
+    for row in rows:
+        if row.state in NOT_GONE:
+            row.state, row.last_error, row.updated_at = "withdrawn", UNDONE, now
+
+
+# --- how it stood -------------------------------------------------------------------------------------------
+
+
+def _stand(session: Session, report: Report) -> dict[str, Any]:
+    holding = current(session, report)
+    names = [column.key for column in inspect(Holding).columns if column.key != "report_id"]
+    return {"report": _written(report, MOVED), "holding": holding and _written(holding, names)}
+
+
+def _written(row: Base, names: Sequence[str]) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in names}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _read(model: type[Base], written: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values as the columns have them."""
+    columns = inspect(model).columns
+    dates = {name for name in written if isinstance(columns[name].type, UtcDateTime)}
+    return {
+        name: datetime.fromisoformat(value) if name in dates and value else value
+        for name, value in written.items()
+    }
+
+
+def _set_back_holding(session: Session, report: Report, before: Mapping[str, Any] | None) -> None:
+    """What the move began never was; who held the report holds it on, on a clock that never stopped."""
+    number = before["id"] if before else 0
+    session.execute(delete(Holding).where(Holding.report_id == report.id, Holding.id > number))
+    if before:
+        values = _read(Holding, before)
+        session.execute(update(Holding).where(Holding.id == number).values(**values))
+    session.expire(report, ["holdings"])
+    report.newest_holding = session.get(Holding, number, populate_existing=True) if before else None
+
+
+def _after_photos(session: Session, report: Report) -> set[int]:
+    return set(session.scalars(select(Photo.id).where(Photo.report_id == report.id, Photo.is_after)))
+
+
+def _drop_photos(session: Session, ids: Sequence[int], house: House) -> None:
+    rows = list(session.scalars(select(Photo).where(Photo.id.in_(ids))))
+    keys = [key for row in rows for key in (row.media_key, row.copy_key, row.thumb_key, row.public_key) if key]
+    session.execute(delete(Photo).where(Photo.id.in_(ids)))
+    drop_unnamed(session, keys, house.store.media)

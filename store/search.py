@@ -1,0 +1,131 @@
+"""The index that reports are found by: words owed to it, written, found again, and taken out for good.
+
+SQLite keeps an FTS5 table, PostgreSQL a tsvector with a GIN index (migration 0012). Triggers note in `words_owed`
+whose words changed; router/search.py brings them. The words are ours already (normalizer/search_words.py): no
+tokenizer of a database's takes them apart again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, column, delete, false, insert, select, table, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from store.database import Store
+from store.models import Base, Id, Report
+
+THE_INDEX = 0  # in place of a report's id: keys of words that nobody has any more are still to be taken out
+ONE_AT_A_TIME = 0x6C61706F73  # PostgreSQL's advisory lock of whoever writes the index
+
+Forms = Sequence[Sequence[str]]  # of each word of a question the beginnings of which one must be there
+
+
+class WordsOwed(Base):
+    """The words of this report changed since the index was written; any number of rows for one report."""
+
+    __tablename__ = "words_owed"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    report_id: Mapped[int] = mapped_column(Id)
+
+
+def is_any_owed(session: Session) -> bool:
+    return session.scalar(select(WordsOwed.id).limit(1)) is not None
+
+
+def take_owed(session: Session, limit: int) -> set[int]:
+    """The reports whose words are to be written now, in this transaction; none while another server does.
+
+    What is committed meanwhile notes itself anew, so that no change is lost between reading and writing.
+    """
+    if not _is_sqlite(session):
+        lock = text("SELECT pg_try_advisory_xact_lock(:key)")
+        if not session.scalar(lock, {"key": ONE_AT_A_TIME}):
+            return set()
+    query = select(WordsOwed.id, WordsOwed.report_id).order_by(WordsOwed.id).limit(limit)
+    rows = session.execute(query).all()
+    session.execute(delete(WordsOwed).where(WordsOwed.id.in_([number for number, _ in rows])))
+    return {report_id for _, report_id in rows}
+
+
+def write_words(session: Session, words: Mapping[int, str]) -> None:
+    """Set what these reports are found by: words with one space between; one statement for all."""
+    if not words:
+        return
+    statement = (
+        "INSERT OR REPLACE INTO report_words (rowid, words) VALUES (:report, :words)"
+        if _is_sqlite(session)
+        else "INSERT INTO report_words (report_id, words)"
+        " VALUES (:report, array_to_tsvector(string_to_array(:words, ' ')))"
+        " ON CONFLICT (report_id) DO UPDATE SET words = excluded.words"
+    )
+    session.execute(text(statement), [{"report": report, "words": said} for report, said in words.items()])
+
+
+def drop_words(session: Session, report_ids: Sequence[int]) -> None:
+    """Take reports out of the index so that none of their words stays in its file.
+
+    FTS5 leaves beginnings of words between its pages: the index is made anew from the words that others have
+    (a quarter of a second for 100,000 reports). On PostgreSQL renew() does that, later.
+    """
+    if not report_ids:
+        return
+    key = _key(session)
+    session.execute(
+        text(f"DELETE FROM report_words WHERE {key} = :report"),  # noqa: S608
+        [{"report": report} for report in report_ids],
+    )
+    if _is_sqlite(session):
+        session.execute(text("INSERT INTO report_words (report_words) VALUES ('rebuild')"))
+    else:
+        session.execute(insert(WordsOwed).values(report_id=THE_INDEX))
+
+
+def renew(store: Store) -> None:
+    """PostgreSQL: build the index anew beside its use; GIN never gives up the key of a word that nobody has."""
+    if store.engine.dialect.name != "postgresql":
+        return
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM report_words"))
+        connection.execute(text("REINDEX INDEX CONCURRENTLY ix_report_words"))
+
+
+def found(session: Session, query: Select[Report], asked: Forms) -> Select[Report]:
+    """Of the query's reports those that have all of these words, the newest first; none for a question without
+    words."""
+    if not asked:
+        return query.where(false())
+    key = _key(session)
+    words = table("report_words", column(key))
+    number: ColumnElement[Any] = words.c[key]
+    query = query.join(words, number == Report.id).where(_matches(session, asked))
+    return query.order_by(number.desc())
+
+
+def _matches(session: Session, asked: Forms) -> ColumnElement[bool]:
+    if _is_sqlite(session):
+        return text("report_words MATCH :asked").bindparams(asked=_fts5(asked))  # type: ignore[return-value]
+    return text("report_words.words @@ CAST(:asked AS tsquery)").bindparams(asked=_tsquery(asked))  # type: ignore[return-value]
+
+
+def _fts5(asked: Forms) -> str:
+    """https://sqlite.org/fts5.html#full_text_query_syntax; all words are letters and digits."""
+    words = [" OR ".join(f'"{each}"' + _star(each) for each in forms) for forms in asked]
+    return " AND ".join(f"({word})" for word in words)
+
+
+def _tsquery(asked: Forms) -> str:
+    words = [" | ".join(f"'{each}'" + (_star(each) and ":*") for each in forms) for forms in asked]
+    return " & ".join(f"({word})" for word in words)
+
+
+def _star(word: str) -> str:
+    return "*" if len(word) > 1 else ""
+
+
+def _key(session: Session) -> str:
+    return "rowid" if _is_sqlite(session) else "report_id"
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"

@@ -1,0 +1,89 @@
+"""The search: what is said is found, by prefixes and in whatever order, and what is forgotten by nobody."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from normalizer.search_words import asked_words
+from router.forget import forget_all
+from router.search import index_words
+from store.models import Report
+from store.search import found
+from tests.unit.houses import WHOLE, Town, another, new_town
+from tests.unit.test_forget import everything
+from tests.unit.test_linking import BOT, SMS
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return new_town(tmp_path)
+
+
+def search(town: Town, words: str) -> list[str]:
+    """The descriptions of what is found, the newest first; what is owed to the index is there by then."""
+    while index_words(town.house):
+        pass
+    with town.house.store.read() as session:
+        query = found(session, select(Report), asked_words(words))
+        return [report.description for report in session.scalars(query)]
+
+
+def test_a_report_is_found_by_its_words_its_code_and_its_kelurahan(town: Town) -> None:
+    town.tell(WHOLE, **SMS)
+    town.tell(another(8).replace("lampu jalan mati", "got mampet"), **BOT)
+    code = town.reports()[0].code
+
+    assert len(search(town, "mangg")) == 2
+    for words in ("lampunya", "TEBET lampu", code.lower(), "jl. manggarai utara 2", code[:4]):
+        assert search(town, words) == [WHOLE]
+    assert search(town, "lampu got") == []
+
+
+def test_what_is_said_later_is_found_too(town: Town) -> None:
+    town.tell(WHOLE, **SMS)
+    assert search(town, "selotip") == []
+    town.clock.on(hours=3)
+    town.tell(f"{town.report().code} sudah dikasih selotip kuning oleh warga", **SMS)
+
+    assert search(town, "selotip kuning mati") == [WHOLE]
+
+
+def test_the_newest_comes_first(town: Town) -> None:
+    for number in range(3):
+        town.tell(another(number), sender=f"+62811{number}")
+
+    assert search(town, "lampu") == [another(2), another(1), another(0)]
+
+
+@pytest.mark.parametrize(
+    "words", ['"', "a OR b", "lampu*", "NEAR(a b)", "'; --", "\x00", "words : mati", "-mati", "()"]
+)
+def test_whatever_is_asked_is_only_words(town: Town, words: str) -> None:
+    town.tell(WHOLE, **SMS)
+    search(town, words)
+
+
+def test_of_who_is_forgotten_no_word_is_left_in_the_index(town: Town) -> None:
+    for number in range(40):
+        town.tell(f"{another(number)} rumah RAHASIA{number}", **BOT)
+    town.tell(f"{WHOLE} PUNYABUDI", sender="+62999")
+    assert len(search(town, "rahasia")) == 40
+    forget_all("telegram:" + BOT["sender"], town.house)
+
+    assert b"punyabudi" in everything(town)
+    assert b"rahasia" not in everything(town).lower()
+    assert search(town, "rahasia") == []
+    assert len(search(town, "punyabudi")) == 1
+    assert b"rahasia" not in everything(town).lower()
+    assert len(search(town, "manggarai")) == 41  # the bare facts
+
+
+def test_the_newest_matches_are_read_without_sorting(town: Town) -> None:
+    with town.house.store.read() as session:
+        query = found(session, select(Report).where(Report.agency_id == "dbm"), asked_words("lampu")).limit(31)
+        said = query.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {said}").all()
+
+    assert "SCAN report_words VIRTUAL TABLE" in str(plan)
+    assert "TEMP B-TREE" not in str(plan)
