@@ -6,7 +6,7 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
-from channels import email, sms, telegram, x
+from channels import email, sms, telegram, web, x
 from channels.protocol import Accept, Connection, Cursor
 from config.settings import Settings
 from normalizer.schema import Heard
@@ -34,4 +34,5 @@ CHANNELS: dict[str, Channel] = {
     "email": email,
     "telegram": telegram,
     "x": x,
+    "web": web,
 }

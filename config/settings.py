@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     media_url: str = ""
     sandbox: Literal["auto", "on", "off"] = "auto"
     open311_api_keys: str = Field(default="", repr=False)
+    open311_media_hosts: str = ""
     secret_key: str = Field(default="", repr=False)
     contact_key: str = Field(default="", repr=False)
     quiet_seconds: float = Field(default=8, ge=0)
@@ -150,6 +151,11 @@ class Settings(BaseSettings):
     @cached_property
     def api_keys(self) -> tuple[ApiKey, ...]:
         return tuple(_api_key(entry) for entry in self.open311_api_keys.split(",") if entry.strip())
+
+    @cached_property
+    def media_hosts(self) -> tuple[str, ...]:
+        """Where a media_url of OPEN311_MEDIA_HOSTS may lead: `photos.example.org`, or a whole `http://host:port`."""
+        return tuple(host.strip().lower() for host in self.open311_media_hosts.split(",") if host.strip())
 
     @property
     def is_loopback(self) -> bool:

@@ -26,7 +26,7 @@ KEY_IN_URL = "an api_key does not belong into an address: send it as `Authorizat
 
 KEY_SERVICE = (
     "Keys are given by the operator: run_bots.py user add NAME --role officer --agency ID --key. "
-    "This endpoint reads requests and takes servicerequestupdates; it does not create requests."
+    "Those read requests and send servicerequestupdates; creating requests needs a key of OPEN311_API_KEYS."
 )
 
 Work = Callable[[House, Request], Response]

@@ -1,136 +1,30 @@
 """What every page and address shares on the wire: bounded bodies, plain words, security headers."""
 
-import json
-import re
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any
-from urllib.parse import parse_qsl
+from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from normalizer.schema import Attachment
+from channels.bodies import LARGEST_PHOTO, LARGEST_UPLOAD, MOST_PHOTOS, BadBody, read_fields, read_upload, seen
 
-LARGEST_BODY = 64 * 1024
-MOST_FIELDS = 100
-MOST_PHOTOS, LARGEST_PHOTO = 4, 15_000_000
-LARGEST_UPLOAD = 32_000_000  # bytes of a form with all its photos
-
-# Letters that draw nothing but turn what stands beside them around, and control letters XML and PostgreSQL refuse.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
-
-
-class BadBody(Exception):  # noqa: N818
-    """The request's body cannot be taken; `status` is the HTTP status that says so."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-def seen(text: str) -> str:
-    """The text without control and text-turning characters (Unicode TR 36, section 3.5)."""
-    return _UNSEEN.sub("", text)
+__all__ = [
+    "HEADERS",
+    "LARGEST_PHOTO",
+    "LARGEST_UPLOAD",
+    "MOST_PHOTOS",
+    "BadBody",
+    "SecurityHeaders",
+    "read_fields",
+    "read_upload",
+    "seen",
+    "typed_code",
+]
 
 
 def typed_code(text: str) -> str:
     """A report's code as somebody typed it, in upper case; empty when it cannot be one."""
     code = text.strip().upper()
     return code if code.isascii() and code.isalnum() and len(code) <= 16 else ""
-
-
-async def read_fields(request: Request, *, takes_json: bool = False) -> dict[str, str]:
-    """The fields of a posted form (or JSON object) as text. Raises BadBody: 413, 415 or 400."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if takes_json and content_type == "application/json":
-        return _json_fields(await _bounded(request))
-    if content_type != "application/x-www-form-urlencoded":
-        kinds = "application/x-www-form-urlencoded" + (" or application/json" if takes_json else "")
-        raise BadBody(415, f"the body must be {kinds}")
-    return _form_fields(await _bounded(request))
-
-
-async def _bounded(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise BadBody(413, f"the body is larger than {LARGEST_BODY} bytes")
-    return bytes(body)
-
-
-async def read_upload(request: Request) -> tuple[dict[str, str], list[Attachment]]:
-    """The fields of a posted form, and the files that it brings. Raises BadBody: 413, 415 or 400.
-
-    Ask who sends it before: so much is read of nobody.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
-        return await read_fields(request), []
-    said = request.headers.get("content-length", "0")
-    if not (said.isascii() and said.isdigit() and len(said) < 12) or int(said) > LARGEST_UPLOAD:
-        raise BadBody(413, f"the form is larger than {LARGEST_UPLOAD} bytes")
-    parser = MultiPartParser(
-        request.headers,
-        _counted(request),
-        max_files=MOST_PHOTOS,
-        max_fields=MOST_FIELDS,
-        max_part_size=LARGEST_BODY,
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise BadBody(413 if "Too many files" in error.message else 400, "the form cannot be read") from None
-    try:
-        fields = {name: seen(value) for name, value in form.multi_items() if isinstance(value, str)}
-        files = [await _file(value) for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    finally:
-        await form.close()
-    return fields, [file for file in files if file.content]
-
-
-async def _counted(request: Request) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_UPLOAD:
-            raise BadBody(413, f"the form is larger than {LARGEST_UPLOAD} bytes")
-        yield chunk
-
-
-async def _file(upload: UploadFile) -> Attachment:
-    content = await upload.read(LARGEST_PHOTO + 1)
-    if len(content) > LARGEST_PHOTO:
-        raise BadBody(413, f"a photo is larger than {LARGEST_PHOTO} bytes")
-    kind, name = upload.content_type or "", seen(upload.filename or "")
-    return Attachment(content=content, content_type=kind[:100], name=name.replace("\\", "/").split("/")[-1][-200:])
-
-
-def _form_fields(body: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS
-        )
-    except ValueError:
-        raise BadBody(400, "the form cannot be read") from None
-    return {name: seen(value) for name, value in pairs}
-
-
-def _json_fields(body: bytes) -> dict[str, str]:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadBody(400, "the JSON cannot be read") from None
-    if not isinstance(said, dict) or len(said) > MOST_FIELDS:
-        raise BadBody(400, "the JSON must be one object")
-    return {name: _plain(name, value) for name, value in said.items() if value is not None}
-
-
-def _plain(name: str, value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        raise BadBody(400, f"{seen(name)[:40]} must be a text")
-    return seen(str(value))
 
 
 HEADERS = {

@@ -27,11 +27,13 @@ def normalize(
     language: str | None = None,
     pack: Pack,
     learned: Model | None = None,
+    named: str | None = None,
 ) -> Draft:
     """Understand a message; never raises, whatever the text.
 
-    `learned` is what the desk's corrections taught; the draft names it where it had a say. `language` is the
-    channel's hint. `service` is None below the pack's `service_threshold`; `missing` names what a reply should
+    `named` is the service that the sender chose: it is believed, and the message is a report. `learned` is what
+    the desk's corrections taught; the draft names it where it had a say. `language` is the channel's hint.
+    `service` is None below the pack's `service_threshold`; `missing` names what a reply should
     ask for: the service where none is sure, the place where neither a kelurahan, a point in the city nor a street
     or landmark with its kecamatan is known.
     """
@@ -50,12 +52,15 @@ def normalize(
         service, alternatives = blend(
             learned, said, service, alternatives, codes=pack.services, threshold=threshold
         )
+    is_named = named in pack.services
+    if is_named:
+        service, alternatives, has_hint = Guess(service_code=str(named), confidence=1.0), (), True
     place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
     folded = [plain(token) for token in words.tokens]
     heard = Heard(
         words=folded, text=read, language=spoken, service=service, has_hint=has_hint, place=place, photos=photos
     )
-    kind = not_report(heard)
+    kind = None if is_named else not_report(heard)
     danger = danger_in(folded) if kind is None else None
     if kind:
         service, alternatives = Guess(service_code=NOT_A_REPORT, confidence=NO_REPORT_SURE), ()
@@ -69,7 +74,8 @@ def normalize(
         language=spoken,
         urgent=danger is not None,
         missing=_missing(service, place, pack) if kind is None else (),
-        learned=learned.version if learned is not None and said else None,
+        learned=learned.version if learned is not None and said and not is_named else None,
+        named=is_named,
         also=also_said(pack, tokens, service) if kind is None else (),
         not_report=kind,
         danger=danger,

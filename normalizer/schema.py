@@ -71,6 +71,7 @@ class InboundMessage:
     `in_reply_to` holds the provider ids this message answers, nearest first; `thread` is the token of a report's
     thread where the channel carries one (the plus part of a mail address). `reply_ref` is the provider's id
     that our answer shall point to. `edit_of` names the external_id that this message replaces.
+    `service_code` is the service that the sender chose in their app (never guessed from words).
     `auto` is set for mail that a program sent: kept, never answered. `proven` is False where the wire does not
     prove who the sender is (a mail's From). `unreadable` says why the wire could
     not be read; the message counts all the same.
@@ -91,6 +92,7 @@ class InboundMessage:
     group_id: str | None = None
     sent_at: datetime | None = None
     language: str | None = None
+    service_code: str | None = None
     auto: AutoKind | None = None
     proven: bool = True
     unreadable: str | None = None
@@ -243,6 +245,7 @@ class Draft:
 
     `also` are further problems that the same message reports; `not_report` says what it is instead of a report;
     `danger` what makes it urgent. `learned` is the version of the learned model that had a say in the service.
+    `named` means that the sender chose the service, and nobody guessed.
     """
 
     is_report: bool
@@ -258,3 +261,4 @@ class Draft:
     not_report: NotReport | None = None
     danger: Danger | None = None
     learned: str | None = None
+    named: bool = False

@@ -139,3 +139,5 @@ def _channels(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield "x", True, x or "off: set X_API_KEY, X_API_SECRET, X_ACCESS_TOKEN, X_ACCESS_SECRET, X_BEARER_TOKEN"
     words = f"in at {settings.smtp_listen} for {settings.email_address}; out: "
     yield "email", relay is not None, words + (relay or "nowhere: set SMTP_RELAY")
+    api = f"{len(settings.api_keys)} keys" if settings.api_keys else stand_in and "open to all: the sandbox"
+    yield "web", True, f"form at {settings.base_url}/report; API: {api or 'off: set OPEN311_API_KEYS'}"

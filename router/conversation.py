@@ -157,6 +157,8 @@ def _decide(message: InboundMessage, draft: Draft, said: Said, context: Context)
         return Decision(kind="auto")
     if context.superseded:
         return Decision(kind="superseded")
+    if message.service_code is not None:  # an app's new request, whatever its words are
+        return Decision(kind="report")
     if said.command is not None:
         return _command(said, context)
     if context.pending and (option := chosen(said, draft, context.pending, context)):

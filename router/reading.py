@@ -123,6 +123,7 @@ def understand(message: InboundMessage, pack: Pack, model: Model | None = None) 
         language=message.language,
         pack=pack,
         learned=model,
+        named=message.service_code,
     )
     said = read_signs(own_words(draft.description))
     return Understood(message=message, draft=draft, said=said, looks=looks)

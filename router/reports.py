@@ -275,7 +275,7 @@ def take_service(report: Report, draft: Draft) -> None:
 
 def _service_source(draft: Draft) -> dict[str, object]:
     source: dict[str, object] = {
-        "source": "text",
+        "source": "named" if draft.named else "text",
         "confidence": draft.service.confidence if draft.service else 0.0,
         "alternatives": [[other.service_code, other.confidence] for other in draft.alternatives],
         "also": [further.service_code for further in draft.also],

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select
-from sqlalchemy.orm import Session, contains_eager, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from normalizer.photo_hash import NEAR, bands_near, distance
 from store.chain import REDACTED
-from store.models import PHASH_BANDS, Photo, Report, StatusUpdate
+from store.models import PHASH_BANDS, Delivery, Message, Photo, Report, StatusUpdate
 from store.officials import ApiUpdate
 
 AnySelect = TypeVar("AnySelect", bound=Select[*tuple[Any, ...]])
@@ -106,6 +106,30 @@ def public_report(session: Session, code: str) -> Report | None:
     """One report with its history and photos loaded."""
     query = select(Report).where(Report.code == code)
     return session.scalar(query.options(selectinload(Report.history), selectinload(Report.photos)))
+
+
+def message_by_id(session: Session, channel: str, account: str, external_id: str) -> Message | None:
+    """One message by its unique key, with its report and address."""
+    query = select(Message).where(
+        Message.channel == channel, Message.account == account, Message.external_id == external_id
+    )
+    return session.scalar(query.options(joinedload(Message.report), joinedload(Message.address)))
+
+
+def beside_reports(session: Session, address_id: int, limit: int = 20) -> tuple[list[Message], list[Delivery]]:
+    """What an address said and was told (or will be) that belongs to no report, the newest of each first."""
+    said = select(Message).where(Message.address_id == address_id, Message.report_id.is_(None))
+    told = select(Delivery).where(Delivery.address_id == address_id, Delivery.report_id.is_(None))
+    return (
+        list(session.scalars(said.order_by(Message.id.desc()).limit(limit))),
+        list(session.scalars(told.order_by(Delivery.id.desc()).limit(limit))),
+    )
+
+
+def newest_of_address(session: Session, address_id: int) -> Report | None:
+    """The last report that was made from an address."""
+    query = select(Report).where(Report.address_id == address_id).order_by(Report.id.desc())
+    return session.scalar(query.limit(1))
 
 
 def photo_with_report(session: Session, photo_id: int) -> Photo | None:

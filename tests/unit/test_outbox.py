@@ -501,7 +501,8 @@ async def test_no_log_line_repeats_what_was_sent_or_to_whom(
 
 async def test_every_channel_has_a_connection(town: Town) -> None:
     async with open_connections(town.house.settings) as connections:
-        assert set(connections) == {"desk", "sms", "whatsapp", "email", "telegram", "x", "webhook", "queue"}
+        names = {"desk", "sms", "whatsapp", "email", "telegram", "x", "web", "webhook", "queue"}
+        assert set(connections) == names
 
 
 async def test_a_delivery_that_another_worker_finished_is_left_alone(town: Town, provider: Provider) -> None:

@@ -204,9 +204,8 @@ def test_xml_stays_well_formed_whatever_people_write(tmp_path: Path) -> None:
             assert root.findtext("request/description") == "a & b <c> ]]>  \U0001f600 "
 
 
-def test_creating_a_request_is_not_offered(api: httpx.Client) -> None:
-    assert api.post("/requests.json", data={"service_code": "jalan_rusak"}).status_code == 405
-    assert "does not create requests" in api.get("/discovery.json").json()["key_service"]
+def test_discovery_says_which_key_creates_requests(api: httpx.Client) -> None:
+    assert "creating requests needs a key of OPEN311_API_KEYS" in api.get("/discovery.json").json()["key_service"]
 
 
 def test_every_status_is_one_of_open311s_two(house: House) -> None:
