@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 CARD_BELOW, CARD_ABOVE = ("on_time", "stars"), ("unanswered", "reopened", "flags")
 MOST_STARS = 5
+COARSEST, FINEST = 8, 10  # of [public]: H3 resolutions, cells of some 900 m to some 130 m across
 MOST_METRES, MOST_DAYS = 1000, 90  # of [joins]: further apart nothing is the same problem
 
 
@@ -23,6 +24,8 @@ def check(pack: "Pack") -> None:
         raise PackError("city.toml: journal_days is missing or no whole number of days from 1 up")
     if pack.settings.get("public_photos") not in {"blurred", "released"}:
         raise PackError('city.toml: public_photos is neither "blurred" nor "released"')
+    if type(pack.settings.get("map_south_of")) not in {int, float}:
+        raise PackError("city.toml: map_south_of is missing or no number of degrees")
     _check_services(pack)
     _check_places(pack)
     _check_promise(pack)
@@ -31,6 +34,7 @@ def check(pack: "Pack") -> None:
         raise PackError(problem)
     _check_surge(pack)
     _check_joins(pack)
+    _check_public(pack)
     first, *others = pack.languages
     for language in others:
         if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
@@ -122,3 +126,19 @@ def _check_joins(pack: "Pack") -> None:
         for name, most in (("metres", MOST_METRES), ("days", MOST_DAYS)):
             if type(own.get(name)) is not int or not 1 <= own[name] <= most:
                 raise PackError(f"city.toml: [joins] {name} of {code} is no whole number from 1 to {most}")
+
+
+def _check_public(pack: "Pack") -> None:
+    public = pack.settings.get("public", {})
+    if missing := {"near", "minutes", "unknown", "services"} - public.keys():
+        raise PackError(f"city.toml: [public] lacks {', '.join(sorted(missing))}")
+    if unknown := public["services"].keys() - pack.services.keys():
+        raise PackError(f"city.toml: [public] names an unknown service: {', '.join(sorted(unknown))}")
+    for code, own in {"other": public, "unknown": public["unknown"], **public["services"]}.items():
+        near, minutes = own.get("near"), own.get("minutes")
+        if near not in {"area", "hidden"} and (type(near) is not int or not COARSEST <= near <= FINEST):
+            raise PackError(
+                f'city.toml: [public] near of {code} is neither {COARSEST} to {FINEST} nor "area" nor "hidden"'
+            )
+        if type(minutes) is not int or not 0 <= minutes <= 7 * 24 * 60:
+            raise PackError(f"city.toml: [public] minutes of {code} is no whole number from 0 to a week")

@@ -88,6 +88,15 @@ class Street:
     area_codes: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Publicity:
+    """What the public is told of the place of a service's reports: `near` is an H3 resolution, "area" (the
+    kelurahan and no point) or "hidden" (the report is in no list); nothing in the first `minutes`."""
+
+    near: int | Literal["area", "hidden"]
+    minutes: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Pack:
     """One city. `texts[language][key]` are `str.format` templates; `settings` are the city.toml's own figures.
@@ -165,6 +174,13 @@ class Pack:
         joins = self.settings["joins"]
         own = joins["services"].get(service_code, joins)
         return int(own["metres"]), int(own["days"])
+
+    def publicity(self, service_code: str | None) -> Publicity:
+        """What the public is told of the place of this service's reports, by the city.toml's `[public]`."""
+        public = self.settings["public"]
+        is_known = service_code in self.services
+        own = public["services"].get(service_code, public) if is_known else public["unknown"]
+        return Publicity(near=own["near"], minutes=own["minutes"])
 
     @property
     def never_joined(self) -> frozenset[str]:

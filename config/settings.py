@@ -1,6 +1,7 @@
 """Settings: read once from the environment and `.env`, checked, frozen, handed down."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,6 +104,8 @@ class Settings(BaseSettings):
     x_poll_seconds: float = Field(default=60, gt=0)
 
     maps_link_url: str | None = None
+    map_tiles_url: str | None = None
+    map_tiles_credit: str | None = None
 
     database_url: str = Field(default="", repr=False)
     redis_url: str | None = Field(default=None, repr=False)
@@ -207,6 +210,12 @@ def _is_url(text: str, *schemes: str) -> bool:
         return False
 
 
+def _is_tiles(text: str) -> bool:
+    """A template of addresses whose host is fixed: the pages allow pictures from there and from nowhere else."""
+    plain = _is_url(text, "http", "https") and re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", urlsplit(text).netloc)
+    return bool(plain) and all(part in text for part in ("{z}", "{x}", "{y}"))
+
+
 def _check_pairs(settings: Settings) -> None:
     if settings.public_url and not _is_url(settings.public_url, "http", "https"):
         raise SettingsError("PUBLIC_URL must begin with http:// or https://")
@@ -231,6 +240,8 @@ def _check_pairs(settings: Settings) -> None:
         raise SettingsError("SANDBOX=on is refused: HTTP_LISTEN and PUBLIC_URL must be loopback addresses")
     if settings.smtp_relay and not _is_url(settings.smtp_relay, "smtp", "smtps"):
         raise SettingsError("SMTP_RELAY must be smtp://[user:pass@]host:port or smtps://...")
+    if settings.map_tiles_url and not _is_tiles(settings.map_tiles_url):
+        raise SettingsError("MAP_TILES_URL must be https://host/…{z}…{x}…{y}… (or http://)")
     if "@" not in settings.email_address:
         raise SettingsError("EMAIL_ADDRESS must be an address, such as lapor@jakarta.go.id")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -13,12 +14,15 @@ from starlette.staticfiles import StaticFiles
 
 from desk import (
     agency_page,
+    area_pages,
+    cap,
     card,
     card_answers,
     card_csv,
     deeds,
     doors,
     explanations,
+    feeds,
     many,
     open311,
     open311_tokens,
@@ -34,11 +38,15 @@ from desk import (
     undo,
     views,
 )
-from desk.wire import SecurityHeaders
+from desk import map as public_map
+from desk.wire import HEADERS, SecurityHeaders
 from router.house import House
 
 STATIC = Path(__file__).resolve().parent / "static"
 GUARDED = [Middleware(SecurityHeaders)]
+UNFRAMED = {"X-Frame-Options", "Cross-Origin-Opener-Policy"}  # what a page in somebody's frame goes without
+FRAMED = {name: said for name, said in HEADERS.items() if name not in UNFRAMED}
+SMALLER = Middleware(GZipMiddleware, minimum_size=1000)  # only where no secret and nobody's own words go out
 
 
 def routes(house: House) -> list[BaseRoute]:
@@ -67,6 +75,7 @@ def _public(house: House) -> list[BaseRoute]:
         _post("/a/{name}", agency_page.posted(house)),
         _get("/report", partial(own.form, house)),
         _get("/report/{token}", partial(own.after_posting, house)),
+        *_window(house),
         _get("/rapor", partial(card.front, house)),
         _get("/rapor.csv", partial(card_csv.table, house)),
         _get("/rapor/{agency}", partial(card.agency_page, house)),
@@ -74,9 +83,32 @@ def _public(house: House) -> list[BaseRoute]:
     ]
 
 
+def _window(house: House) -> list[BaseRoute]:
+    """The public's map and lists, and the same for other programs."""
+    pages: dict[str, Callable[[House, Request], Response]] = {
+        "/map.json": public_map.map_json,
+        "/map/areas.json": public_map.outlines,
+        "/area/{code}": area_pages.area_page,
+        "/area/{code}/feed.atom": feeds.feed,
+        "/feed.atom": feeds.feed,
+        "/reports.geojson": feeds.geojson,
+        "/reports.csv": feeds.table,
+        "/cap.atom": cap.feed,
+        "/cap/{id}.xml": cap.alert,
+    }
+    framed = [Middleware(SecurityHeaders, headers=FRAMED), SMALLER]
+    return [
+        *(
+            Route(path, partial(work, house), methods=["GET"], middleware=[*GUARDED, SMALLER])
+            for path, work in pages.items()
+        ),
+        Route("/embed", partial(public.embed, house), methods=["GET"], middleware=framed),
+    ]
+
+
 def _desk(house: House) -> list[BaseRoute]:
     return [
-        Mount("/desk/static", StaticFiles(directory=STATIC), middleware=GUARDED),
+        Mount("/desk/static", StaticFiles(directory=STATIC), middleware=[*GUARDED, SMALLER]),
         _get("/desk", partial(queue.front, house)),
         _get("/desk/queue", doors.inside(house, queue.queue_part)),
         _post("/desk/login", doors.log_in(house)),

@@ -14,6 +14,7 @@ from desk import card_words
 from desk.kept import kept
 from desk.pages import language_of, render, texts
 from normalizer.privacy import public_description
+from normalizer.public_words import without_address
 from router.card import ORDER, Verdict, judge, month_of, months, this_month
 from router.house import House
 from router.replies import service_name
@@ -106,7 +107,7 @@ def words(house: House, request: Request, month: str) -> dict[str, Any]:
         "brief": partial(card_words.brief, said=said),
         "behind_of": lambda kind: BEHIND.get(kind, kind),
         "rules": house.pack.card,
-        "public_text": public_description,
+        "public_text": lambda text: without_address(public_description(text)),
         "months": all_months(house),
     }
 
@@ -214,6 +215,9 @@ def reports_page(house: House, request: Request) -> Response:
         return nothing(house, request)
     start = (int(page) - 1) * A_PAGE
     reports = behind(house, month, agency_id, kind, chosen, start, A_PAGE + 1)
+    has_more = len(reports) > A_PAGE
+    if "area_code" in chosen:  # a list of an area would say where they are
+        reports = [each for each in reports if not _is_hidden(house.pack, each)]
     return render(
         house,
         request,
@@ -224,11 +228,21 @@ def reports_page(house: House, request: Request) -> Response:
         reports=reports[:A_PAGE],
         page=int(page),
         newer=_page(asked, int(page) - 1) if int(page) > 1 else None,
-        older=_page(asked, int(page) + 1) if len(reports) > A_PAGE else None,
+        older=_page(asked, int(page) + 1) if has_more else None,
         service_of=lambda code: service_name(house.pack, code, language_of(request)),
         area_of=partial(_area_name, house.pack),
+        shown_area=lambda report: _area_name(house.pack, shown_area(house.pack, report)),
         **words(house, request, month),
     )
+
+
+def shown_area(pack: Pack, report: Named) -> str | None:
+    """The report's area, where the public is told any."""
+    return None if _is_hidden(pack, report) else report.area_code
+
+
+def _is_hidden(pack: Pack, report: Named) -> bool:
+    return pack.publicity(report.service_code).near == "hidden"
 
 
 def _page(asked: Mapping[str, str], page: int) -> str:

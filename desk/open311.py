@@ -4,20 +4,23 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import ColumnElement, or_
 from starlette.requests import Request
 from starlette.responses import Response
 
 from config.pack import Service
+from desk import shown
+from desk.areas import areas_of
 from desk.open311_words import Item, Refused, answer, answer_one, date, error, read_date, statuses_of
-from desk.photos import is_picture, photo_file, public_photos
-from desk.public import area_name, public_notes
-from desk.rights import Official, may_see, official_of, official_of_key
+from desk.photos import is_picture, photo_file
+from desk.rights import Official, may_see, official_of, official_of_key, sees_all
 from desk.wire import seen, typed_code
 from router.house import House
 from router.replies import place_name
 from router.status import is_open
 from store import accounts, queries
 from store.models import Report
+from store.public import is_listed
 
 PAGE_SIZE = 50
 LARGEST_PAGE = 1000
@@ -117,7 +120,7 @@ def _service_item(found: Service, english: bool) -> dict[str, Any]:
 def requests(house: House, request: Request) -> Response:
     """GET requests: the newest first, `page_size` at a time (50, at most 1000)."""
     official = caller(house, request)
-    wanted = wanted_of(house, request)
+    wanted = wanted_of(house, request, official)
     with house.store.read() as session:
         reports = queries.wanted_reports(session, wanted)
     items = [request_item(house, report, official) for report in reports]
@@ -128,13 +131,29 @@ def request(house: House, request: Request) -> Response:
     official = caller(house, request)
     with house.store.read() as session:
         report = queries.public_report(session, typed_code(request.path_params["code"]))
-    if report is None:
+    if report is None or not _may_know(house, report, official):
         raise Refused(404, "there is no request with this service_request_id")
     items = [request_item(house, report, official)]
     return answer(request.path_params["format"], "service_requests", "request", items)
 
 
-def wanted_of(house: House, request: Request) -> queries.Wanted:
+def _may_know(house: House, report: Report, official: Official | None) -> bool:
+    """Whether a report is public by now, or of those that this key sees anyway."""
+    return shown.is_listed(house, report) or (official is not None and may_see(official, report))
+
+
+def visible_to(house: House, official: Official | None) -> ColumnElement[bool] | None:
+    """The same in SQL; None where there is nothing that they may not see."""
+    if official is None:
+        return is_listed(house.pack, house.now())
+    if sees_all(official):
+        return None
+    areas = areas_of(official, house.pack)
+    theirs = Report.agency_id == official.agency_id if areas is None else Report.area_code.in_(areas)
+    return or_(is_listed(house.pack, house.now()), theirs)
+
+
+def wanted_of(house: House, request: Request, official: Official | None) -> queries.Wanted:
     """Read the filters of the address. Raises Refused for a date, status or page that cannot be read."""
     zone = ZoneInfo(house.pack.timezone)
 
@@ -153,6 +172,7 @@ def wanted_of(house: House, request: Request) -> queries.Wanted:
         requested_to=at("end_date", ends=True),
         updated_from=at("updated_after"),
         updated_to=at("updated_before", ends=True),
+        visible=visible_to(house, official),
         start=(_number(request, "page", 1, LAST_PAGE) - 1) * size,
         limit=size,
     )
@@ -197,8 +217,9 @@ def request_item(house: House, report: Report, official: Official | None) -> Ite
     pack, zone = house.pack, ZoneInfo(house.pack.timezone)
     agency = pack.agencies.get(report.agency_id or "")
     found = pack.services.get(report.service_code or "")
-    notes = [note for note in map(public_notes, report.history) if note]
+    notes = [note for line in report.history if (note := shown.notes(pack, report, line))]
     knows_all = official is not None and may_see(official, report)
+    lat, long = _point(house, report, knows_all)
     return {
         "service_request_id": report.code,
         "status": "open" if is_open(report.status) else "closed",
@@ -206,18 +227,18 @@ def request_item(house: House, report: Report, official: Official | None) -> Ite
         "status_notes": notes[-1] if notes else None,
         "service_code": report.service_code,
         "service_name": found.name if found else None,
-        "description": report.description if knows_all else report.public_description,
+        "description": report.description if knows_all else shown.words(pack, report),
         "agency_responsible": agency.name if agency else None,
         "agency_id": report.agency_id,
         "service_notice": None,
         "requested_datetime": date(report.requested_at, zone),
         "updated_datetime": date(report.updated_at, zone),
         "expected_datetime": date(report.expected_at, zone) if report.expected_at else None,
-        "address": place_name(pack, report) if knows_all else area_name(pack, report),
-        "address_id": report.area_code,
+        "address": place_name(pack, report) if knows_all else shown.area_name(pack, report),
+        "address_id": report.area_code if knows_all or not shown.is_hidden(pack, report) else None,
         "zipcode": None,
-        "lat": _degrees(report.lat, knows_all),
-        "long": _degrees(report.long, knows_all),
+        "lat": lat,
+        "long": long,
         "media_url": _media_url(house, report) if knows_all else _public_media_url(house, report),
         **({"urgent": report.urgent, "channel": report.channel} if knows_all else {}),
     }
@@ -231,8 +252,8 @@ def _media_url(house: House, report: Report) -> str | None:
 
 def _public_media_url(house: House, report: Report) -> str | None:
     """Where everybody gets the first photo that is shown to the public."""
-    shown = [report.photos.index(photo) + 1 for photo in public_photos(report)]
-    return f"{house.link(report.code)}/photos/{shown[0]}" if shown else None
+    numbers = shown.photo_numbers(house.pack, report)
+    return f"{house.link(report.code)}/photos/{numbers[0]}" if numbers else None
 
 
 def photo(house: House, request: Request) -> Response:
@@ -244,6 +265,9 @@ def photo(house: House, request: Request) -> Response:
     return found or error("json", 404, "there is no photo with this number")
 
 
-def _degrees(value: float | None, exact: bool) -> float | None:
-    """In degrees; the public gets three decimals, which is about 100 metres."""
-    return None if value is None else round(value, 6 if exact else 3)
+def _point(house: House, report: Report, knows_all: bool) -> tuple[float | None, float | None]:
+    """Lat and long in degrees; the public gets a point of the report's cell (docs/decisions/0024)."""
+    if not knows_all:
+        spot = shown.spot(house, report)
+        return (spot.lat, spot.long) if spot else (None, None)
+    return tuple(None if value is None else round(value, 6) for value in (report.lat, report.long))  # type: ignore[return-value]

@@ -11,11 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from desk import shown
 from desk.open311 import caller, find_agency, wanted_of
 from desk.open311_words import TO_EXTENSION, Item, Refused, answer, date, error, our_status, read_date
-from desk.public import public_notes
 from desk.report import LONGEST_NOTE
-from desk.rights import Official, may_change
+from desk.rights import Official, may_change, may_see
 from desk.wire import BadBody, read_fields, typed_code
 from router.held import lock
 from router.house import House
@@ -42,29 +42,30 @@ class Update:
 
 def updates(house: House, request: Request) -> Response:
     """GET: history lines, the oldest first; start_date and end_date speak of the update's own time."""
-    caller(house, request)
-    asked = wanted_of(house, request)
+    official = caller(house, request)
+    asked = wanted_of(house, request, official)
     wanted = queries.Wanted(
         codes=asked.codes,
         updated_from=asked.requested_from,
         updated_to=asked.requested_to,
         start=asked.start,
         limit=asked.limit,
+        visible=asked.visible,
     )
     with house.store.read() as session:
         lines = queries.wanted_lines(session, wanted)
-    items = [_item(house, line) for line in lines]
+    items = [_item(house, line, official is not None and may_see(official, line.report)) for line in lines]
     return answer(request.path_params["format"], "service_request_updates", "request_update", items)
 
 
-def _item(house: House, line: StatusUpdate) -> Item:
+def _item(house: House, line: StatusUpdate, knows_all: bool) -> Item:
     agency = house.pack.agencies.get(line.agency_id or "")
     return {
         "update_id": f"{line.report.code}-{line.seq}",
         "service_request_id": line.report.code,
         "status": TO_EXTENSION.get(line.status, "OPEN"),
         "extended_status": line.status,
-        "description": public_notes(line),
+        "description": shown.notes(house.pack, line.report, line, knows_all=knows_all),
         "updated_datetime": date(line.at, ZoneInfo(house.pack.timezone)),
         "agency_responsible": agency.name if agency else None,
         "agency_id": line.agency_id,
@@ -135,7 +136,7 @@ def _carry_out(house: House, official: Official, update: Update) -> Item:
         line = queries.line_of_update(session, official.name, update.update_id) if update.update_id else None
         if line is None:
             line = _change(house, session, official, report, update)
-        return _item(house, line)
+        return _item(house, line, True)  # the same answer to a repeat, whoever has the report by then
 
 
 def _change(house: House, session: Session, official: Official, named: Report, update: Update) -> StatusUpdate:

@@ -2,14 +2,16 @@
 
 import secrets
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from channels.web_token import is_token
+from desk import shown
 from desk.open311_tokens import message_of
 from desk.pages import render
-from desk.public import public_lines, public_notes
+from desk.public import public_lines
 from desk.thread import Said
 from desk.wire import typed_code
 from router.codes import code_of_thread, thread_of
@@ -95,7 +97,7 @@ def own_page(house: House, request: Request) -> Response:
         wrong=wrong,
         report=report,
         lead=lead,
-        public_notes=public_notes,
+        public_notes=partial(shown.notes, house.pack, report, knows_all=True),
         lines=public_lines(report),
         said=said,
         waits=report.acknowledged_at is None,

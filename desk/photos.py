@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from config.pack import Pack
 from desk.doors import Fields
 from desk.pages import render, texts
 from desk.rights import Official, may_change, may_release, may_see, may_see_original, official_of
@@ -39,8 +40,9 @@ def is_public(photo: Photo) -> bool:
     return photo.state == "kept" and photo.public_state == "shown" and bool(photo.public_key)
 
 
-def public_photos(report: Report) -> list[Photo]:
-    return [] if report.status in NO_PHOTO_TO_SEE else [photo for photo in report.photos if is_public(photo)]
+def public_photos(pack: Pack, report: Report) -> list[Photo]:
+    is_bare = report.status in NO_PHOTO_TO_SEE or pack.publicity(report.service_code).near == "hidden"
+    return [] if is_bare else [photo for photo in report.photos if is_public(photo)]
 
 
 # --- for officials ------------------------------------------------------------------------------------------
@@ -157,7 +159,7 @@ def public_photo(house: House, request: Request) -> Response:
         report = queries.public_report(session, typed_code(request.path_params["code"]))
     is_number = number.isascii() and number.isdigit() and len(number) < 4
     chosen = report.photos[int(number) - 1 : int(number)] if report and is_number and int(number) else []
-    if report is None or not chosen or chosen[0] not in public_photos(report):
+    if report is None or not chosen or chosen[0] not in public_photos(house.pack, report):
         return render(house, request, "public_not_found.html", status=404)
     found = served(house, chosen[0].public_key, "image/jpeg")
     return found or render(house, request, "public_not_found.html", status=404)

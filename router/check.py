@@ -32,6 +32,12 @@ def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield _tried("redis", lambda: _redis(settings))
     yield from _channels(settings)
     yield _tried("agencies", lambda: _ways(settings))
+    tiles = settings.map_tiles_url
+    yield (
+        "map",
+        True,
+        f"base map from {tiles}" if tiles else "no base map (MAP_TILES_URL): the kelurahan are drawn",
+    )
     local = settings.is_loopback
     yield "address", True, f"{settings.base_url}{' (this machine only; set PUBLIC_URL)' if local else ''}"
 

@@ -108,10 +108,18 @@ def _of(month: Month, agency_id: str | None) -> list[ColumnElement[bool]]:
 
 
 def cards(
-    session: Session, month: Month, by: Sequence[Column] = ("agency_id",), agency_id: str | None = None
+    session: Session,
+    month: Month,
+    by: Sequence[Column] = ("agency_id",),
+    agency_id: str | None = None,
+    *,
+    area_letters: int | None = None,
 ) -> list[Card]:
-    """A month's card with one line for each of `by`; of one agency or (None) of all. One statement."""
-    held = _held(month, by, agency_id).subquery()
+    """A month's card with one line for each of `by`; of one agency or (None) of all. One statement.
+
+    With `area_letters` the areas are those whose codes have so many letters: a kecamatan, a kota.
+    """
+    held = _held(month, by, agency_id, area_letters).subquery()
     groups = [held.c[name] for name in by]
     query = select(
         *groups,
@@ -129,9 +137,11 @@ MEASURED = ("acted", "resolved")
 RANKS = {"median": 5, "p90": 9}  # the nearest rank, in tenths
 
 
-def _held(month: Month, by: Sequence[Column], agency_id: str | None) -> Select[Any]:
+def _held(month: Month, by: Sequence[Column], agency_id: str | None, area_letters: int | None) -> Select[Any]:
     """The holdings that count, one row each, with their rank among their group's."""
-    groups = [getattr(Holding, name) for name in by]
+    groups: list[ColumnElement[Any]] = [getattr(Holding, name) for name in by]
+    if area_letters is not None and "area_code" in by:
+        groups[by.index("area_code")] = func.substr(Holding.area_code, 1, area_letters).label("area_code")
     flagged = _is("flags", month.now)
     is_true: dict[str, ColumnElement[bool]] = {
         "late": _is("late", month.now),

@@ -145,8 +145,11 @@ class Report(Base):
         Index("ix_reports_updated_at", "updated_at"),
         Index("ix_reports_quiet_until", "quiet_until"),
         Index("ix_reports_late_at", "late_at"),
-        Index("ix_reports_area", "area_code", "service_code", "requested_at"),
-        Index("ix_reports_cell", "cell", "requested_at", "service_code"),
+        # status and cell at the end: the public's counts and clusters read the index and no row
+        Index("ix_reports_area", "area_code", "service_code", "requested_at", "status", "cell"),
+        Index("ix_reports_cell", "cell", "requested_at", "service_code", "status"),
+        Index("ix_reports_service", "service_code", "status", "requested_at"),
+        Index("ix_reports_status", "status", "requested_at"),
         *(_where_set(name) for name in ("parent_id", "surge_id", "closes_at", "join_at", "officer_id")),
         Index(
             "ix_reports_service_guess",

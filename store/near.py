@@ -52,7 +52,7 @@ def reports_near(session: Session, near: Near, *, but: int) -> list[NearRow]:
         *begins,
         Report.cell.in_(near.cells),
         Report.requested_at.between(near.since, near.until),
-        Report.service_code.in_(near.services),
+        _plain(Report.service_code).in_(near.services),
         _alive(near),
         Report.id != but,
     )
@@ -61,8 +61,13 @@ def reports_near(session: Session, near: Near, *, but: int) -> list[NearRow]:
 
 
 def _alive(near: Near) -> ColumnElement[bool]:
-    lately = and_(Report.status.in_(near.finished), Report.updated_at >= near.finished_since)
-    return or_(Report.status.in_(near.open_ones), lately)
+    lately = and_(_plain(Report.status).in_(near.finished), Report.updated_at >= near.finished_since)
+    return or_(_plain(Report.status).in_(near.open_ones), lately)
+
+
+def _plain(column: Any) -> ColumnElement[str]:
+    """A column as an expression: no index of services or statuses leads away from the one of cells."""
+    return func.coalesce(column, "")
 
 
 def living(session: Session, near: Near, ids: Collection[int]) -> list[Report]:
@@ -82,9 +87,9 @@ def pictures_around(session: Session, near: Near, report: Report) -> list[Row[tu
     query = select(Photo.media_key, Photo.phash).join(Report, Photo.report_id == Report.id)
     query = query.where(
         or_(Report.area_code == report.area_code, Report.cell.in_(near.cells)),
-        Report.service_code == report.service_code,
+        _plain(Report.service_code) == report.service_code,
         Report.requested_at.between(near.since, near.until),
-        Report.status.in_(near.open_ones),
+        _plain(Report.status).in_(near.open_ones),
         Report.id != report.id,
         Photo.is_after.is_(False),
     )

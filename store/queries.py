@@ -168,7 +168,8 @@ def newest(session: Session, limit: int) -> list[Report]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """Which reports a reader asks for; None everywhere asks for all. Times are aware and belong to the range."""
+    """Which reports a reader asks for; None everywhere asks for all. Times are aware and belong to the range.
+    `visible` says which of them the reader may know of."""
 
     codes: Sequence[str] | None = None
     service_codes: Sequence[str] | None = None
@@ -178,6 +179,7 @@ class Wanted:
     requested_to: datetime | None = None
     updated_from: datetime | None = None
     updated_to: datetime | None = None
+    visible: ColumnElement[bool] | None = None
     start: int = 0
     limit: int = 50
 
@@ -200,6 +202,7 @@ def wanted_reports(session: Session, wanted: Wanted) -> list[Report]:
     ):
         conditions += [at >= low] if low else []
         conditions += [at <= high] if high else []
+    conditions += [] if wanted.visible is None else [wanted.visible]
     query = select(Report).where(*conditions).order_by(Report.requested_at.desc(), Report.id.desc())
     query = query.options(selectinload(Report.history), selectinload(Report.photos))
     return list(session.scalars(query.offset(wanted.start).limit(wanted.limit)))
@@ -211,6 +214,8 @@ def wanted_lines(session: Session, wanted: Wanted) -> list[StatusUpdate]:
     query = query.where(StatusUpdate.status != REDACTED)  # no status: words of it are deleted
     if wanted.codes is not None:
         query = query.where(Report.code.in_(wanted.codes))
+    if wanted.visible is not None:
+        query = query.where(wanted.visible)
     if wanted.updated_from:
         query = query.where(StatusUpdate.at >= wanted.updated_from)
     if wanted.updated_to:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from normalizer.cells import spot_cell
 from router.forget import forget_all
 from router.house import House
 from router.late import raise_late
@@ -224,3 +225,20 @@ def test_a_move_is_undone_on_postgresql_too(house: House, api: httpx.Client) -> 
 def holdings(house: House, code: str) -> list[Holding]:
     with house.store.read() as session:
         return list(session.query(Holding).join(Holding.report).filter(Report.code == code))
+
+
+def test_public_counts_lists_and_map_are_the_same_on_postgresql(house: House, api: httpx.Client) -> None:
+    lat, long = -6.2246, 106.8451
+    place = {"lat": lat, "long": long, "cell": spot_cell(lat, long), "area_code": "31.74.01.1003"}
+    code = add_report(house, service_code="wisata_hiburan", agency_id=None, **place)
+    page = api.get("/?service=wisata_hiburan&area=31.74&status=new&since=365")
+    assert f'href="/r/{code}"' in page.text
+    assert "<dd>1</dd>" in page.text
+    for zoom in (9, 14, 16, 18):
+        box = {"bbox": "106.80,-6.26,106.88,-6.18", "zoom": str(zoom), "service": "wisata_hiburan"}
+        if zoom == 9:
+            box["bbox"] = "106,-7,107,-5"
+        (spot,) = api.get("/map.json", params=box).json()["spots"]
+        assert spot.get("n", 1) == 1
+    assert [each["id"] for each in api.get("/reports.geojson?service=wisata_hiburan").json()["features"]] == [code]
+    assert api.get("/area/31.74.01").status_code == 200

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from desk.open311_words import Refused, our_status, read_date
+from normalizer.cells import spot_cell
 from router.house import House
 from router.status import MOVES
 from store import accounts
@@ -19,6 +20,7 @@ from store.officials import Officer
 from tests.wire.desk_rooms import START, add_officer, add_photo, add_report, move, open_rooms, serving
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
+CELL = spot_cell(-6.2146789, 106.8451234)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 def codes(house: House) -> list[str]:
     """Five reports, an hour apart: assigned, in work, resolved, rejected, and one of another agency."""
     codes = [
-        add_report(house, requested_at=START + timedelta(hours=hour), agency_id="dlh" if hour == 4 else "dbm")
+        add_report(
+            house,
+            requested_at=START + timedelta(hours=hour),
+            agency_id="dlh" if hour == 4 else "dbm",
+            cell=CELL,
+        )
         for hour in range(5)
     ]
     move(house, codes[1], "in_progress", notes="Regu di jalan.")
@@ -133,7 +140,8 @@ def test_public_reader_gets_what_is_public(api: httpx.Client, codes: list[str]) 
     assert item["status_notes"] == "Regu di jalan."
     assert item["agency_responsible"] == "Dinas Bina Marga"
     assert item["description"] == "Jalan berlubang besar, hubungi saya di [telepon]"
-    assert (item["lat"], item["long"]) == (-6.215, 106.845)
+    assert spot_cell(item["lat"], item["long"]) == CELL
+    assert abs(item["lat"] + 6.2146789) > 1e-5
     assert "Manggarai Utara 12" not in item["address"]
     assert datetime.fromisoformat(item["requested_datetime"]).utcoffset() == timedelta(hours=7)
 

@@ -1,0 +1,144 @@
+"""The public's map and list in a real Chromium: on a phone and a desk, with JavaScript and without."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from normalizer.cells import spot_cell
+from router.house import House
+from tests.browser.test_phone_to_desk import ARGUMENTS
+from tests.wire.desk_rooms import START, add_report, move, open_rooms, serving
+
+pytestmark = pytest.mark.browser
+
+SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
+PLACES = {
+    "31.74.01.1003": (-6.2246, 106.8451),
+    "31.71.06.1001": (-6.1965, 106.8322),
+    "31.73.05.1003": (-6.1945, 106.7722),
+    "31.72.02.1004": (-6.1245, 106.8822),
+}
+SERVICES = ("lampu_jalan", "jalan_rusak", "sampah", "banjir", "kriminal", "ketertiban")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    house = open_rooms(tmp_path_factory.mktemp("map"))
+    for number in range(24):
+        area, (lat, long) = list(PLACES.items())[number % len(PLACES)]
+        lat, long = lat + 0.0013 * (number % 5), long + 0.0011 * (number % 7)
+        code = add_report(
+            house,
+            service_code=SERVICES[number % len(SERVICES)],
+            area_code=area,
+            lat=lat,
+            long=long,
+            cell=spot_cell(lat, long),
+            public_description=f"Sudah {number + 1} hari begini <img src=x onerror=alert(1)>",
+            requested_at=START,
+        )
+        if number % 3 == 0:
+            move(house, code, "in_progress")
+    return house
+
+
+@pytest.fixture(scope="module")
+def address(house: House) -> Iterator[str]:
+    with serving(house) as each:
+        yield each
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("LEFT OUT: there is no chromium on this machine")
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=[("phone", True), ("desk", True), ("phone", False), ("desk", False)], ids=str)
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    size, has_script = request.param
+    context = browser.new_context(viewport=SIZES[size], locale="id-ID", java_script_enabled=has_script)
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    yield opened
+    context.close()
+    assert problems == []
+
+
+def keep(page: Page, name: str) -> None:
+    if folder := os.environ.get("KEEP_LOOKS"):
+        page.screenshot(path=Path(folder) / f"{name}-{page.viewport_size['width']}.png", full_page=True)  # type: ignore[index]
+
+
+def has_script(page: Page) -> bool:
+    return page.locator("#map").is_visible()
+
+
+def test_map_and_list_lead_to_a_report(page: Page, address: str) -> None:
+    page.goto(f"{address}/")
+    expect(page.locator(".reports .row")).to_have_count(20)
+    if has_script(page):
+        expect(page.locator(".spot.area").first).to_be_visible()
+        expect(page.locator("#map[data-ground]")).to_be_visible()
+        keep(page, "map")
+        page.locator(".spot.area").first.click()
+        expect(page.locator(".leaflet-popup-content a")).to_be_visible()
+        page.goto(f"{address}/?service=lampu_jalan&area=31.74.01")
+        expect(page.locator("#map[data-drawn]")).to_be_visible()
+    else:
+        keep(page, "list")
+        page.select_option("#service", "lampu_jalan")
+        page.select_option("#area", "31.74.01")
+        page.locator(".asked button").click()
+    rows = page.locator(".reports .row")
+    expect(rows.first).to_contain_text("Lampu jalan")
+    expect(page.locator("img[onerror]")).to_have_count(0)
+    rows.first.click()
+    expect(page.locator(".place svg path.cell")).to_be_visible()
+    keep(page, "report")
+    page.locator(".place figcaption a").click()
+    expect(page.locator("h1")).to_have_text("Menteng Dalam")
+    keep(page, "area")
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    assert page.locator("body").bounding_box()["width"] <= width  # type: ignore[index]
+
+
+def test_reports_are_told_apart_from_near(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport=SIZES["desk"], locale="id-ID")
+    page = context.new_page()
+    page.goto(f"{address}/area/31.74.01.1003")
+    expect(page.locator("#map[data-drawn]")).to_be_visible()
+    for _ in range(12):
+        with page.expect_response(lambda answer: "/map.json" in answer.url) as heard:
+            page.locator(".leaflet-control-zoom-in").click()
+        if "zoom=17" in heard.value.url:
+            break
+    assert any("code" in spot or "area" in spot for spot in heard.value.json()["spots"])
+    keep(page, "near")
+    context.close()
+
+
+def test_pages_are_clean_for_axe(browser: Browser, address: str, house: House) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="LEFT OUT: axe is not installed")
+    context = browser.new_context(viewport=SIZES["phone"], locale="id-ID", bypass_csp=True)
+    page = context.new_page()
+    for path in ("/", "/area/31.74.01.1003", "/?area=31.74&lang=en"):
+        page.goto(f"{address}{path}")
+        expect(page.locator("#map[data-drawn]")).to_be_visible()
+        results = axe.Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+    page.goto(f"{address}/")
+    page.locator(".reports .row").first.click()
+    assert axe.Axe().run(page).violations_count == 0
+    context.close()
