@@ -155,11 +155,11 @@ def _open311(house: House) -> list[BaseRoute]:
         "/services/{service_code}.{format}": open311.service,
         "/requests.{format}": open311.requests,
         "/requests/{code}.{format}": open311.request,
-        "/tokens/{token}.{format}": open311_tokens.token,
         "/photos/{id}": open311.photo,
         "/servicerequestupdates.{format}": open311_updates.updates,
     }
     return [
         *(_get(at + path, open311.reader(house, work)) for path, work in reads.items()),
+        _get(at + "/tokens/{token}.{format}", open311_tokens.waiting(house)),
         _post(at + "/servicerequestupdates.{format}", open311_updates.writer(house)),
     ]

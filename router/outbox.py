@@ -42,6 +42,7 @@ WITH_RECEIPTS = ("sms", "whatsapp")
 WAY_PAUSE = 60.0  # seconds at most that one agency's own system is left alone after it failed
 PHOTOS_SECONDS = 10.0
 OUT_ONLY = {"webhook": webhook, "queue": agency_queue}  # agencies' own systems: no citizen speaks there
+AT_HAND = ("desk", "web")  # nothing goes over a wire: it stands on a page of ours
 SEND_SECONDS = 90.0  # longer than any channel's own limit: the last resort against one that hangs
 
 
@@ -302,7 +303,7 @@ def _hear_early(house: House, outcomes: Sequence[Outcome]) -> None:
 
 
 def _sent(row: Delivery, provider_id: str) -> None:
-    row.state = "delivered" if row.channel == "desk" else "sent"
+    row.state = "delivered" if row.channel in AT_HAND else "sent"
     row.provider_id, row.last_error = provider_id[:300], None
 
 
