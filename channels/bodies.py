@@ -1,12 +1,13 @@
 """What people and programs post over HTTP: forms, JSON and photos, each within limits; no control letters."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -17,6 +18,7 @@ MOST_FIELDS = 100
 MOST_PHOTOS, LARGEST_PHOTO = 4, 15_000_000
 EMPTY_INPUTS = 2  # a browser sends an input for files that nobody used as an empty file
 LARGEST_UPLOAD = 32_000_000  # bytes of a form with all its photos
+PAUSE_SECONDS = 20.0  # the longest silence within a body: a phone in a tunnel, not one that went away
 
 # Letters that draw nothing but turn what stands beside them around, and control letters XML and PostgreSQL refuse.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
@@ -56,34 +58,63 @@ async def read_fields(request: Request, *, takes_json: bool = False, nested: boo
 
 async def _bounded(request: Request) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in _chunks(request, LARGEST_BODY):
         body += chunk
-        if len(body) > LARGEST_BODY:
-            raise BadBody(413, f"the body is larger than {LARGEST_BODY} bytes")
     return bytes(body)
 
 
+async def _chunks(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+    """A body of at most so many bytes, as it comes. Raises BadBody: 413, 408."""
+    stream, size = request.stream(), 0
+    while True:
+        try:
+            async with asyncio.timeout(PAUSE_SECONDS):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            raise BadBody(408, "the body took too long") from None
+        if chunk is None:
+            return
+        size += len(chunk)
+        if size > most:
+            raise BadBody(413, f"the body is larger than {most} bytes")
+        yield chunk
+
+
 async def read_upload(request: Request) -> tuple[dict[str, str], list[Attachment]]:
-    """The fields of a posted form, and the files that it brings. Raises BadBody: 413, 415 or 400.
+    """The fields of a posted form, and the files that it brings. Raises BadBody: 408, 413, 415, 400 or 503.
 
     Ask who sends it before: so much is read of nobody.
     """
     if kind_of(request) != "multipart/form-data":
         return await read_fields(request), []
+    return await unpack(await receive_form(request))
+
+
+async def receive_form(request: Request) -> FormData:
+    """A form with files, which lie on disk while they come: however slow it is, it holds little memory.
+
+    To be unpacked, or closed. Raises BadBody: 408, 413, 400 or 503 (no room on the disk).
+    """
     said = request.headers.get("content-length", "0")
     if not (said.isascii() and said.isdigit() and len(said) < 12) or int(said) > LARGEST_UPLOAD:
         raise BadBody(413, f"the form is larger than {LARGEST_UPLOAD} bytes")
     parser = MultiPartParser(
         request.headers,
-        _counted(request),
+        _chunks(request, LARGEST_UPLOAD),
         max_files=MOST_PHOTOS + EMPTY_INPUTS,
         max_fields=MOST_FIELDS,
         max_part_size=LARGEST_BODY,
     )
     try:
-        form = await parser.parse()
+        return await parser.parse()
     except MultiPartException as error:
         raise BadBody(413 if "Too many files" in error.message else 400, "the form cannot be read") from None
+    except OSError:
+        raise BadBody(503, "there is no room for the form") from None
+
+
+async def unpack(form: FormData) -> tuple[dict[str, str], list[Attachment]]:
+    """A received form's fields, and its files' bytes; closes it. Raises BadBody (413)."""
     try:
         fields = {name: seen(value) for name, value in form.multi_items() if isinstance(value, str)}
         files = [await _file(value) for _, value in form.multi_items() if isinstance(value, UploadFile)]
@@ -93,15 +124,6 @@ async def read_upload(request: Request) -> tuple[dict[str, str], list[Attachment
     if len(files) > MOST_PHOTOS:
         raise BadBody(413, f"the form has more than {MOST_PHOTOS} files")
     return fields, files
-
-
-async def _counted(request: Request) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_UPLOAD:
-            raise BadBody(413, f"the form is larger than {LARGEST_UPLOAD} bytes")
-        yield chunk
 
 
 async def _file(upload: UploadFile) -> Attachment:

@@ -3,8 +3,8 @@
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -18,11 +18,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from channels import web_answers as answers
-from channels.bodies import BadBody, kind_of, read_fields, read_upload
+from channels.bodies import BadBody, kind_of, read_fields, receive_form, unpack
 from channels.fetch import PhotoHosts, fetch_photo
 from channels.protocol import Accept, Connection, Cursor
 from channels.web_fields import own_id_of, own_page_of, read_form, read_request, sender_named, writer_of
-from channels.web_limits import Budget, client_of
+from channels.web_limits import Budget, Places, client_of
 from channels.web_said import LONGEST_URL, Said, Wrong, kept_form, parse, read_words
 from channels.web_token import Recent, new_token, random_bytes, sender_of
 from config.keys import Keys, read_keys
@@ -33,14 +33,16 @@ from normalizer.schema import Attachment, CannotTell, OutboundMessage, Permanent
 __all__ = ["connect", "parse", "receive", "routes"]
 
 MULTIPART = "multipart/form-data"
-UPLOADS_AT_ONCE, UPLOADS_WAITING = 4, 50  # bodies with photos that are held in memory
-UPLOAD_SECONDS = 60.0
+UPLOADS_AT_ONCE = 4  # forms with photos that are held in memory, until they are kept
+COMING_AT_ONCE, COMING_OF_ONE = 32, 8  # such forms on their way, which lie on disk: slow ones hold up nobody
+BODY_SECONDS, UPLOAD_SECONDS = 30.0, 300.0  # four photos over a bad connection take minutes
 MAX_MEDIA = 15_000_000
 HTTP_SECONDS = 20.0
 KEY_IN_URL = "an api_key does not belong into an address: send it as `Authorization: Bearer …` or in the body"
 NO_KEY = "an api_key is needed: in the body or as `Authorization: Bearer …`; the operator gives one"
 NO_KEYS_HERE = "this installation takes no reports through the API: OPEN311_API_KEYS is not set"
 WRONG_KEY = "this api_key may not create requests: the operator gives one (OPEN311_API_KEYS)"
+BAD_BODY = {413: "too_large", 503: "not_now"}  # HTTP status: what the form says
 NOT_FETCHED = "media_url is not on a host that photos are taken from; the report is made without it"
 
 
@@ -52,6 +54,7 @@ class _Door:
     accept: Accept
     keys: Keys
     pack: Pack
+    coming: Places = field(default_factory=lambda: Places(most=COMING_AT_ONCE, of_one=COMING_OF_ONE))
     uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(UPLOADS_AT_ONCE))
     recent: Recent = field(default_factory=Recent)
     programs: Budget = field(default_factory=lambda: Budget(each=0.05, burst=200))
@@ -81,8 +84,7 @@ async def _create(door: _Door, request: Request) -> Response:
     if format_ not in {"json", "xml"}:
         return answers.refused("json", 404, "the formats are json and xml")
     try:
-        async with _slot(door, request):
-            return await _created(door, request, format_)
+        return await _created(door, request, format_)
     except (Wrong, BadBody) as error:
         return answers.refused(format_, error.status, str(error))
     except ClientDisconnect:
@@ -104,18 +106,18 @@ async def _created(door: _Door, request: Request, format_: str) -> Response:
     wrong = _wrong_header(door.settings, request, key)
     if wrong:
         raise Wrong(403, wrong)
-    fields, photos = await _read(request, takes_json=True)
-    key = key or _known_key(door.settings, fields.get("api_key", ""))
-    if key is None and door.settings.api_keys:
-        raise Wrong(403, WRONG_KEY if fields.get("api_key") else NO_KEY)
-    said = replace(read_request(fields, door.pack), photos=photos)
-    notice = None
-    if url := read_words(fields, "media_url", LONGEST_URL):
-        fetched = _media(url, door.settings)
-        notice = fetched.note and NOT_FETCHED
-        said = replace(said, photos=[*photos, fetched])
-    name = key.name if key else ""
-    token = await _keep(door, said, sender_named(door.keys, name, fields), name, own_id_of(request, fields))
+    async with _body(door, request, "" if key else client_of(request), takes_json=True) as (fields, photos):
+        key = key or _known_key(door.settings, fields.get("api_key", ""))
+        if key is None and door.settings.api_keys:
+            raise Wrong(403, WRONG_KEY if fields.get("api_key") else NO_KEY)
+        said = replace(read_request(fields, door.pack), photos=photos)
+        notice = None
+        if url := read_words(fields, "media_url", LONGEST_URL):
+            fetched = _media(url, door.settings)
+            notice = fetched.note and NOT_FETCHED
+            said = replace(said, photos=[*photos, fetched])
+        name = key.name if key else ""
+        token = await _keep(door, said, sender_named(door.keys, name, fields), name, own_id_of(request, fields))
     return answers.taken(format_, token, notice)
 
 
@@ -154,8 +156,7 @@ async def _form(door: _Door, request: Request) -> Response:
         client = client_of(request)
         if (door.people if client else door.programs).take(client):
             return _go("/report?wrong=too_many", close=True)
-        async with _slot(door, request):
-            fields, photos = await _read(request, takes_json=False)
+        async with _body(door, request, client, takes_json=False) as (fields, photos):
             back = own_page_of(fields) or back
             said = replace(read_form(fields, door.pack), photos=photos)
             if not (said.words or said.photos or said.position):
@@ -164,11 +165,11 @@ async def _form(door: _Door, request: Request) -> Response:
     except Wrong as error:
         return _go(f"{back}?wrong={error.key}")
     except BadBody as error:
-        return _go("/report?wrong=" + ("too_large" if error.status == 413 else "unreadable"), close=True)
+        return _go("/report?wrong=" + BAD_BODY.get(error.status, "unreadable"), close=True)
     except (ClientDisconnect, TimeoutError):
         return _go("/report?wrong=unreadable", close=True)
     except TemporaryFailure:
-        return _go("/report?wrong=not_now")
+        return _go("/report?wrong=not_now", close=True)
     return _go(f"/report/{token}")
 
 
@@ -188,21 +189,24 @@ def is_from_here(request: Request, settings: Settings) -> bool:
 # --- both ---------------------------------------------------------------------------------------------------
 
 
-def _slot(door: _Door, request: Request) -> AbstractAsyncContextManager[object]:
-    """A place for a body with photos until it is kept: few are in memory, few wait. Raises TemporaryFailure."""
+@asynccontextmanager
+async def _body(
+    door: _Door, request: Request, client: str, *, takes_json: bool
+) -> AsyncIterator[tuple[Mapping[str, str], Sequence[Attachment]]]:
+    """The fields, and the photos that came with them: on disk while they come, in memory until they are kept.
+
+    Raises BadBody, TimeoutError, ClientDisconnect, TemporaryFailure (too many at once).
+    """
     if kind_of(request) != MULTIPART:
-        return nullcontext()
-    if door.uploads.statistics().tasks_waiting >= UPLOADS_WAITING:
-        raise TemporaryFailure("too many photos at once")
-    return door.uploads
-
-
-async def _read(request: Request, *, takes_json: bool) -> tuple[dict[str, str], Sequence[Attachment]]:
-    """The fields, and the photos that came with them. Raises BadBody, TimeoutError, ClientDisconnect."""
-    async with asyncio.timeout(UPLOAD_SECONDS):
-        if kind_of(request) == MULTIPART:
-            return await read_upload(request)
-        return await read_fields(request, takes_json=takes_json, nested=takes_json), ()
+        async with asyncio.timeout(BODY_SECONDS):
+            fields = await read_fields(request, takes_json=takes_json, nested=takes_json)
+        yield fields, ()
+        return
+    with door.coming.one(client):
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            form = await receive_form(request)
+        async with door.uploads:
+            yield await unpack(form)
 
 
 def _packed(said: Said) -> tuple[bytes, bytes]:

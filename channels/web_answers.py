@@ -18,7 +18,7 @@ def taken(format_: str, token: str, notice: str | None) -> Response:
 def refused(format_: str, status: int, reason: str, retry_after: float | None = None) -> Response:
     """The standard's list of errors. What was not read of a body ends with the connection."""
     more = {"Retry-After": str(int(retry_after) + 1)} if retry_after is not None else {}
-    more |= {"Connection": "close"} if status in {403, 413, 415, 429} else {}
+    more |= {"Connection": "close"} if status in {403, 408, 413, 415, 429, 503} else {}
     return _answer(format_, status, "errors", "error", {"code": status, "description": reason}, more)
 
 

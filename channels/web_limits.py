@@ -2,10 +2,14 @@
 
 import ipaddress
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
+
+from normalizer.schema import TemporaryFailure
 
 MOST_CLIENTS = 10_000
 
@@ -54,3 +58,24 @@ class Budget:
                 self._due.clear()
         self._due[client] = due + self.each
         return 0.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Places:
+    """How many bodies may be on their way at once: `most` in all, `of_one` of a client who can be told apart."""
+
+    most: int
+    of_one: int
+    _taken: Counter[str] = field(default_factory=Counter)
+
+    @contextmanager
+    def one(self, client: str) -> Iterator[None]:
+        """Hold a place. Raises TemporaryFailure where none is free: waiting would only make more wait."""
+        if self._taken.total() >= self.most or (client and self._taken[client] >= self.of_one):
+            raise TemporaryFailure("too many photos are on their way", retry_after=10)
+        self._taken[client] += 1
+        try:
+            yield
+        finally:
+            self._taken[client] -= 1
+            self._taken += Counter()  # forget those at zero

@@ -29,7 +29,7 @@ def message_of(house: House, token: str) -> Message | None:
 def waiting(house: House, seconds: float = WAIT_SECONDS) -> Callable[[Request], Awaitable[Response]]:
     """GET tokens, which waits a little for a report that is on its way.
 
-    FixMyStreet asks once, right behind its POST, and takes no answer for a failure: it would send the report again.
+    FixMyStreet asks once, right behind its POST; without an id it sends the report again later.
     """
     read, places = reader(house, token), asyncio.Semaphore(MOST_WAITING)
 
@@ -45,7 +45,7 @@ def waiting(house: House, seconds: float = WAIT_SECONDS) -> Callable[[Request], 
 async def _arrived(house: House, token: str, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while await run_in_threadpool(message_of, house, token) is None:
+            while await run_in_threadpool(message_of, house, token) is None:  # noqa: ASYNC110  (see LOOK_SECONDS)
                 await asyncio.sleep(LOOK_SECONDS)
 
 
