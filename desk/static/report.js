@@ -6,6 +6,17 @@
   const said = document.getElementById("here-said");
   if (!form || !here || !said) return;
 
+  // said here, before a long way up for nothing; the server checks the same (channels/bodies.py)
+  const tooLarge = document.getElementById("photos-said");
+  form.addEventListener("submit", (pressed) => {
+    const files = [...form.querySelectorAll("input[type=file]")].flatMap((input) => [...input.files]);
+    const bytes = files.reduce((sum, file) => sum + file.size, 0);
+    const isTooMuch = files.length > 4 || files.some((file) => file.size > 15e6) || bytes > 31.9e6;
+    tooLarge.hidden = !isTooMuch;
+    tooLarge.textContent = isTooMuch ? tooLarge.dataset.tooLarge : "";
+    if (isTooMuch) pressed.preventDefault();
+  });
+
   const draft = "lapor-draft-" + form.dataset.draft;
   const fields = ["words", "place"].map((name) => form.elements[name]).filter(Boolean);
   try {
@@ -20,7 +31,7 @@
       const now = Object.fromEntries(fields.map((field) => [field.name, field.value]));
       sessionStorage.setItem(draft, JSON.stringify(now));
     });
-    form.addEventListener("submit", () => sessionStorage.setItem(draft + "-sent", "1"));
+    form.addEventListener("submit", (pressed) => pressed.defaultPrevented || sessionStorage.setItem(draft + "-sent", "1"));
   } catch {
     // a browser that keeps nothing: the form works all the same
   }

@@ -73,6 +73,12 @@ def test_a_phone_reports_from_where_it_is(town: Town, chromium: Browser) -> None
     expect(page.locator("#words")).to_have_value(WORDS)  # typed words survive
     page.click("#here")
     expect(page.locator("#here-said")).to_contain_text("12 m")
+    photo = {"name": "foto.jpg", "mimeType": "image/jpeg", "buffer": jpeg("red")}
+    page.set_input_files("#gallery", [photo] * 5)
+    page.click("button.main")
+    expect(page.locator("#photos-said")).to_contain_text("Fotonya terlalu besar atau terlalu banyak")
+    page.set_input_files("#gallery", [])
+    page.set_input_files("#camera", photo)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.click("button.main")
     expect(page.locator("h1")).to_have_text("Lampu jalan (PJU) mati")
