@@ -138,8 +138,8 @@ def request(house: House, request: Request) -> Response:
 
 
 def _may_know(house: House, report: Report, official: Official | None) -> bool:
-    """Whether a report is public by now, or of those that this key sees anyway."""
-    return shown.is_listed(house, report) or (official is not None and may_see(official, report))
+    """Whether who knows the code is told of the report, as at /r/CODE, or this key sees it anyway."""
+    return not shown.is_hidden(house.pack, report) or (official is not None and may_see(official, report))
 
 
 def visible_to(house: House, official: Official | None) -> ColumnElement[bool] | None:

@@ -162,10 +162,6 @@ def last_line(session: Session, report: Report) -> int:
     return session.scalar(query) or 0
 
 
-def newest(session: Session, limit: int) -> list[Report]:
-    return list(session.scalars(select(Report).order_by(Report.requested_at.desc()).limit(limit)))
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
     """Which reports a reader asks for; None everywhere asks for all. Times are aware and belong to the range.

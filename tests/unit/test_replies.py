@@ -37,7 +37,7 @@ AT_THE_DESK = ("doubt_", "agency_", "right_address", "clock_")  # what these say
 KEYS = sorted(
     key for key in PACK.texts["id"] if not key.endswith(("_sms", "_x")) and not key.startswith(AT_THE_DESK)
 )
-NEVER_WITHOUT_NOTES = {"to_resolved", "to_rejected", "to_needs_info"}
+NEVER_WITHOUT_NOTES = {"to_resolved", "to_rejected", "to_needs_info", "answer"}
 LANGUAGES = PACK.languages
 
 
