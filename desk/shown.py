@@ -30,8 +30,9 @@ def is_hidden(pack: Pack, report: Report) -> bool:
 
 def is_listed(house: House, report: Report) -> bool:
     """Whether a report is in the public's lists by now (the same in SQL: store/public.py)."""
-    wait = timedelta(minutes=house.pack.publicity(report.service_code).minutes)
-    return not is_hidden(house.pack, report) and report.requested_at + wait <= house.now()
+    minutes = house.pack.publicity(report.service_code).minutes
+    has_waited = not minutes or report.requested_at + timedelta(minutes=minutes) <= house.now()
+    return has_waited and not is_hidden(house.pack, report)
 
 
 def spot(house: House, report: Report) -> Spot | None:

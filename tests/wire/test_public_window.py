@@ -153,6 +153,8 @@ def test_hidden_service_is_in_no_list_and_its_own_page_says_its_status_alone(
     assert '<img src="/r/' not in page.text
     assert client.get(f"/r/{codes['violence']}/photos/1").status_code == 404
     assert client.get(f"/open311/v2/requests/{codes['violence']}.json").status_code == 404
+    listed_by_code = client.get(f"/open311/v2/requests.json?service_request_id={codes['violence']}")
+    assert listed_by_code.json() == []
     known = client.get(
         f"/open311/v2/requests/{codes['violence']}.json", headers={"Authorization": "Bearer key-of-all"}
     )
