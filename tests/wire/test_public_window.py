@@ -35,7 +35,7 @@ WORDS = (
 )
 PLANTED = (
     *("0812-3456-7890", "siti@contoh.id", "3174012345678901", "1234 XYZ", "Rahmawati", "RaHaSia1"),
-    *("6.2146789", "106.8451234", "6.21467", "106.84512", "nomor 17", "Kenanga 38", "Kenanga 40", "62812000"),
+    *("6.214678", "106.845123", "6.214679", "nomor 17", "Kenanga 38", "Kenanga 40", "62812000"),
 )
 SECRET = "dipukul suaminya di rumah kontrakan"
 
