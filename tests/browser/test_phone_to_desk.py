@@ -117,6 +117,7 @@ def test_from_the_phone_to_the_desk_and_back(town: Town, page: Page) -> None:
     assert len(answers_on_phone(page, "telegram")) == 3
 
 
+@pytest.mark.long
 def test_the_screens_of_the_readme(town: Town, page: Page) -> None:
     page.goto(f"{town.url}/sandbox")
     say_on_phone(page, "sms", "Lampu jalan mati di Jl. Kemang Raya, Kelurahan Bangka, sudah 3 hari gelap")

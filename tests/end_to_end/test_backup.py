@@ -86,6 +86,7 @@ def is_worked_off(town: Town) -> bool:
     return not [line for line in lines if 'entries{state="waiting"}' in line]
 
 
+@pytest.mark.long
 def test_a_backup_under_load_brings_every_accepted_message_back_once(new_town: Callable[..., Town]) -> None:
     town = new_town().start()
     backup = town.folder / "city.tar.gz"
@@ -167,6 +168,7 @@ def senders(house: House) -> list[str]:
 
 
 @pytest.mark.servers
+@pytest.mark.long
 def test_with_postgresql_a_backup_says_what_is_not_in_it(new_town: Callable[..., Town], postgres_url: str) -> None:
     keys = {"SECRET_KEY": "test-secret-key-0123456789", "CONTACT_KEY": "test-contact-key-0123456789"}
     town = new_town(DATABASE_URL=postgres_url, **keys)
@@ -257,6 +259,7 @@ def test_a_backup_holds_all_but_the_sandbox_and_says_how_much(small: tuple[Town,
     assert secret not in json.dumps(manifest)
 
 
+@pytest.mark.long
 def test_a_restored_place_gives_the_same_report_and_can_be_backed_up_again(
     new_town: Callable[..., Town], small: tuple[Town, Path, str]
 ) -> None:

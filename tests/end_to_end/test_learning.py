@@ -36,7 +36,12 @@ class City:
         return told
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.servers, pytest.mark.long])])
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.long),
+        pytest.param("postgresql", marks=[pytest.mark.servers, pytest.mark.long]),
+    ]
+)
 def city(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[City]:
     """A city with reports that the desk judged: corrected by HTTP where the normalizer was wrong or silent."""
     settings: dict[str, str] = {}

@@ -89,7 +89,7 @@ def secrets_of(town: Town) -> list[str]:
     return [*tokens, password, API_KEY, PASSWORD]
 
 
-@pytest.mark.parametrize("kind", ["json", "console"])
+@pytest.mark.parametrize("kind", [pytest.param("json", marks=pytest.mark.long), "console"])
 def test_under_faults_the_most_talkative_log_names_nobody(new_town: Callable[..., Town], kind: str) -> None:
     relay = f"smtp://lapor:{PASSWORD}@127.0.0.1:{free_port()}"
     town = new_town(LOG_LEVEL="debug", LOG_FORMAT=kind, SANDBOX="on", SMTP_RELAY=relay)

@@ -16,10 +16,9 @@ ORDERS: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 
-@pytest.mark.parametrize("channel", ["telegram", pytest.param("whatsapp", marks=pytest.mark.long)])
-@pytest.mark.parametrize(
-    "order", [pytest.param(each, marks=[pytest.mark.long] * bool(n)) for n, each in enumerate(ORDERS)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("channel", ["telegram", "whatsapp"])
+@pytest.mark.parametrize("order", list(ORDERS))
 def test_told_over_two_restarts_it_is_one_report_with_one_answer(
     new_town: Callable[..., Town], channel: str, order: str
 ) -> None:

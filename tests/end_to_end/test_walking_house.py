@@ -131,7 +131,9 @@ def test_a_photo_that_is_none_does_not_stop_the_report(town: Town) -> None:
     assert report(town, code_in(town.answer("whatsapp", citizen)))["service_code"] == "lampu_jalan"
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize(
+    "channel", [pytest.param(each, marks=[pytest.mark.long] * (each not in {"sms", "email"})) for each in CHANNELS]
+)
 def test_killed_after_the_ok_and_started_again_the_citizen_is_answered_once(
     new_town: Callable[..., Town], channel: str
 ) -> None:
