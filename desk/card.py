@@ -23,6 +23,11 @@ from store.card import Card, Column, Kind, Named, answers, cards, first_held, na
 A_PAGE, LAST_PAGE = 100, 1000
 FIRST_CODES = 10  # behind each reason, before all are asked for
 NONE = "none"  # asks for the reports without a service or a kelurahan
+EVERY = "all"  # in place of an agency: all of the city's
+TOGETHER: dict[str, Column] = {
+    "service": "service_code",
+    "area": "area_code",
+}  # the card by what, all agencies as one
 BEHIND: dict[str, Kind] = {
     "on_time": "late"
 }  # the reports that made a figure what it is, where it has another name
@@ -52,15 +57,22 @@ def asked_month(house: House, request: Request) -> str | None:
     return name if month_of(name, house.pack, now) else None
 
 
-def lines(house: House, month: str, by: tuple[Column, ...], agency_id: str | None = None) -> list[Card]:
+def outsiders(pack: Pack) -> tuple[str, ...]:
+    """The bodies that are not the city's."""
+    return tuple(each for each in pack.agencies if is_outside(pack, each))
+
+
+def lines(
+    house: House, month: str, by: tuple[Column, ...], agency_id: str | None = None, without: tuple[str, ...] = ()
+) -> list[Card]:
     """A month's card, counted at most a minute ago."""
 
     def count() -> list[Card]:
         span = month_of(month, house.pack, house.now())
         with house.store.read() as session:
-            return cards(session, span, by, agency_id) if span else []
+            return cards(session, span, by, agency_id, without=without) if span else []
 
-    return kept(house, ("card", month, by, agency_id), count)
+    return kept(house, ("card", month, by, agency_id, without), count)
 
 
 def behind(
@@ -72,12 +84,16 @@ def behind(
     start: int,
     limit: int,
 ) -> list[Named]:
-    """The reports behind a figure, looked up at most a minute ago."""
+    """The reports behind a figure of an agency's card, or (EVERY) of all of the city's, looked up at most a minute
+    ago."""
+    of, without = (None, outsiders(house.pack)) if agency_id == EVERY else (agency_id, ())
 
     def look() -> list[Named]:
         span = month_of(month, house.pack, house.now())
+        if span is None:
+            return []
         with house.store.read() as session:
-            return named(session, span, agency_id, kind, chosen, start=start, limit=limit) if span else []
+            return named(session, span, of, kind, chosen, without=without, start=start, limit=limit)
 
     return kept(house, ("named", month, agency_id, kind, *sorted(chosen.items()), start, limit), look)
 
@@ -112,9 +128,10 @@ def words(house: House, request: Request, month: str) -> dict[str, Any]:
     }
 
 
-def by_agency(house: House, month: str) -> tuple[list[Row], list[Row]]:
-    """The city's agencies, the worst colour first, and apart the bodies that are not the city's."""
-    rows = [_agency_row(house.pack, month, card) for card in lines(house, month, ("agency_id",))]
+def by_agency(house: House, month: str, *also: Column) -> tuple[list[Row], list[Row]]:
+    """The city's agencies, the worst colour first, and apart the bodies that are not the city's; with `also` a
+    line for each of an agency's services or areas."""
+    rows = [_agency_row(house.pack, month, card) for card in lines(house, month, ("agency_id", *also))]
     rows.sort(key=lambda row: (ORDER.index(row.verdict.colour), row.name.lower()))
     return [r for r in rows if r.verdict.colour != "outside"], [r for r in rows if r.verdict.colour == "outside"]
 
@@ -133,10 +150,13 @@ def _reports(month: str, agency_id: str, **chosen: str) -> str:
 
 
 def front(house: House, request: Request) -> Response:
-    """GET /rapor: a month of all agencies."""
-    month = asked_month(house, request)
-    if month is None:
+    """GET /rapor: a month of all agencies; with `by` area or service, of the city as one."""
+    month, by = asked_month(house, request), request.query_params.get("by")
+    if month is None or by not in {None, *TOGETHER}:
         return nothing(house, request)
+    if by is not None:
+        rows = rows_by(house, request, month, EVERY, TOGETHER[by])
+        return render(house, request, "card_together.html", by=by, rows_found=rows, **words(house, request, month))
     ours, outside = by_agency(house, month)
     with house.store.read() as session:
         said = answers(session, month)
@@ -146,10 +166,11 @@ def front(house: House, request: Request) -> Response:
 
 
 def rows_by(house: House, request: Request, month: str, agency_id: str, by: Column) -> list[Row]:
-    """An agency's month by service or by kelurahan, the worst colour first."""
+    """An agency's month (or EVERY one's) by service or by kelurahan, the worst colour first."""
     pack, language = house.pack, language_of(request)
     outside, rows = is_outside(pack, agency_id), []
-    for card in lines(house, month, (by,), agency_id):
+    of, without = (None, outsiders(pack)) if agency_id == EVERY else (agency_id, ())
+    for card in lines(house, month, (by,), of, without):
         code = getattr(card, by)
         name = service_name(pack, code, language) if by == "service_code" else _area_name(pack, code)
         chosen = {"service" if by == "service_code" else "area": code or NONE}
@@ -158,7 +179,7 @@ def rows_by(house: House, request: Request, month: str, agency_id: str, by: Colu
                 name=name or texts(language)["no_service" if by == "service_code" else "no_place"],
                 card=card,
                 verdict=judge(card, pack.card, is_outside=outside),
-                link=None,
+                link=f"/area/{code}" if agency_id == EVERY and by == "area_code" and code in pack.areas else None,
                 reports=_reports(month, agency_id, **chosen),
             )
         )
@@ -204,12 +225,13 @@ def agency_page(house: House, request: Request) -> Response:
 
 
 def reports_page(house: House, request: Request) -> Response:
-    """GET /rapor/AGENCY/KIND: the reports that are late, unanswered, reopened, doubted or rated low."""
+    """GET /rapor/AGENCY/KIND (AGENCY or `all`): the reports that are late, unanswered, reopened, doubted or rated
+    low."""
     month, asked = asked_month(house, request), request.query_params
     agency_id, kind = request.path_params["agency"], request.path_params["kind"]
     chosen, page = _chosen(house.pack, asked), asked.get("page", "1")
     is_page = page.isascii() and page.isdecimal() and len(page) < 5 and 1 <= int(page) <= LAST_PAGE
-    if month is None or agency_id not in house.pack.agencies or kind not in get_args(Kind):
+    if month is None or agency_id not in {*house.pack.agencies, EVERY} or kind not in get_args(Kind):
         return nothing(house, request)
     if chosen is None or not is_page:
         return nothing(house, request)
@@ -223,6 +245,7 @@ def reports_page(house: House, request: Request) -> Response:
         request,
         "card_reports.html",
         agency_id=agency_id,
+        is_every=agency_id == EVERY,
         kind=kind,
         chosen=chosen,
         reports=reports[:A_PAGE],

@@ -1,6 +1,6 @@
 """A month's report card counted in the database: how each agency dealt with the reports that it held."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -102,8 +102,10 @@ def _is(kind: Kind, now: datetime) -> ColumnElement[bool]:
     return conditions[kind]
 
 
-def _of(month: Month, agency_id: str | None) -> list[ColumnElement[bool]]:
+def _of(month: Month, agency_id: str | None, without: Collection[str]) -> list[ColumnElement[bool]]:
     chosen = [Holding.since >= month.since, Holding.since < month.before, counts()]
+    if without:
+        chosen.append(Holding.agency_id.not_in(without))
     return chosen if agency_id is None else [*chosen, Holding.agency_id == agency_id]
 
 
@@ -114,12 +116,13 @@ def cards(
     agency_id: str | None = None,
     *,
     area_letters: int | None = None,
+    without: Collection[str] = (),
 ) -> list[Card]:
-    """A month's card with one line for each of `by`; of one agency or (None) of all. One statement.
+    """A month's card with one line for each of `by`; of one agency or (None) of all but these. One statement.
 
     With `area_letters` the areas are those whose codes have so many letters: a kecamatan, a kota.
     """
-    held = _held(month, by, agency_id, area_letters).subquery()
+    held = _held(month, by, _of(month, agency_id, without), area_letters).subquery()
     groups = [held.c[name] for name in by]
     query = select(
         *groups,
@@ -137,7 +140,9 @@ MEASURED = ("acted", "resolved")
 RANKS = {"median": 5, "p90": 9}  # the nearest rank, in tenths
 
 
-def _held(month: Month, by: Sequence[Column], agency_id: str | None, area_letters: int | None) -> Select[Any]:
+def _held(
+    month: Month, by: Sequence[Column], which: Sequence[ColumnElement[bool]], area_letters: int | None
+) -> Select[Any]:
     """The holdings that count, one row each, with their rank among their group's."""
     groups: list[ColumnElement[Any]] = [getattr(Holding, name) for name in by]
     if area_letters is not None and "area_code" in by:
@@ -157,7 +162,7 @@ def _held(month: Month, by: Sequence[Column], agency_id: str | None, area_letter
         Holding.stars,
         *(_one(condition).label(name) for name, condition in is_true.items()),
         *(column for name in MEASURED for column in _ranked(name, groups)),
-    ).where(*_of(month, agency_id))
+    ).where(*which)
 
 
 def _one(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -188,17 +193,18 @@ def _card(row: Any) -> Card:
 def named(
     session: Session,
     month: Month,
-    agency_id: str,
+    agency_id: str | None,
     kind: Kind,
     chosen: Mapping[Column, str | None] = MappingProxyType({}),
     *,
+    without: Collection[str] = (),
     start: int = 0,
     limit: int = 100,
 ) -> list[Named]:
-    """The reports behind one figure of an agency's card, the oldest first; only those of the `chosen` service or
-    area (None: without one)."""
+    """The reports behind one figure of an agency's card, or (None) of all agencies' but these, the oldest first;
+    only those of the `chosen` service or area (None: without one)."""
     query = select(Holding).join(Holding.report).options(contains_eager(Holding.report))
-    query = query.where(*_of(month, agency_id), _is(kind, month.now))
+    query = query.where(*_of(month, agency_id, without), _is(kind, month.now))
     query = query.where(*(getattr(Holding, name) == value for name, value in chosen.items()))
     query = query.order_by(Holding.since, Holding.id).offset(start).limit(limit)
     return [_named(holding) for holding in session.scalars(query)]

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from desk.card_csv import harmless
 from desk.pages import texts
 from router.house import House
+from router.replies import service_name
 from router.status import Actor, change_status
 from store.models import Holding, Report
 from store.officials import CardAnswer
@@ -190,6 +191,9 @@ def test_pages_of_reports_go_on(client: httpx.Client, house: House) -> None:
         "/rapor?month=2026-11%00",
         "/rapor?month=' OR 1=1",
         "/rapor.csv?month=kemarin",
+        "/rapor?by=agency",
+        "/rapor.csv?by=%00",
+        "/rapor/all",
         "/rapor/nobody",
         "/rapor/%00",
         "/rapor/dbm?month=2026",
@@ -228,6 +232,35 @@ def test_the_table_can_be_downloaded(client: httpx.Client) -> None:
         "1.0",
     )
     assert rows["pln"]["colour"] == "outside"
+
+
+def test_the_table_has_a_line_for_each_of_an_agencys_services_or_areas(client: httpx.Client) -> None:
+    text = client.get("/rapor.csv?month=2026-11&by=service").text
+    rows = {(row["agency_id"], row["service_code"]): row for row in csv.DictReader(io.StringIO(text))}
+    assert rows["pln", "kabel_utilitas"]["colour"] == "outside"
+    assert rows["dsda", "banjir"]["colour"] == "few"
+    areas = csv.DictReader(io.StringIO(client.get("/rapor.csv?month=2026-11&by=area").text))
+    assert all(row["area_code"] for row in areas if row["agency_id"] == "dbm")
+
+
+def test_a_kelurahan_and_a_kind_of_problem_have_a_card_of_their_own(client: httpx.Client, house: House) -> None:
+    page = client.get("/rapor?by=area&month=2026-11")
+    assert "Rapor per kelurahan · November 2026" in page.text
+    assert re.search(r'<th role="rowheader" scope="row"><a href="/area/[0-9.]+">', page.text)
+    page = client.get("/rapor?by=service&month=2026-11")
+    assert "Merah" in row_of(page, service_name(house.pack, "jalan_rusak", "id") or "")
+    assert "kabel_utilitas" not in page.text  # who had those is not the city's
+
+
+def test_every_red_of_a_kind_of_problem_leads_to_its_reports(
+    client: httpx.Client, codes: dict[str, list[str]]
+) -> None:
+    page = client.get("/rapor?by=service&month=2026-11").text
+    link = next(each for each in re.findall(r'href="(/rapor/all/unanswered[^"]*)"', page) if "jalan_rusak" in each)
+    reports = client.get(link.replace("&amp;", "&"))
+    assert reports.status_code == 200
+    assert codes["late"][0] in reports.text
+    assert not set(codes["outside"]) & set(re.findall(r"/r/(\w+)", reports.text))
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "|", "%"])
