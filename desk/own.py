@@ -97,7 +97,7 @@ def own_page(house: House, request: Request) -> Response:
         wrong=wrong,
         report=report,
         lead=lead,
-        public_notes=partial(shown.notes, house.pack, report, knows_all=True),
+        notes=partial(shown.notes, house.pack, report, knows_all=True),
         lines=public_lines(report),
         said=said,
         waits=report.acknowledged_at is None,
