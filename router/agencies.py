@@ -5,31 +5,14 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.orm import Session
-
 from config.pack import Pack
 from config.routes import Route
 from normalizer.phrases import Finder, Found, finder
 from normalizer.text import READ_AT_MOST
 from normalizer.tokens import plain, words_of
-from router.house import House
-from store.models import Report
-from store.routes import agencies_so_far, taken_rules
 
 Taken = Mapping[tuple[str, str], str]  # (service, agency) -> the agency that an admin named instead
 NONE: Taken = {}
-
-
-def agency_of(session: Session, report: Report, house: House) -> str | None:
-    """The agency that a report goes to now, with the rules that admins took; None where the desk must decide."""
-    return agency_for(
-        house.pack,
-        report.service_code,
-        report.area_code,
-        report.description,
-        at=house.now(),
-        taken=taken_rules(session),
-    )
 
 
 def agency_for(
@@ -52,7 +35,7 @@ def agency_for(
     routes = fitting(pack, service.code, area_code, text, at)
     first = next(routes, None)
     agency_id = instead(service.code, first.agency_id if first else service.agency_id, taken)
-    return _with_office(pack, agency_id, area_code)
+    return with_office(pack, agency_id, area_code)
 
 
 def fitting(pack: Pack, service_code: str, area_code: str | None, text: str, at: datetime) -> Iterator[Route]:
@@ -121,7 +104,7 @@ def instead(service_code: str, agency_id: str, taken: Taken) -> str:
     return agency_id
 
 
-def _with_office(pack: Pack, agency_id: str, area_code: str | None) -> str | None:
+def with_office(pack: Pack, agency_id: str, area_code: str | None) -> str | None:
     """The agency where it has an office for this place; else the office of the wider area that is known. None for
     an agency that the pack has no longer: the desk decides."""
     agency = pack.agencies.get(agency_id)
@@ -136,35 +119,3 @@ def _with_office(pack: Pack, agency_id: str, area_code: str | None) -> str | Non
     if levels.index(area.level) <= levels.index(agency.level):
         return agency_id
     return next((other.id for other in pack.agencies.values() if other.level == area.level), None)
-
-
-# --- "not ours" ---------------------------------------------------------------------------------------------
-
-
-def second_choice(session: Session, report: Report, house: House) -> str | None:
-    """Who gets a report whose agency says that it is not theirs: never one that had it before.
-
-    What an admin took for this agency, what the rules say now, each further rule, the service's own agency, its
-    others; then the coordinator, whose work it is to decide. None when that one had it too.
-    """
-    pack, code = house.pack, report.service_code
-    had = agencies_so_far(session, report) | {report.agency_id}
-    likely = [*_likely(session, report, house)] if code in pack.services else []
-    for agency_id in (*likely, str(pack.routing["coordinator"])):
-        office = _with_office(pack, agency_id, report.area_code)
-        if office is not None and office not in had:
-            return office
-    return None
-
-
-def _likely(session: Session, report: Report, house: House) -> Iterator[str]:
-    service, taken = house.pack.services[report.service_code or ""], taken_rules(session)
-    if report.agency_id:
-        yield instead(service.code, report.agency_id, taken)
-    if first := agency_of(session, report, house):
-        yield first
-    for route in fitting(house.pack, service.code, report.area_code, report.description, house.now()):
-        yield route.agency_id
-    if service.agency_id:
-        yield service.agency_id
-    yield from service.other_agency_ids

@@ -131,7 +131,7 @@ def _thread(
 ) -> tuple[Report | None, bool]:
     """The report whose thread this answers, and whether its token said so: by mail a token is proof."""
     if message.thread and (code := code_of_thread(house.keys.derive("thread"), message.thread)):
-        return session.scalar(select(Report).where(Report.code == code)), True
+        return _by_code(session, code), True
     if not message.in_reply_to:
         return None, False
     refs = message.in_reply_to
@@ -176,12 +176,12 @@ def _by_their_message(session: Session, refs: Sequence[str], address: Address) -
 
 def _named(session: Session, words: str) -> Report | None:
     """The report whose code stands in the text."""
-    for code in codes_in(words)[:5]:
-        with session.no_autoflush:  # a code that this very batch makes is nobody's to write yet
-            report = session.scalar(select(Report).where(Report.code == code))
-        if report is not None:
-            return report
-    return None
+    return next(filter(None, (_by_code(session, code) for code in codes_in(words)[:5])), None)
+
+
+def _by_code(session: Session, code: str) -> Report | None:
+    with session.no_autoflush:  # a code that this very batch makes is nobody's to write yet
+        return session.scalar(select(Report).where(Report.code == code))
 
 
 # --- the question that waits --------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from sqlalchemy.orm import Session
 
-from router.agencies import agency_of
 from router.guesses import guess_of, outcome_of
 from router.held import lock
 from router.house import House
+from router.owner import agency_of
 from router.promise import waits_for_answer
 from router.replies import fields_of, say
 from router.reports import let_clock_run, missing

@@ -97,12 +97,12 @@ def surest(session: Session, report: Report, house: House) -> Report | None:
 
 def _has_twin(session: Session, report: Report, house: House) -> bool:
     """A quick look: does any picture of the service around here look like one of this report's?"""
-    near = to_ask(report, house.pack, house.now())
     mine = photos_of(session, report.id)
+    others = pictures_around(session, to_ask(report, house.pack, house.now()), report) if mine else ()
     return any(
         other.media_key == photo.media_key
         or (other.phash and photo.phash and distance(other.phash, photo.phash) <= NEAR)
-        for other in pictures_around(session, near, report)
+        for other in others
         for photo in mine
     )
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy.orm import Session
 
-from router.agencies import second_choice
 from router.held import lock
 from router.house import House
+from router.owner import second_choice
 from router.replies import say
 from router.status import Actor, NotAllowed, allowed_moves, change_status
 from store.models import Report, StatusUpdate

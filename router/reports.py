@@ -12,12 +12,12 @@ from normalizer.normalize import is_enough, normalize
 from normalizer.photo import NO_HEIC
 from normalizer.schema import Candidate, Draft, PhotoFacts, Place, Position
 from normalizer.text import own_words
-from router.agencies import agency_of
 from router.choices import buttons_of, choose
 from router.codes import new_code
 from router.held import lock
 from router.holding import keep_clocks
 from router.house import House
+from router.owner import agency_of
 from router.promise import waits_for_answer
 from router.replies import (
     acknowledgement,

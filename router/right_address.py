@@ -3,8 +3,8 @@
 from sqlalchemy.orm import Session
 
 from config.pack import Agency, Pack
-from router.agencies import agency_of
 from router.house import House
+from router.owner import agency_of
 from router.replies import say
 from store.models import Report
 

@@ -31,7 +31,8 @@ def main() -> None:
         gc.disable()  # play() does it once a day
         print(f"seed {options.seed}: {len(tellings)} messages that tell a problem", file=sys.stderr)
         play(town, tellings, town.house.pack.path)
-        print(f"played in {time.monotonic() - began:.0f} s", flush=True)
+        took, cpu = time.monotonic() - began, time.process_time()
+        print(f"played in {took:.0f} s, {cpu:.0f} s of them a core's", flush=True)
         for line in (*lines_of(town), *shams.get()):
             print(line, flush=True)
     print(f"all in {time.monotonic() - began:.0f} s")

@@ -111,6 +111,7 @@ def play(town: Town, tellings: Sequence[Telling], city: Path) -> None:
         if not town.clock.at.hour and not town.clock.at.minute:
             _send(town)
             gc.collect()
+            gc.freeze()  # what is left is the plan's: no need to look through it again
 
 
 def _slice(at: datetime) -> timedelta:
@@ -274,12 +275,17 @@ def _look(town: Town) -> None:
             town.telling_of[report.id] = telling
             first = town.first_of.setdefault(telling.problem.number, report.id)
             if telling.is_second and first != report.id:
-                offered = {each.report.id for each in find(session, report, town.house)}
-                town.planted[report.id] = "offered" if first in offered else "missed"
+                town.planted[report.id] = _became(session, report, first, town.house)
             _begin(town, report, may_pass=True)
         _look_at_answers(town, session)
         town.seen_message = session.scalar(select(func.max(Message.id))) or 0
     _look_at_surges(town)
+
+
+def _became(session: Session, report: Report, first: int, house: House) -> str:
+    if report.parent_id is not None:
+        return "joined"
+    return "offered" if first in {each.report.id for each in find(session, report, house)} else "missed"
 
 
 def _look_at_answers(town: Town, session: Session) -> None:
