@@ -17,7 +17,8 @@ from router.held import lock_all
 from router.house import House
 from router.joins import join_if_sure
 from router.late import raise_late
-from router.reports import acknowledge, close_silent, give_up, remind
+from router.reports import acknowledge
+from router.silence import close_silent, give_up, remind
 from router.surge import NEXT_LOOK, look_at_surges
 from store.bulk import keep_all
 from store.models import Base, Report, Reporter

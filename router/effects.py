@@ -13,8 +13,10 @@ from normalizer.schema import Attachment, Channel, Draft, InboundMessage, PhotoF
 from normalizer.text import own_words
 from router.codes import without_codes
 from router.commands import COMMANDS
+from router.completing import add, choose_service
 from router.context import known_of
 from router.conversation import LATER, NEW, Context, Decision, on_report, said_service
+from router.facts import take_place
 from router.forget import FORGETTING
 from router.holding import current
 from router.house import House
@@ -29,7 +31,7 @@ from router.questions import (
     wait_for_answer,
 )
 from router.replies import fields_of, status_name
-from router.reports import BY_CITIZEN, add, choose_service, free_codes, open_report, settle, take_place
+from router.reports import BY_CITIZEN, free_codes, open_report, settle
 from router.said import Said, read_signs
 from router.senders import Sender
 from router.status import CLOSES_AFTER, REOPENS_WITHIN, change_status

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from channels.links import short_link_in
 from normalizer.photo import NO_HEIC
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
+from router.completing import ask_for_jpeg
 from router.context import context_of
 from router.conversation import decide
 from router.effects import take_effect
@@ -20,7 +21,7 @@ from router.house import LINK, PHOTOS, House
 from router.joins import look_for_joins
 from router.linking import maker_of
 from router.reading import Look, Understood, understand
-from router.reports import BY_CITIZEN, ask_for_jpeg, free_codes, heed_flood, open_report
+from router.reports import BY_CITIZEN, free_codes, heed_flood, open_report
 from router.said import Said
 from router.senders import Sender, key_of, language_of, senders_of
 from router.status import OPEN

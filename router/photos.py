@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from channels.links import follow_link
 from channels.protocol import Connection
 from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
+from router.completing import take_photo_facts, take_point
 from router.house import LINK, House
 from router.intake import keep_photo, state_of_photo
 from router.joins import look_for_joins
-from router.reports import take_photo_facts, take_point
 from router.ways import tell_programs
 from store.models import Photo
 from store.traces import drop_unnamed

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from normalizer.schema import PhotoFacts, Position
-from router.reports import take_photo_facts
+from router.completing import take_photo_facts
 from store.models import Delivery, Photo, Report
 from tests.unit.houses import Town, new_town
 
