@@ -18,7 +18,7 @@ from router.house import House
 from router.said import COMMON
 from router.status import OPEN
 from store.models import Photo, Report
-from store.near import Near, NearRow, living, photos_of, pictures_around, reports_near, same_files
+from store.near import Near, NearRow, living, photos_of, pictures_around, pictures_of, reports_near, same_files
 from store.queries import photos_like
 
 AROUND_WORDS_M = 800  # a street in words lies so near to the middle of its kelurahan
@@ -97,7 +97,7 @@ def surest(session: Session, report: Report, house: House) -> Report | None:
 
 def _has_twin(session: Session, report: Report, house: House) -> bool:
     """A quick look: does any picture of the service around here look like one of this report's?"""
-    mine = photos_of(session, report.id)
+    mine = pictures_of(session, report)
     others = pictures_around(session, to_ask(report, house.pack, house.now()), report) if mine else ()
     return any(
         other.media_key == photo.media_key

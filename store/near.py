@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, object_session
 
 from store.models import Photo, Report
@@ -82,18 +82,41 @@ def photos_of(session: Session, report_id: int) -> list[Photo]:
     return list(session.scalars(query.order_by(Photo.id)))
 
 
-def pictures_around(session: Session, near: Near, report: Report) -> list[Row[tuple[str | None, str | None]]]:
-    """`media_key` and `phash` of the pictures of open reports of this one's service, in its area or its cells."""
-    query = select(Photo.media_key, Photo.phash).join(Report, Photo.report_id == Report.id)
-    query = query.where(
-        or_(Report.area_code == report.area_code, Report.cell.in_(near.cells)),
-        _plain(Report.service_code) == report.service_code,
-        Report.requested_at.between(near.since, near.until),
-        _plain(Report.status).in_(near.open_ones),
-        Report.id != report.id,
+# Built once: they are asked for each report with a picture.
+_PICTURES = select(Photo.media_key, Photo.phash).where(
+    Photo.report_id == bindparam("report"), Photo.state == "kept", Photo.is_after.is_(False)
+)
+_PICTURES_AROUND = (
+    select(Photo.media_key, Photo.phash)
+    .join(Report, Photo.report_id == Report.id)
+    .where(
+        or_(Report.area_code == bindparam("area"), Report.cell.in_(bindparam("cells", expanding=True))),
+        _plain(Report.service_code) == bindparam("service"),
+        Report.requested_at.between(bindparam("since"), bindparam("until")),
+        _plain(Report.status).in_(bindparam("statuses", expanding=True)),
+        Report.id != bindparam("report"),
         Photo.is_after.is_(False),
     )
-    return list(session.execute(query))
+)
+
+
+def pictures_of(session: Session, report: Report) -> list[Row[tuple[str | None, str | None]]]:
+    """`media_key` and `phash` of a report's pictures of its problem."""
+    return list(session.execute(_PICTURES, {"report": report.id}))
+
+
+def pictures_around(session: Session, near: Near, report: Report) -> list[Row[tuple[str | None, str | None]]]:
+    """The same of the pictures of open reports of this one's service, in its area or its cells."""
+    asked = {
+        "report": report.id,
+        "area": report.area_code,
+        "cells": list(near.cells),
+        "service": report.service_code,
+        "since": near.since,
+        "until": near.until,
+        "statuses": list(near.open_ones),
+    }
+    return list(session.execute(_PICTURES_AROUND, asked))
 
 
 def same_files(session: Session, media_key: str, *, since: datetime, limit: int = 20) -> list[Photo]:
