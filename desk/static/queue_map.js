@@ -9,7 +9,7 @@
   const [south, west, north, east] = said.bounds.split(",").map(Number);
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   box.hidden = toggle.hidden = false;
-  whole.classList.add("has-map");
+  whole.classList.add("has-map", "shows-map");
   const map = L.map(box, { preferCanvas: true, zoomControl: false, minZoom: 8, maxZoom: 19, zoomAnimation: !calm, fadeAnimation: !calm });
   map.attributionControl.setPrefix(false).addAttribution("© OpenStreetMap contributors");
   L.control.zoom({ zoomInTitle: said.in, zoomOutTitle: said.out }).addTo(map);
@@ -86,8 +86,8 @@
       markers.set(spot.code, marker.addTo(shown));
     }
     if (picked) pick(picked);
-    if (!isFitted && spots.length && box.offsetParent) {
-      map.fitBounds(L.latLngBounds(spots.map((spot) => [spot.lat, spot.long])).pad(0.2), { maxZoom: 15 });
+    if (!isFitted && spots.length) {
+      map.fitBounds(L.latLngBounds(spots.map((spot) => [spot.lat, spot.long])).pad(0.2), { maxZoom: 15, animate: false });
       isFitted = true;
     }
     box.dataset.drawn = String(spots.length);
@@ -113,15 +113,14 @@
   });
   queue.addEventListener("focusin", (event) => {
     const marker = rowOf(event) && pick(rowOf(event));
-    if (marker && box.offsetParent && !map.getBounds().contains(marker.getLatLng())) map.panTo(marker.getLatLng());
+    if (marker && !map.getBounds().contains(marker.getLatLng())) map.panTo(marker.getLatLng());
   });
 
   // a phone shows one of the two
   toggle.addEventListener("click", () => {
     const isMap = whole.classList.toggle("shows-map");
-    toggle.setAttribute("aria-pressed", String(isMap));
-    map.invalidateSize();
-    if (isMap && !isFitted) draw([...markers.values()].map((marker) => marker.spot));
+    toggle.textContent = isMap ? toggle.dataset.list : toggle.dataset.map;
+    if (isMap) map.invalidateSize();
   });
   document.addEventListener("htmx:after:swap", (event) => { if (event.target.id === "queue" || event.detail?.ctx?.target?.id === "queue") look(); });
   look();

@@ -243,7 +243,9 @@ def test_the_map_has_the_points_of_the_view_that_is_open(house: House, clients: 
     assert {here, theirs} <= codes
     assert nowhere not in codes
     assert clients["officer"].get("/desk/map.json?service=banjir&group=work").json()["spots"] == []
-    assert [each["code"] for each in clients["lurah"].get("/desk/map.json?service=banjir").json()["spots"]] == [here]
+    assert [each["code"] for each in clients["lurah"].get("/desk/map.json?service=banjir").json()["spots"]] == [
+        here
+    ]
 
 
 def test_a_stranger_gets_no_points(address: str) -> None:
