@@ -31,6 +31,7 @@ from desk import (
     photos,
     public,
     queue,
+    queue_map,
     report,
     rules,
     surge,
@@ -39,6 +40,7 @@ from desk import (
     views,
 )
 from desk import map as public_map
+from desk.live import Live, stream
 from desk.wire import HEADERS, SecurityHeaders
 from router.house import House
 
@@ -49,9 +51,9 @@ FRAMED = {name: said for name, said in HEADERS.items() if name not in UNFRAMED}
 SMALLER = Middleware(GZipMiddleware, minimum_size=1000)  # only where no secret and nobody's own words go out
 
 
-def routes(house: House) -> list[BaseRoute]:
-    """The routes of this installation; each answer carries the security headers."""
-    return [*_public(house), *_desk(house), *_open311(house)]
+def routes(house: House, live: Live | None = None) -> list[BaseRoute]:
+    """The routes of this installation; each answer carries the security headers. `live` keeps the open streams."""
+    return [*_public(house), *_desk(house), *_looks(house, live or Live(house)), *_open311(house)]
 
 
 def _get(path: str, endpoint: Callable[[Request], Any]) -> Route:
@@ -144,6 +146,14 @@ def _desk(house: House) -> list[BaseRoute]:
         _get("/desk/rules", doors.inside(house, rules.rules_page)),
         _post("/desk/rules", doors.posted(house, rules.take)),
         _post("/desk/rules/back", doors.posted(house, rules.back)),
+    ]
+
+
+def _looks(house: House, live: Live) -> list[BaseRoute]:
+    """The queue as a map, and what keeps open pages new."""
+    return [
+        _get("/desk/live", stream(live)),
+        _get("/desk/map.json", doors.inside(house, queue_map.map_json)),
     ]
 
 

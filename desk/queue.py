@@ -1,5 +1,6 @@
 """The queue: what waits for my agency, what is in work, waits for somebody else, is done, or is looked for."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,17 +13,21 @@ from starlette.responses import Response
 
 from config.pack import Pack
 from desk import doors
+from desk.board import CARDS, Column, group_of, presses
 from desk.due import due_words, soon
+from desk.live import mark_of
 from desk.many import MANY_MOVES, problem_of_many, said_of_many
 from desk.pages import language_of, render, service_names, texts
+from desk.public import bounds, tiles, with_tiles
 from desk.rights import CHANGES, may_audit, may_rule, official_of, sees_all
 from desk.surge import surge_name
 from desk.undo import undo_of
-from desk.view import DUE, FOUND, ON_RECORD, TABS, View, filters, view_of
+from desk.view import BOARD, DUE, FOUND, GROUPS, ON_RECORD, TABS, View, filters, view_of
 from desk.views import views_of
 from desk.wire import typed_code
 from router.house import House
 from router.rules import count_offers
+from router.status import MOVES
 from store import counts, queries
 from store.due import Scope, count_due, count_on_record, due, on_record
 from store.models import Report
@@ -46,7 +51,7 @@ def front(house: House, request: Request) -> Response:
 def queue_page(house: House, request: Request, login: DeskSession) -> Response:
     official, passed = official_of(login.officer), typed_code(request.query_params.get("passed", ""))
     many = said_of_many(request)
-    return render(
+    page = render(
         house,
         request,
         "queue.html",
@@ -65,8 +70,15 @@ def queue_page(house: House, request: Request, login: DeskSession) -> Response:
         offers=_count_offers(house) if may_rule(official) else 0,
         may_rule=may_rule(official),
         may_audit=may_audit(official),
+        live=mark_of(house.now()),
+        **_map_words(house),
         **_rows(house, request, login),
     )
+    return with_tiles(house, page)
+
+
+def _map_words(house: House) -> dict[str, Any]:
+    return {"statuses_all": tuple(MOVES), "bounds": bounds(house, None), **tiles(house)}
 
 
 def _count_offers(house: House) -> int:
@@ -93,10 +105,12 @@ def _rows(house: House, request: Request, login: DeskSession) -> dict[str, Any]:
     with house.store.read() as session:
         surges = _surges(session, view)
         apart = [each.surge.id for each in surges]
-        groups, reports = _count(session, house.pack, view, until), _ask(session, house.pack, view, until, apart)
-        joined = count_joined(session, [each.id for each in reports])
-        takers = names_of(session, {each.officer_id for each in reports if each.officer_id})
-    said = texts(language_of(request))
+        groups, columns = _count(session, house.pack, view, until), _board(session, house.pack, view, until, apart)
+        reports = ask(session, house.pack, view, until, apart) if view.look != BOARD else []
+        shown = [*reports, *(each for column in columns for each in column.reports)]
+        joined = count_joined(session, [each.id for each in shown])
+        takers = names_of(session, {each.officer_id for each in shown if each.officer_id})
+    said, has_ticks = texts(language_of(request)), view.group != "done" and view.look != BOARD
     return {
         "view": view,
         **filters(view, house.pack),
@@ -105,11 +119,14 @@ def _rows(house: House, request: Request, login: DeskSession) -> dict[str, Any]:
         "surges": surges if view.page == 1 else [],
         "surge_name": partial(surge_name, house.pack, language_of(request)),
         "reports": reports[:PAGE_SIZE],
+        "columns": columns,
+        "presses": partial(presses, official),
+        "csrf": login.csrf_token,
         "joined": joined,
         "takers": takers,
         "me": login.officer_id,
         "has_more": len(reports) > PAGE_SIZE,
-        "many_moves": MANY_MOVES if official.role in CHANGES and view.group != "done" else (),
+        "many_moves": MANY_MOVES if official.role in CHANGES and has_ticks else (),
         "shows_agency": (sees_all(official) or view.areas is not None) and view.agency_id is None,
         "due": lambda report: due_words(report, house.pack, said, now),
     }
@@ -117,7 +134,7 @@ def _rows(house: House, request: Request, login: DeskSession) -> dict[str, Any]:
 
 def _surges(session: Session, view: View) -> list[Group]:
     """The surges that stand as one line; who rules an area, or looks for something, reads reports one by one."""
-    if view.group not in {"new", "work", "waiting"} or view.areas is not None or view.is_narrow:
+    if view.group not in GROUPS or view.group == "done" or view.areas is not None or view.is_narrow:
         return []
     return open_groups(session, view.statuses, view.agency_id)
 
@@ -139,15 +156,30 @@ def _count(session: Session, pack: Pack, view: View, until: datetime) -> dict[st
     return groups
 
 
+def _board(session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int]) -> list[Column]:
+    """What stands in each status; nothing where the queue is no board."""
+    if view.look != BOARD:
+        return []
+    columns = []
+    for status in view.statuses:
+        group = view.group if view.q else group_of(status)
+        part = replace(view, group=group, status=status, page=1)
+        found = ask(session, pack, part, until, apart, CARDS)
+        columns.append(Column(status=status, group=group, reports=found[:CARDS], has_more=len(found) > CARDS))
+    return columns
+
+
 def _scope(pack: Pack, view: View) -> Scope:
     """Every agency by its name where all are meant: so the index of agency and status leads to what is open."""
     agencies = [view.agency_id] if view.agency_id else list(pack.agencies)
     return Scope(agency_ids=agencies, areas=view.within(pack), also=view.conditions())
 
 
-def _ask(session: Session, pack: Pack, view: View, until: datetime, apart: list[int]) -> list[Report]:
+def ask(
+    session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int] = (), size: int = PAGE_SIZE
+) -> list[Report]:
     """One page of the view's reports, and one more where there are more; surges `apart` are lines of their own."""
-    part: dict[str, int] = {"start": (view.page - 1) * PAGE_SIZE, "limit": PAGE_SIZE + 1}
+    part: dict[str, int] = {"start": (view.page - 1) * size, "limit": size + 1}
     if view.group == FOUND:
         return _found(session, pack, view, **part)
     if view.group == DUE:

@@ -17,6 +17,7 @@ from desk.doors import Fields
 from desk.explanations import doubted_photos, doubts_here, explanation_of, may_explain
 from desk.handovers import handed_over
 from desk.joins import posted_apart, posted_join, shown
+from desk.live import mark_of
 from desk.not_ours import receiver, try_not_ours
 from desk.pages import language_of, render, status_word, texts
 from desk.photos import is_picture, is_public, same_pictures
@@ -109,6 +110,8 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         doubted=doubted_photos(report),
         explanation=explanation_of(report),
         may_explain=may_explain(official, report),
+        live=mark_of(house.now()),
+        updated=mark_of(report.updated_at),
         undo=undo_of(house, login, report.code),
         undone=request.query_params.get("undone"),
         bar=_bar(report, moves),

@@ -1,6 +1,7 @@
 """Who may see and change which report: the one table that every page and address asks."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from config.settings import ApiKey
 from router.agencies import lies_in
@@ -30,6 +31,15 @@ class Official:
     area_code: str | None = None
 
 
+class Placed(Protocol):
+    """What the right to see asks of a report: whose it is, and where it lies."""
+
+    @property
+    def agency_id(self) -> str | None: ...
+    @property
+    def area_code(self) -> str | None: ...
+
+
 def official_of(officer: Officer) -> Official:
     return Official(
         name=f"officer:{officer.name}",
@@ -49,7 +59,7 @@ def sees_all(official: Official) -> bool:
     return official.role in SEES_ALL
 
 
-def may_see(official: Official, report: Report) -> bool:
+def may_see(official: Official, report: Placed) -> bool:
     """Everything that stands in the report: words, photos (their copies), thread, exact place.
 
     Who rules an area sees every report of it, whoever has it; and no other.
@@ -57,13 +67,13 @@ def may_see(official: Official, report: Report) -> bool:
     return sees_all(official) or _holds(official, report) or _is_in_their_area(official, report)
 
 
-def _holds(official: Official, report: Report) -> bool:
+def _holds(official: Official, report: Placed) -> bool:
     """Whether the report is with their agency, and for the office of one area in that area."""
     is_theirs = official.agency_id is not None and official.agency_id == report.agency_id
     return is_theirs and (official.area_code is None or _is_in_their_area(official, report))
 
 
-def _is_in_their_area(official: Official, report: Report) -> bool:
+def _is_in_their_area(official: Official, report: Placed) -> bool:
     return official.area_code is not None and lies_in(report.area_code, official.area_code)
 
 

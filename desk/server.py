@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from channels import CHANNELS
 from config.settings import Listen, Settings
 from desk.app import routes as desk_routes
+from desk.live import Live
 from router import operate
 from router.house import House
 from router.journal import accept_for
@@ -51,6 +52,12 @@ class Server(uvicorn.Server):
 
     capture_signals = staticmethod(contextlib.nullcontext)  # type: ignore[assignment]
     running: "asyncio.Task[None]"
+    at_stop: Callable[[], None] = staticmethod(lambda: None)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """What would never end by itself ends first, so that nobody waits for it."""
+        self.at_stop()
+        await super().shutdown(sockets)
 
 
 async def start_servers(
@@ -58,9 +65,10 @@ async def start_servers(
 ) -> list[Server]:
     """Listen on HTTP_LISTEN and OPS_LISTEN. Raises OSError when one is taken, SMTP_LISTEN included."""
     open_socket(house.settings.smtp_listen).close()  # said now, not by a channel that falls again and again
-    public = [*_own_routes(house.settings), *_hooks(house, journal, wake), *stand_ins, *desk_routes(house)]
+    live = Live(house)
+    public = [*_own_routes(house.settings), *_hooks(house, journal, wake), *stand_ins, *desk_routes(house, live)]
     return [
-        await _listen(Starlette(routes=public), house.settings.http_listen),
+        await _listen(Starlette(routes=public), house.settings.http_listen, at_stop=live.close),
         await _listen(Starlette(routes=operate.routes(house, journal)), house.settings.ops_listen),
     ]
 
@@ -99,7 +107,7 @@ async def _answers(listen: Listen) -> bool:
     return True
 
 
-async def _listen(app: Starlette, listen: Listen) -> Server:
+async def _listen(app: Starlette, listen: Listen, at_stop: Callable[[], None] = lambda: None) -> Server:
     config = uvicorn.Config(
         app,
         host=listen.host,
@@ -113,6 +121,7 @@ async def _listen(app: Starlette, listen: Listen) -> Server:
         http=Http,
     )
     server = Server(config)
+    server.at_stop = at_stop
     server.running = asyncio.create_task(server.serve(sockets=[open_socket(listen)]))
     while not server.started:
         if server.running.done():

@@ -29,6 +29,8 @@ TABS: dict[str, tuple[str, ...]] = {
     **GROUPS,
     ON_RECORD: tuple(status for status in MOVES if status in OPEN),
 }
+BOARD, MAP = "board", "map"  # how else than as a list the reports are looked at
+COLUMNS = tuple(status for statuses in (GROUPS["new"], GROUPS["work"], GROUPS["waiting"]) for status in statuses)
 LAST_PAGE = 100_000
 LONGEST_QUESTION, LONGEST_QUERY = 200, 2000  # letters of what is looked for, and of a posted address
 
@@ -39,7 +41,7 @@ class View:
 
     `areas` are those that they rule (None: everywhere), `rung` is their agency where late reports are on record
     for it. `q` are the words to find, `area` the code of an area that is asked for, `mine` the id of the official
-    who took the reports.
+    who took the reports, `look` BOARD, MAP or None for the list.
     """
 
     group: str
@@ -53,9 +55,12 @@ class View:
     area: str | None = None
     urgent: bool = False
     mine: int | None = None
+    look: str | None = None
 
     @property
     def statuses(self) -> tuple[str, ...]:
+        if self.look == BOARD and not self.status:
+            return COLUMNS
         return (self.status,) if self.status else (*MOVES,) if self.group == FOUND else TABS[self.group]
 
     @property
@@ -93,21 +98,23 @@ class View:
             "area": self.area,
             "urgent": "1" if self.urgent else None,
             "mine": "1" if self.mine else None,
+            "look": self.look,
         }
         return "?" + urlencode({name: value for name, value in {**said, **changes}.items() if value})
 
     def plain(self) -> "View":
         """The same group without anything that narrows it."""
         group = "new" if self.group == FOUND else self.group
-        return View(group=group, areas=self.areas, rung=self.rung)
+        return View(group=group, areas=self.areas, rung=self.rung, look=self.look)
 
 
 def view_of(official: Official, asked: Mapping[str, str], pack: Pack, officer_id: int = 0) -> View:
     """Read the address; whatever is unknown in it is taken for not said."""
     areas = areas_of(official, pack)
     rung = official.agency_id if areas is not None and official.agency_id in pack.promise["ladder"] else None
+    look = asked["look"] if asked.get("look") in {BOARD, MAP} else None
     view = View(
-        group=_group(asked, rung),
+        group=_group(asked, rung, look),
         agency_id=(asked.get("agency") or None) if sees_all(official) or areas else official.agency_id,
         page=page_asked(asked.get("page", "")),
         areas=areas,
@@ -117,15 +124,16 @@ def view_of(official: Official, asked: Mapping[str, str], pack: Pack, officer_id
         area=area_asked(pack, asked.get("area", "")),
         urgent=asked.get("urgent") == "1",
         mine=officer_id or None if asked.get("mine") == "1" else None,
+        look=look,
     )
     status = asked.get("status")
     return replace(view, status=status) if status in view.statuses else view
 
 
-def _group(asked: Mapping[str, str], rung: str | None) -> str:
+def _group(asked: Mapping[str, str], rung: str | None, look: str | None) -> str:
     if asked.get("q", "").strip():
         return FOUND
-    group = asked.get("group", "")
+    group = "new" if look == BOARD else asked.get("group", "")  # the board has every open status
     return group if group in TABS and (group != ON_RECORD or rung) else "new"
 
 

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import cache
 from threading import Semaphore
@@ -11,7 +12,7 @@ from threading import Semaphore
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from store.database import Store
 from store.desk import DeskView
@@ -208,6 +209,12 @@ def find_session(session: Session, token: str, *, now: datetime) -> DeskSession 
         return None
     _ = found.officer
     return found
+
+
+def find_sessions(session: Session, ids: Collection[str], *, now: datetime) -> list[DeskSession]:
+    """Those of these log-ins that are still good, each with its officer as they are now."""
+    query = select(DeskSession).where(DeskSession.id.in_(ids), DeskSession.expires_at > now)
+    return list(session.scalars(query.options(joinedload(DeskSession.officer))))
 
 
 def close_session(session: Session, token: str) -> None:

@@ -73,7 +73,7 @@ function onKey(event) {
   if (field && event.key === "Escape") field.blur();
   if (field || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
-  else if (!(event.key === "x" && tick()) && !press(event.key)) return;
+  else if (!(event.key === "x" && tick()) && !onBoard(event.key) && !press(event.key)) return;
   event.preventDefault();
 }
 
@@ -116,9 +116,36 @@ function countDown() {
   }
 }
 
-// ticks are not taken away by the queue's own renewal, nor is a row moved under a finger
-function onRenewal(event) {
-  if (event.target.id === "queue" && document.querySelector("#queue input:checked")) event.preventDefault();
+// on the board: a and p move the card that has the focus, the arrows go to the columns beside it
+function onBoard(key) {
+  const here = document.activeElement.closest(".board-card");
+  if (!here) return false;
+  const button = here.querySelector(`[data-card-key="${CSS.escape(key)}"]`);
+  button?.click();
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  if (!by) return Boolean(button);
+  const columns = all(".board-column").filter((each) => each.querySelector("a.row"));
+  columns[columns.indexOf(here.closest(".board-column")) + by]?.querySelector("a.row").focus();
+  return true;
+}
+
+// a card may be dragged to where one of its buttons would bring it
+function onDrag(event) {
+  const card = document.querySelector(".board-card.dragged"), column = event.target.closest?.(".board-column");
+  const button = column && card?.querySelector(`[data-card-key][value="${CSS.escape(column.dataset.status)}"]`);
+  if (event.type === "dragstart") event.target.closest?.(".board-card")?.classList.add("dragged");
+  all(".may-drop").forEach((each) => each.classList.remove("may-drop"));
+  if (event.type === "dragend") card?.classList.remove("dragged");
+  if (!button || (event.type !== "dragover" && event.type !== "drop")) return;
+  event.preventDefault();
+  if (event.type === "drop") button.click();
+  else column.classList.add("may-drop");
+}
+
+// after a move on the board the card that went is where one goes on
+function findMoved() {
+  const moved = new URLSearchParams(location.search).get("moved")?.split(",")[0];
+  if (moved && document.querySelector(".board")) document.getElementById(`r-${moved}`)?.focus();
 }
 
 function leadBack() {
@@ -135,8 +162,9 @@ function onSubmit(event) {
 document.addEventListener("keydown", onKey);
 document.addEventListener("submit", onSubmit);
 document.addEventListener("click", onClick);
-document.addEventListener("htmx:before:request", onRenewal);
+for (const each of ["dragstart", "dragover", "drop", "dragend"]) document.addEventListener(each, onDrag);
 document.addEventListener("htmx:after:swap", keepQueue);
 countDown();
 keepQueue();
 leadBack();
+findMoved();

@@ -33,6 +33,7 @@ from tests.wire.desk_rooms import (
     serving,
     status_of,
 )
+from tests.wire.test_desk_live import heard, listening
 
 pytestmark = pytest.mark.servers
 PATH = "/open311/v2/servicerequestupdates.json"
@@ -242,3 +243,16 @@ def test_public_counts_lists_and_map_are_the_same_on_postgresql(house: House, ap
         assert spot.get("n", 1) == 1
     assert [each["id"] for each in api.get("/reports.geojson?service=wisata_hiburan").json()["features"]] == [code]
     assert api.get("/area/31.74.01").status_code == 200
+
+
+def test_one_server_tells_what_was_changed_through_another(house: House) -> None:
+    with serving(house) as one, serving(house) as other, browser(one) as here, browser(other) as there:
+        for client in (here, there):
+            log_in(client, "dbm-officer")
+        code = add_report(house)
+        with listening(here) as ear:
+            assert press(there, code, "accepted").status_code == 200
+            assert code in heard(ear)
+            change = {"agency_id": "dlh", "csrf": hidden(there.get("/desk"), "csrf"), f"r-{code}": "accepted"}
+            there.post("/desk/many", data={**change, "move": "assigned"})
+            assert code in heard(ear)  # whose it was sees it go
