@@ -1,4 +1,4 @@
-"""Reads the report of a mail server that one of our mails could not be delivered (RFC 3464)."""
+"""Reads the report of a mail server that one of our mails could not be delivered (RFC 3464, RFC 6533)."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from normalizer.schema import Receipt
 
 LOOKED_AT = 200_000  # bytes: the report comes first, what we wrote behind it
 _OURS = re.compile(rb"<lapor\.\d{1,19}\.[0-9a-f]{16}@[^<>\s]{1,255}>")  # channels/email.py: message_id
-_IS_REPORT = re.compile(rb"(?im)^Content-Type:\s*message/delivery-status\b")
+_IS_REPORT = re.compile(rb"(?im)^Content-Type:\s*message/(?:global-)?delivery-status\b")
 _FAILED = re.compile(rb"(?im)^Action:\s*failed\b")
 _STATUS = re.compile(rb"(?im)^Status:\s*(5\.\d{1,3}\.\d{1,3})\b")
 _OF_MAILBOX = re.compile(r"5\.1\.\d|5\.2\.1$")  # RFC 3463: no such mailbox, or disabled

@@ -31,7 +31,12 @@ _BOUNCE_SUBJECT = re.compile(
     r"|there was an error sending)"
 )
 _BOUNCE_SENDER = re.compile(r"(?i)^(?:mailer-?daemon|postmaster|mail-?daemon|mdaemon|bounces?)(?:[+.=-]|$)")
-
+_OF_A_REPORT = {  # what a bounce brings along (RFC 3464, RFC 6533): no attachment of anybody's
+    "message/delivery-status",
+    "message/global-delivery-status",
+    "text/rfc822-headers",
+    "message/global-headers",
+}
 
 _NO_REPLY = re.compile(r"(?i)^(?:no|do-?not|dont|jangan)[._-]?(?:reply|balas)")
 
@@ -148,7 +153,7 @@ def _contents(mail: Message) -> tuple[str, str, list[Attachment]]:
         )
         if kind in {"text/plain", "text/html"} and not attached:
             (plain if kind == "text/plain" else rich).append(_text(part))
-        elif kind not in {"message/delivery-status", "text/rfc822-headers"}:
+        elif kind not in _OF_A_REPORT:
             content = _bytes(part)
             if content:
                 attachments.append(Attachment(content_type=kind, name=name, content=content))
@@ -248,7 +253,7 @@ def _is_own(sender: str, account: str) -> bool:
 
 
 class _Words(HTMLParser):
-    """Collects what a reader of an HTML mail sees, a line for each block."""
+    """Collects what a reader of an HTML mail sees, a line for each block; quoted mail behind ">"."""
 
     BLOCKS = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "blockquote"})
     HIDDEN = frozenset({"script", "style", "head", "title", "template"})
@@ -257,20 +262,33 @@ class _Words(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.words: list[str] = []
         self._hidden = 0
+        self._quotes: list[bool] = []  # the open blockquotes: whether each is a mail that is answered
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in self.HIDDEN
+        if tag == "blockquote":
+            self._quotes.append(_is_quoted_mail(dict(attrs)))
         if tag in self.BLOCKS:
-            self.words.append("\n")
+            self._break()
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden = max(self._hidden - (tag in self.HIDDEN), 0)
+        if tag == "blockquote" and self._quotes:
+            self._quotes.pop()
         if tag in self.BLOCKS:
-            self.words.append("\n")
+            self._break()
+
+    def _break(self) -> None:
+        self.words.append("\n> " if any(self._quotes) else "\n")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
             self.words.append(re.sub(r"\s+", " ", data))
+
+
+def _is_quoted_mail(said: Mapping[str, str | None]) -> bool:
+    """How mail programs mark what they answer; a blockquote without is an indented paragraph."""
+    return said.get("type") == "cite" or "quote" in (said.get("class") or "")
 
 
 def html_text(source: str) -> str:

@@ -30,6 +30,7 @@ ANSWER = "answer"
 ANSWERS_AN_HOUR = 20  # RFC 3834: a program at the other end must not keep us talking
 LEAST_SIDE = 200  # pixels: a logo under a signature is no photo
 PHOTOS_AT_MOST = 4
+GREETINGS_AT_MOST = 4
 
 _WORDS = {
     "accepted": r"terima(?!\s+kasih)|diterima|accept(?:ed)?",
@@ -39,17 +40,33 @@ _WORDS = {
     "rejected": r"tolak|ditolak|reject(?:ed)?",
 }
 _ANSWER = {
-    move: re.compile(rf"\W*(?:sudah\s+|telah\s+)?(?:{words})\b[\s,.:;!\-\u2013\u2014]*(.*)", re.I | re.S)
+    move: re.compile(rf"[^\w>]*(?:sudah\s+|telah\s+)?(?:{words})\b[\s,.:;!\-\u2013\u2014]*(.*)", re.I | re.S)
     for move, words in _WORDS.items()
 }
+# How officials' mails begin and end. "Yth. Tim Lapor," stands before the first word that counts, and what follows
+# "Hormat kami," is no note to the citizen: names and numbers.
+_GREETING = re.compile(
+    r"(?:(?:kepada )?yth\b\.?|kepada|di tempat|dear|selamat (?:pagi|siang|sore|malam)|ass?alam\w*|halo|hai|hi"
+    r"|hello|dengan hormat|salam sejahtera|good (?:morning|afternoon|evening)|bapak|ibu|pak|bu)"
+    r"(?!\w)[^\n,.!:;]{0,60}(?:[,.!:;]+|\n|$)",
+    re.I,
+)
+_CLOSING = re.compile(
+    r"^[^\w\n]{0,9}(?:salam(?: hormat)?|hormat (?:kami|saya)|wassalam\w*|terima ?kasih(?: banyak)?"
+    r"|demikian\b.{0,80}|(?:best |kind |warm )?regards|thanks|thank you|sincerely)[^\w\n]{0,9}$",
+    re.I | re.M,
+)
 
 
 def read_answer(text: str) -> tuple[str, str] | None:
     """The move that the first word of an answer names, and the words behind it; None where it names none."""
     words = own_words(text).strip()
+    for _ in range(GREETINGS_AT_MOST):
+        greeting = _GREETING.match(words)
+        words = words[greeting.end() :].lstrip() if greeting else words
     for move in MOVES:
         if found := _ANSWER[move].match(words):
-            return move, found[1].strip()
+            return move, _CLOSING.split(found[1], maxsplit=1)[0].strip()
     return None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mail_programs import PROGRAMS, answer
 from sqlalchemy import update
 from town import jpeg
 
@@ -334,6 +335,16 @@ WORDS: list[tuple[str, Any]] = [
     ("Reject - private land", ("rejected", "private land")),
     ("", None),
     ("Kami proses", None),
+    (
+        "Yth. Tim Lapor,\n\nSelamat pagi. PROSES tim jalan\n\nHormat kami,\nSeksi PJU\n0812-1111-2222",
+        ("in_progress", "tim jalan"),
+    ),
+    (
+        "Dengan hormat, sudah selesai: kabel diganti.\n\nDemikian, terima kasih.\nBudi",
+        ("resolved", "kabel diganti."),
+    ),
+    ("Pak, bukan wewenang kami\n\nSalam\nBudi", ("not_ours", "")),
+    ("> TERIMA: kami tangani", None),
 ]
 
 
@@ -341,6 +352,38 @@ WORDS: list[tuple[str, Any]] = [
 def test_the_first_word_of_an_answer_is_the_move(text: str, read: Any) -> None:
     found = read_answer(text)
     assert (found and (found[0], found[1].lstrip("* \n"))) == (read and (read[0], read[1].lstrip("* \n")))
+
+
+LETTER = """Laporan baru untuk Dinas Bina Marga.
+
+Kode: AB2CD3
+Masalah: Lampu jalan mati
+
+Atau balas surat ini. Kata pertama balasan Anda:
+TERIMA: kami tangani
+PROSES: sedang dikerjakan
+SELESAI, lalu apa yang dikerjakan, dengan foto: sudah selesai
+BUKAN, lalu alasannya: bukan wewenang kami"""
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        ("SELESAI. Lampu diganti, kabel baru", ("resolved", "Lampu diganti, kabel baru")),
+        ("TERIMA", ("accepted", "")),
+        ("Bukan wewenang kami, milik PLN", ("not_ours", "milik PLN")),
+        ("Kami cek dulu ke lapangan", None),
+        ("", None),
+    ],
+)
+def test_the_word_is_found_in_what_was_written_and_not_in_what_is_quoted(
+    program: str, words: str, read: Any
+) -> None:
+    raw = answer(program, words, sender=MAILBOX, to=OURS, quoted=LETTER, subject="[AB2CD3] Laporan baru")
+    (message,) = parse(raw, {"account": OURS, "mail_from": MAILBOX, "recipients": OURS})
+    assert message.auto is None
+    assert read_answer(message.text) == read
 
 
 @given(st.text(max_size=200))

@@ -86,3 +86,15 @@ def test_a_citizen_who_quotes_a_bounce_has_sent_a_message() -> None:
     (mail,) = parse(raw.encode(), META | {"mail_from": "siti@example.org", "recipients": "lapor@jakarta.example"})
     assert isinstance(mail, InboundMessage)
     assert mail.auto is None
+
+
+def test_the_report_on_a_mailbox_with_letters_beyond_ascii_counts_like_any() -> None:
+    raw = REPORT.format(action="failed", status="5.1.1", ours=ours()).replace(
+        "message/delivery-status", "message/global-delivery-status\nContent-Transfer-Encoding: 8bit"
+    )  # RFC 6533, as Postfix writes it
+    raw = raw.replace("rfc822; siti@example.org", "utf-8; sití@example.org").replace("\n", "\r\n")
+    mail, receipt = parse(raw.encode(), META)
+    assert isinstance(receipt, Receipt)
+    assert receipt.of_address
+    assert isinstance(mail, InboundMessage)
+    assert [each.content_type for each in mail.attachments] == []
