@@ -6,7 +6,6 @@
   const said = box.dataset, heard = document.getElementById("map-said");
   const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const [south, west, north, east] = said.bounds.split(",").map(Number);
-  box.hidden = false;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const map = L.map(box, {
     preferCanvas: true, zoomControl: false, minZoom: 8, maxZoom: 19, zoomAnimation: !calm, fadeAnimation: !calm,

@@ -127,18 +127,3 @@ def test_reports_are_told_apart_from_near(browser: Browser, address: str) -> Non
     assert any("code" in spot or "area" in spot for spot in heard.value.json()["spots"])
     keep(page, "near")
     context.close()
-
-
-def test_pages_are_clean_for_axe(browser: Browser, address: str, house: House) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="LEFT OUT: axe is not installed")
-    context = browser.new_context(viewport=SIZES["phone"], locale="id-ID", bypass_csp=True)
-    page = context.new_page()
-    for path in ("/", "/area/31.74.01.1003", "/?area=31.74&lang=en"):
-        page.goto(f"{address}{path}")
-        expect(page.locator("#map[data-drawn]")).to_be_visible()
-        results = axe.Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    page.goto(f"{address}/")
-    page.locator(".reports .row").first.click()
-    assert axe.Axe().run(page).violations_count == 0
-    context.close()
