@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,6 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from normalizer.schema import Attachment
+from normalizer.seen import seen
 
 LARGEST_BODY = 64 * 1024
 MOST_FIELDS = 100
@@ -20,9 +20,6 @@ EMPTY_INPUTS = 2  # a browser sends an input for files that nobody used as an em
 LARGEST_UPLOAD = 32_000_000  # bytes of a form with all its photos
 PAUSE_SECONDS = 20.0  # the longest silence within a body: a phone in a tunnel, not one that went away
 
-# Letters that draw nothing but turn what stands beside them around, and control letters XML and PostgreSQL refuse.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
-
 
 class BadBody(Exception):  # noqa: N818
     """The request's body cannot be taken; `status` is the HTTP status that says so."""
@@ -30,11 +27,6 @@ class BadBody(Exception):  # noqa: N818
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-
-
-def seen(text: str) -> str:
-    """The text without control and text-turning characters (Unicode TR 36, section 3.5)."""
-    return _UNSEEN.sub("", text)
 
 
 def kind_of(request: Request) -> str:

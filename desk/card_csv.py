@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from desk.card import TOGETHER, Row, asked_month, by_agency, nothing
+from normalizer.seen import harmless
 from router.card import figures
 from router.house import House
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")  # how begins what a spreadsheet would run
 COUNTED = (
     *("reports", "late", "unanswered", "acted_median", "acted_p90", "resolved_median", "resolved_p90"),
     *("finished", "reopened", "flagged", "explained", "rated", "passed_on"),
@@ -55,8 +55,3 @@ def _written(month: str, row: Row) -> dict[str, object]:
         "stars": None if stars is None else round(stars, 2),
         **{name: getattr(row.card, name) for name in COUNTED},
     }
-
-
-def harmless(text: str) -> str:
-    """A text that a spreadsheet shows and does not run (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(FORMULA) else text

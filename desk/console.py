@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.pack import Pack, load_pack
 from config.settings import read_settings
+from normalizer.seen import seen
 
 if TYPE_CHECKING:
     from normalizer.learned import Model
@@ -78,7 +79,8 @@ def _add_user(commands: Any) -> None:
 
 
 def say_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    """Say one line; what strangers wrote in it moves no cursor and turns nothing around."""
+    sys.stdout.write(f"{seen(line)}\n")
     sys.stdout.flush()
 
 
@@ -96,7 +98,7 @@ def explain(options: argparse.Namespace) -> int:
     said = _explained(options.text, options.photo, pin, options.language, pack, model)
     if sys.stdout.isatty():
         for name, value in said.items():
-            say_line(f"{name:20} {value if value is not None else '-'}")
+            say_line(f"{name:20} {value if value is not None else '-'}".replace("\n", " "))
     else:
         say_line(json.dumps(said, ensure_ascii=False))
     return 0

@@ -12,10 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from desk import shown
 from desk.asked import Asked, asked, chosen, read_cursor, write_cursor
-from desk.card_csv import harmless
 from desk.map import A_MINUTE
 from desk.pages import agency_name, language_of, status_word, texts
-from desk.wire import seen
+from normalizer.seen import harmless, seen
 from router.house import House
 from router.replies import service_name
 from store.models import Report

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from channels.bodies import LARGEST_PHOTO, LARGEST_UPLOAD, MOST_PHOTOS, BadBody, read_fields, read_upload, seen
+from channels.bodies import LARGEST_PHOTO, LARGEST_UPLOAD, MOST_PHOTOS, BadBody, read_fields, read_upload
+from normalizer.seen import seen
 
 __all__ = [
     "HEADERS",

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from config.settings import Settings
+from normalizer.seen import one_line
 from router.heads import first_gone
 from router.house import House
 from router.in_time import InTime
@@ -197,6 +198,6 @@ def _ask(settings: Settings, path: str, asked: Any) -> Any:
 def print_stuck(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         what = f"{row['since']}  {row['state']:8} {row['what']:18} {row['id']:22}"
-        sys.stdout.write(f"{what} {row['attempts']} tries  {row['why']}\n")
+        sys.stdout.write(f"{what} {row['attempts']} tries  {one_line(row['why'])}\n")
     if not rows:
         sys.stdout.write("nothing is stuck\n")
