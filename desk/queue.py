@@ -1,5 +1,6 @@
 """The queue: what waits for my agency, what is in work, waits for somebody else, is done, or is looked for."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,7 +16,7 @@ from desk import doors
 from desk.due import due_words, soon
 from desk.many import MANY_MOVES, problem_of_many, said_of_many
 from desk.pages import language_of, render, service_names, texts
-from desk.rights import CHANGES, may_audit, may_rule, official_of, sees_all
+from desk.rights import CHANGES, may_audit, may_rule, may_take_along, official_of, sees_all
 from desk.surge import surge_name
 from desk.undo import undo_of
 from desk.view import DUE, FOUND, ON_RECORD, TABS, View, filters, view_of
@@ -65,6 +66,7 @@ def queue_page(house: House, request: Request, login: DeskSession) -> Response:
         offers=_count_offers(house) if may_rule(official) else 0,
         may_rule=may_rule(official),
         may_audit=may_audit(official),
+        may_take_along=may_take_along(official),
         **_rows(house, request, login),
     )
 
@@ -93,7 +95,9 @@ def _rows(house: House, request: Request, login: DeskSession) -> dict[str, Any]:
     with house.store.read() as session:
         surges = _surges(session, view)
         apart = [each.surge.id for each in surges]
-        groups, reports = _count(session, house.pack, view, until), _ask(session, house.pack, view, until, apart)
+        groups = _count(session, house.pack, view, until)
+        start = (view.page - 1) * PAGE_SIZE
+        reports = rows_of(session, house.pack, view, until, apart, start=start, limit=PAGE_SIZE + 1)
         joined = count_joined(session, [each.id for each in reports])
         takers = names_of(session, {each.officer_id for each in reports if each.officer_id})
     said = texts(language_of(request))
@@ -145,9 +149,11 @@ def _scope(pack: Pack, view: View) -> Scope:
     return Scope(agency_ids=agencies, areas=view.within(pack), also=view.conditions())
 
 
-def _ask(session: Session, pack: Pack, view: View, until: datetime, apart: list[int]) -> list[Report]:
-    """One page of the view's reports, and one more where there are more; surges `apart` are lines of their own."""
-    part: dict[str, int] = {"start": (view.page - 1) * PAGE_SIZE, "limit": PAGE_SIZE + 1}
+def rows_of(
+    session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int] = (), *, start: int, limit: int
+) -> list[Report]:
+    """A part of the view's reports in the queue's order; surges `apart` are lines of their own."""
+    part: dict[str, int] = {"start": start, "limit": limit}
     if view.group == FOUND:
         return _found(session, pack, view, **part)
     if view.group == DUE:

@@ -58,7 +58,12 @@ async def start_servers(
 ) -> list[Server]:
     """Listen on HTTP_LISTEN and OPS_LISTEN. Raises OSError when one is taken, SMTP_LISTEN included."""
     open_socket(house.settings.smtp_listen).close()  # said now, not by a channel that falls again and again
-    public = [*_own_routes(house.settings), *_hooks(house, journal, wake), *stand_ins, *desk_routes(house)]
+    public = [
+        *_own_routes(house.settings),
+        *_hooks(house, journal, wake),
+        *stand_ins,
+        *desk_routes(house, journal),
+    ]
     return [
         await _listen(Starlette(routes=public), house.settings.http_listen),
         await _listen(Starlette(routes=operate.routes(house, journal)), house.settings.ops_listen),
