@@ -13,6 +13,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from desk import (
+    accuracy,
+    admin,
+    admin_pack,
+    admin_ways,
     agency_page,
     area_pages,
     cap,
@@ -22,7 +26,9 @@ from desk import (
     deeds,
     doors,
     explanations,
+    export,
     feeds,
+    imports,
     many,
     open311,
     open311_tokens,
@@ -33,6 +39,7 @@ from desk import (
     queue,
     queue_map,
     report,
+    rights,
     rules,
     surge,
     thread,
@@ -43,6 +50,7 @@ from desk import map as public_map
 from desk.live import Live, stream
 from desk.wire import HEADERS, SecurityHeaders
 from router.house import House
+from store.journal import Journal
 
 STATIC = Path(__file__).resolve().parent / "static"
 GUARDED = [Middleware(SecurityHeaders)]
@@ -51,9 +59,16 @@ FRAMED = {name: said for name, said in HEADERS.items() if name not in UNFRAMED}
 SMALLER = Middleware(GZipMiddleware, minimum_size=1000)  # only where no secret and nobody's own words go out
 
 
-def routes(house: House, live: Live | None = None) -> list[BaseRoute]:
-    """The routes of this installation; each answer carries the security headers. `live` keeps the open streams."""
-    return [*_public(house), *_desk(house), *_looks(house, live or Live(house)), *_open311(house)]
+def routes(house: House, journal: Journal | None = None, live: Live | None = None) -> list[BaseRoute]:
+    """The routes of this installation; each answer carries the security headers. `journal`: this server's own;
+    `live` keeps the open streams."""
+    return [
+        *_public(house),
+        *_desk(house),
+        *_looks(house, live or Live(house)),
+        *_admin(house, journal),
+        *_open311(house),
+    ]
 
 
 def _get(path: str, endpoint: Callable[[Request], Any]) -> Route:
@@ -154,6 +169,35 @@ def _looks(house: House, live: Live) -> list[BaseRoute]:
     return [
         _get("/desk/live", stream(live)),
         _get("/desk/map.json", doors.inside(house, queue_map.map_json)),
+    ]
+
+
+def _admin(house: House, journal: Journal | None) -> list[BaseRoute]:
+    """What admins (and, to read, auditors) have beside the desk, and the queue as a file."""
+    at = "/desk/admin"
+    look, may = partial(admin.only, rights.may_look_on), partial(admin.only, rights.may_administer)
+    reads = {
+        "/owed": admin.owed,
+        "/agencies": admin_ways.agencies,
+        "/ways/{number}": admin_ways.way,
+        "/pack": admin_pack.pack_page,
+        "/pack/{code}": admin_pack.service_page,
+        "/texts": admin_pack.texts_page,
+        "/try": admin_pack.try_page,
+        "/accuracy": accuracy.page,
+    }
+    return [
+        _get(at, doors.inside(house, admin.overview(journal))),
+        *(_get(at + path, doors.inside(house, look(work))) for path, work in reads.items()),
+        _post(at + "/replay", doors.posted(house, admin.replay(journal))),
+        _post(at + "/ways", doors.posted(house, may(admin_ways.add))),
+        _post(at + "/ways/{number}/{what}", doors.posted(house, may(admin_ways.move))),
+        _post(at + "/try", doors.uploaded(house, look(admin_pack.try_it))),
+        _get(at + "/import", doors.inside(house, may(imports.page))),
+        _post(at + "/import", doors.uploaded(house, may(imports.take))),
+        _get("/desk/deeds.csv", doors.inside(house, deeds.deeds_table)),
+        _get("/desk/export.{form}", doors.inside(house, export.plain)),
+        _post("/desk/export", doors.posted(house, export.personal)),
     ]
 
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,30 +126,9 @@ def _explain_lines(pack: Pack, model: "Model | None") -> int:
 def _explained(
     text: str, photos: Sequence[str], pin: Any, language: str | None, pack: Pack, model: "Model | None"
 ) -> dict[str, object]:
-    from normalizer.normalize import explain as explain_draft
-    from normalizer.normalize import normalize
-    from normalizer.photo import read_photo
+    from router.tried import explained
 
-    facts = [read_photo(Path(photo).read_bytes()) for photo in photos]
-    draft = normalize(text, pin=pin, photos=facts, language=language, pack=pack, learned=model)
-    said: dict[str, object] = explain_draft(draft, pack)
-    return said | _by_rules(said, draft.description, pack)
-
-
-def _by_rules(said: Mapping[str, object], text: str, pack: Pack) -> dict[str, object]:
-    """The agency that the pack's rules name, where one of them fits."""
-    from datetime import UTC, datetime
-
-    from router.agencies import fitting
-
-    code, area_code = said["service_code"], said["area_code"]
-    if not isinstance(code, str) or pack.services[code].agency_id is None:
-        return {}
-    area = area_code if isinstance(area_code, str) else None
-    route = next(fitting(pack, code, area, text, datetime.now(UTC)), None)
-    if route is None:
-        return {}
-    return {"agency_id": route.agency_id, "agency_responsible": pack.agencies[route.agency_id].name}
+    return explained(text, [Path(photo).read_bytes() for photo in photos], pin, language, pack, model)
 
 
 def stuck(options: argparse.Namespace) -> int:

@@ -28,7 +28,9 @@ COOKIE = "lapor_desk"
 FORM_COOKIE = "lapor_form"  # before there is a log-in, this one and the form's token must fit each other
 UPLOADS_AT_ONCE = 4  # forms with photos that are held in memory
 LOG_INS_AT_ONCE, LOG_INS_WAITING = 2, 50  # argon2 takes 64 MiB and a core for each
-_AFTER_LOG_IN = re.compile(r"/desk(/r/[A-Z0-9]{1,16}|/surge/[0-9]{1,18}|/rapor|/rules|/deeds)?")
+_AFTER_LOG_IN = re.compile(
+    r"/desk(/r/[A-Z0-9]{1,16}|/surge/[0-9]{1,18}|/rapor|/rules|/deeds|/admin(/[a-z]{1,10})?)?"
+)
 
 Fields = Mapping[str, str]
 Shown = Callable[[House, Request, DeskSession], Response]

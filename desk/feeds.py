@@ -65,7 +65,7 @@ def _feed(
     root = ElementTree.Element("feed", {"xmlns": ATOM, "xml:lang": language})
     _text(root, "id", here)
     _text(root, "title", texts(language)["feed_title"].format(name=name))
-    _text(root, "updated", _date(max((each.updated_at for each in reports), default=house.now())))
+    _text(root, "updated", date_of(max((each.updated_at for each in reports), default=house.now())))
     _text(ElementTree.SubElement(root, "author"), "name", texts(language)["brand"].format(city=house.pack.name))
     for rel, href in (("self", here), ("alternate", page), ("next", next_page)):
         if href:
@@ -79,8 +79,8 @@ def _entry(house: House, report: Report, language: str) -> ElementTree.Element:
     entry, item = ElementTree.Element("entry"), item_of(house, report, language)
     _text(entry, "id", house.link(report.code))
     _text(entry, "title", ", ".join(filter(None, (item["service"], item["area"]))))
-    _text(entry, "published", _date(report.requested_at))
-    _text(entry, "updated", _date(report.updated_at))
+    _text(entry, "published", date_of(report.requested_at))
+    _text(entry, "updated", date_of(report.updated_at))
     _text(entry, "summary", f"{item['status_words']}. {item['text']}".strip())
     ElementTree.SubElement(entry, "link", {"rel": "alternate", "href": house.link(report.code)})
     ElementTree.SubElement(entry, "category", {"term": report.service_code or "", "label": item["service"]})
@@ -91,7 +91,7 @@ def _text(parent: ElementTree.Element, name: str, text: str) -> None:
     ElementTree.SubElement(parent, name).text = seen(text)
 
 
-def _date(at: datetime) -> str:
+def date_of(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
 
 
@@ -110,9 +110,9 @@ def item_of(house: House, report: Report, language: str) -> dict[str, Any]:
         "area": shown.name_of_area(pack, report.area_code),
         "lat": spot.lat if spot else None,
         "long": spot.long if spot else None,
-        "requested_at": _date(report.requested_at),
-        "updated_at": _date(report.updated_at),
-        "promised_by": _date(report.expected_at) if report.expected_at else None,
+        "requested_at": date_of(report.requested_at),
+        "updated_at": date_of(report.updated_at),
+        "promised_by": date_of(report.expected_at) if report.expected_at else None,
         "missed_promises": report.raised,
         "text": seen(shown.words(pack, report)),
     }

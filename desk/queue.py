@@ -19,7 +19,7 @@ from desk.live import mark_of
 from desk.many import MANY_MOVES, problem_of_many, said_of_many
 from desk.pages import language_of, render, service_names, texts
 from desk.public import bounds, tiles, with_tiles
-from desk.rights import CHANGES, may_audit, may_rule, official_of, sees_all
+from desk.rights import CHANGES, may_audit, may_rule, may_take_along, official_of, sees_all
 from desk.surge import surge_name
 from desk.undo import undo_of
 from desk.view import BOARD, DUE, FOUND, GROUPS, ON_RECORD, TABS, View, filters, view_of
@@ -72,6 +72,7 @@ def queue_page(house: House, request: Request, login: DeskSession) -> Response:
         may_audit=may_audit(official),
         live=mark_of(house.now()),
         **_map_words(house),
+        may_take_along=may_take_along(official),
         **_rows(house, request, login),
     )
     return with_tiles(house, page)
@@ -179,7 +180,14 @@ def ask(
     session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int] = (), size: int = PAGE_SIZE
 ) -> list[Report]:
     """One page of the view's reports, and one more where there are more; surges `apart` are lines of their own."""
-    part: dict[str, int] = {"start": (view.page - 1) * size, "limit": size + 1}
+    return rows_of(session, pack, view, until, apart, start=(view.page - 1) * size, limit=size + 1)
+
+
+def rows_of(
+    session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int] = (), *, start: int, limit: int
+) -> list[Report]:
+    """A part of the view's reports in the queue's order; surges `apart` are lines of their own."""
+    part: dict[str, int] = {"start": start, "limit": limit}
     if view.group == FOUND:
         return _found(session, pack, view, **part)
     if view.group == DUE:

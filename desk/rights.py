@@ -120,3 +120,19 @@ def may_know(official: Official, report: Report) -> bool:
 def may_audit(official: Official) -> bool:
     """Read who looked at whom, and who wrote to them."""
     return official.role in AUDITS
+
+
+def may_administer(official: Official) -> bool:
+    """Change the house: ways to agencies, accounts, messages that failed."""
+    return official.role == "admin"
+
+
+def may_look_on(official: Official) -> bool:
+    """Read how the house is: its health, its ways, its pack."""
+    return official.role in AUDITS
+
+
+def may_take_along(official: Official) -> bool:
+    """Take exact places and the citizens' own words out of the house as a list; whoever only looks on takes what
+    the public sees."""
+    return official.role in KNOWS

@@ -66,7 +66,12 @@ async def start_servers(
     """Listen on HTTP_LISTEN and OPS_LISTEN. Raises OSError when one is taken, SMTP_LISTEN included."""
     open_socket(house.settings.smtp_listen).close()  # said now, not by a channel that falls again and again
     live = Live(house)
-    public = [*_own_routes(house.settings), *_hooks(house, journal, wake), *stand_ins, *desk_routes(house, live)]
+    public = [
+        *_own_routes(house.settings),
+        *_hooks(house, journal, wake),
+        *stand_ins,
+        *desk_routes(house, journal, live),
+    ]
     return [
         await _listen(Starlette(routes=public), house.settings.http_listen, at_stop=live.close),
         await _listen(Starlette(routes=operate.routes(house, journal)), house.settings.ops_listen),

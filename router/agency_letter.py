@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from normalizer.privacy import public_description
 from router.house import House
 from router.replies import fields_of, say, status_name
-from router.ways import HANDED_OVER
+from router.ways import HANDED_OVER, TEST
 from store.models import AgencyWay, Delivery, Message, Report
 
 
@@ -15,6 +15,8 @@ def letter_of(house: House, row: Delivery, way: AgencyWay, link: str, said: Sequ
     report, language = row.report, house.pack.languages[0]
     agency = house.pack.agencies.get(way.agency_id)
     name = agency.name if agency else way.agency_id
+    if row.subject == TEST:
+        return _say(house, "agency_test_subject", agency=name), _say(house, "agency_test", agency=name)
     if report is None:
         fields = {"agency": name, "list": row.text, "link": f"{house.settings.base_url}/desk"}
         return _say(house, "agency_group_subject", **fields), _say(house, "agency_group", **fields)

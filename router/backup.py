@@ -7,7 +7,7 @@ import re
 import tarfile
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,7 @@ FORM = 1  # of the file; a restore refuses what is newer
 KEY = re.compile(r"[0-9a-f]{64}")
 
 Say = Callable[[str], None]
+LAST_BACKUP = "last-backup"  # in DATA_DIR: its time is when one was last written from here
 
 
 def write_backup(settings: Settings, file: Path, say: Say) -> list[str]:
@@ -47,6 +48,8 @@ def write_backup(settings: Settings, file: Path, say: Say) -> list[str]:
         _write(copies / "whole", manifest, members, say)
         (copies / "whole").replace(file)
     sync_folder(file.parent)
+    with suppress(OSError):  # the backup is there all the same
+        (settings.data_dir / LAST_BACKUP).touch()
     counts = manifest["counts"]
     said = ", ".join(f"{number} {name}" for name, number in counts.items() if name not in {"files", "bytes"})
     return [f"{file}: {said}", *notes]

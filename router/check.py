@@ -30,7 +30,7 @@ def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield _tried("database", lambda: _database(settings))
     yield _tried("media", lambda: _media(settings))
     yield _tried("redis", lambda: _redis(settings))
-    yield from _channels(settings)
+    yield from channel_lines(settings)
     yield _tried("agencies", lambda: _ways(settings))
     tiles = settings.map_tiles_url
     yield (
@@ -131,7 +131,8 @@ def _ways(settings: Settings) -> str:
     return f"{len(ways)} ways beside the desk" if ways else "all work at the desk"
 
 
-def _channels(settings: Settings) -> Iterator[tuple[str, bool, str]]:
+def channel_lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
+    """Each channel: its name, whether it can do its work, and what is set or missing."""
     stand_in = "the sandbox's stand-in" if settings.sandbox_in_effect else None
     hooks = f"{settings.base_url}/hooks"
     fallback = "fallback: the same on a second server, or here with ?again (docs/operate.md)"

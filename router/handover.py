@@ -33,7 +33,7 @@ def message_by_way(house: House, row: Delivery, way: AgencyWay) -> OutboundMessa
     secret = sealer.open(way.secret) if way.secret else ""
     if way.kind == "mail":
         return _letter(house, row, way, to)
-    item = report_item(house, report, way, row.subject) if report else {}
+    item = report_item(house, report, way, row.subject) if report else _nothing(row, way)
     body = item if way.kind == "queue" else enveloped(item, house.now())
     return OutboundMessage(
         delivery_id=row.id,
@@ -44,6 +44,11 @@ def message_by_way(house: House, row: Delivery, way: AgencyWay) -> OutboundMessa
         secret=secret,
         first_tried_at=row.first_tried_at,
     )
+
+
+def _nothing(row: Delivery, way: AgencyWay) -> Item:
+    """The body of a test: no report is in it."""
+    return {"version": VERSION, "event": row.subject, "agency_id": way.agency_id}
 
 
 def enveloped(item: Item, now: datetime) -> Item:

@@ -119,19 +119,20 @@ def _parted(heard: Sequence[Heard]) -> Iterator[Sequence[Heard]]:
 def _take_together(house: House, heard: Sequence[Heard]) -> None:
     try:
         with house.store.write() as session:
-            _take(session, heard, house)
+            take_in(session, heard, house)
     except (IntegrityError, OperationalError) as error:
         if not isinstance(error, IntegrityError) and type(error.orig).__name__ != "DeadlockDetected":
             raise
         if len(heard) == 1:
             with house.store.write() as session:
-                _take(session, heard, house)
+                take_in(session, heard, house)
         else:
             for each in heard:
                 _take_together(house, [each])
 
 
-def _take(session: Session, heard: Sequence[Heard], house: House) -> None:
+def take_in(session: Session, heard: Sequence[Heard], house: House) -> None:
+    """Give messages their effects in this transaction; repeats have none."""
     seen = _seen(session, heard, house)
     new = []
     for each in heard:

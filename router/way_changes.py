@@ -11,7 +11,7 @@ from config.settings import is_loopback
 from router.house import House
 from router.replies import owe_by_way
 from router.status import OPEN
-from router.ways import HANDED_OVER, REMOVED
+from router.ways import HANDED_OVER, REMOVED, TEST
 from store.models import AgencyWay, Report
 from store.ways import Way, ways_there, withdraw_by
 
@@ -29,16 +29,10 @@ class Added:
 
 def add_way(house: House, agency_id: str, kind: str, address: str = "") -> Added:
     """Add a way to an agency of the pack. Raises LookupError or ValueError with one line that says why not."""
-    if agency_id not in house.pack.agencies:
-        raise LookupError(f"there is no agency {agency_id!r} in the city pack")
     secret = new_secret() if kind == "webhook" else None
-    if kind == "webhook":
-        address = check_address(address, private=house.settings.webhook_private == "on")
-    elif kind == MAIL:
-        address = _mailbox(house, address)
     sealer = house.store.sealer
     with house.store.write() as session:
-        _refuse_second(house, session, agency_id, kind, address)
+        address = check_way(house, session, agency_id, kind, address)
         way = AgencyWay(agency_id=agency_id, kind=kind, created_at=house.now())
         way.sealed = sealer.seal(address) if address else None
         way.secret = sealer.seal(secret) if secret else None
@@ -48,6 +42,26 @@ def add_way(house: House, agency_id: str, kind: str, address: str = "") -> Added
         number = way.id
     house.ways.forget()
     return Added(id=number, secret=secret)
+
+
+def check_way(house: House, session: Session, agency_id: str, kind: str, address: str) -> str:
+    """Whether a way could be added now: its address as it is kept. Raises LookupError or ValueError."""
+    if agency_id not in house.pack.agencies:
+        raise LookupError(f"there is no agency {agency_id!r} in the city pack")
+    address = checked_address(house, kind, address)
+    _refuse_second(house, session, agency_id, kind, address)
+    return address
+
+
+def checked_address(house: House, kind: str, address: str) -> str:
+    """The address of a way of this kind as it is kept; "" for a queue. Raises ValueError."""
+    if kind == "webhook":
+        return check_address(address, private=house.settings.webhook_private == "on")
+    if kind == MAIL:
+        return _mailbox(house, address)
+    if kind != "queue":
+        raise ValueError("a way is a webhook, mail or queue")
+    return ""
 
 
 def _mailbox(house: House, address: str) -> str:
@@ -61,9 +75,13 @@ def _mailbox(house: House, address: str) -> str:
     return address
 
 
-def _refuse_second(house: House, session: Session, agency_id: str, kind: str, address: str) -> None:
+def _refuse_second(
+    house: House, session: Session, agency_id: str, kind: str, address: str, but: int | None = None
+) -> None:
     """One way once; and one mailbox is one agency's, or its answers could not be told apart."""
     for other in ways_there(session):
+        if other.id == but:
+            continue
         is_same = other.sealed is None or house.store.sealer.open(other.sealed).lower() == address.lower()
         if other.kind == kind and is_same and (other.agency_id == agency_id or kind == MAIL):
             raise ValueError(f"{other.agency_id} has this way already: number {other.id}")
@@ -75,6 +93,31 @@ def find_way(session: Session, number: int) -> AgencyWay:
     if way is None or way.removed_at is not None:
         raise LookupError(f"there is no way number {number}: `run_bots.py agency list` has them")
     return way
+
+
+def change_way(house: House, number: int, address: str) -> None:
+    """Give a way another address; number, secret and what it is owed stay. Raises LookupError, ValueError."""
+    sealer = house.store.sealer
+    with house.store.write() as session:
+        way = find_way(session, number)
+        address = checked_address(house, way.kind, address)
+        if not address:
+            raise ValueError("a queue has no address")
+        _refuse_second(house, session, way.agency_id, way.kind, address, but=way.id)
+        way.sealed = sealer.seal(address)
+        way.lookup = sealer.lookups("email", address)[0] if way.kind == MAIL else None
+        way.last_error = way.failed_at = None
+    house.ways.forget()
+
+
+def try_way(house: House, number: int) -> None:
+    """Owe a way something that holds no report, to see how it goes. Raises LookupError, ValueError."""
+    with house.store.write() as session:
+        row = find_way(session, number)
+        if row.paused_at is not None:
+            raise ValueError("the way is paused: resume it first")
+        owe_by_way(session, None, Way(id=row.id, agency_id=row.agency_id, kind=row.kind), TEST, house.now())
+    house.wake()
 
 
 def remove_way(house: House, number: int) -> int:

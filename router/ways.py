@@ -19,6 +19,7 @@ log = logging.getLogger("lapor.outbox")
 HANDED_OVER = "report.assigned"
 CHANGED = "report.changed"
 PASSED_ON = "report.released"
+TEST = "test"  # nothing happened: an admin looks whether the way works
 WEIGHT = {CHANGED: 0, PASSED_ON: 1, HANDED_OVER: 2}  # of several in one transaction the heaviest is told
 
 AFTER_PHOTOS = timedelta(minutes=2)  # so long a mail waits for photos that are still to be fetched

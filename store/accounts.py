@@ -47,6 +47,17 @@ def add_officer(
     The name is kept in lower case. officer and head need an agency, the other roles have none; an area goes with
     an agency only.
     """
+    name = check_officer(session, name, role, agency_id, area_code)
+    password = _one_time_password()
+    officer = Officer(name=name, role=role, agency_id=agency_id, area_code=area_code, created_at=now)
+    officer.password_hash = _hash(password)
+    session.add(officer)
+    session.flush()
+    return password
+
+
+def check_officer(session: Session, name: str, role: str, agency_id: str | None, area_code: str | None) -> str:
+    """Whether an account could be made now: its name as it is kept. Raises AccountError."""
     name = known_as(name)
     if not _NAME.fullmatch(name):
         raise AccountError("a name has 1 to 64 letters, digits, spaces or . @ _ -")
@@ -59,12 +70,7 @@ def add_officer(
         raise AccountError("an area goes with an agency that has an office for each")
     if find_officer(session, name):
         raise AccountError(f"there is an account {name!r} already")
-    password = _one_time_password()
-    officer = Officer(name=name, role=role, agency_id=agency_id, area_code=area_code, created_at=now)
-    officer.password_hash = _hash(password)
-    session.add(officer)
-    session.flush()
-    return password
+    return name
 
 
 def known_as(name: str) -> str:

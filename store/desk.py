@@ -52,16 +52,18 @@ class DeskView(Base):
 
 
 class Deed(Base):
-    """Something that an official did to a person behind a report: looked at who they are, wrote to them.
+    """Something that an official did to a person behind a report (looked at who they are, wrote to them), took out
+    of the house (a list) or changed in it (a way, an account, a replay).
 
-    Says who, what, when and of which report; nothing of what was seen or said.
+    Says who, what, when and of which report or `about` what else; nothing of what was seen or said.
     """
 
     __tablename__ = "deeds"
     __table_args__ = (Index("ix_deeds_at", "at"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"), index=True)
+    report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"), index=True)
     by: Mapped[str] = mapped_column(String(80))
     what: Mapped[str] = mapped_column(String(16))
+    about: Mapped[str | None] = mapped_column(String(300))
     at: Mapped[datetime]
