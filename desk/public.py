@@ -53,8 +53,8 @@ def whole(house: House, request: Request, view: Asked, limit: int = A_PAGE) -> d
         "service_word": lambda code: service_name(pack, code, language),
         "area": partial(area_words, house, request),
         "words": partial(shown.words, pack),
-        **_tiles(house),
-        "bounds": _bounds(house, view.area),
+        **tiles(house),
+        "bounds": bounds(house, view.area),
         **_counts(house, view),
     }
 
@@ -65,8 +65,8 @@ def embed(house: House, request: Request) -> Response:
     said: dict[str, Any] = {
         "view": view,
         "statuses_all": tuple(MOVES),
-        "bounds": _bounds(house, view.area),
-        **_tiles(house),
+        "bounds": bounds(house, view.area),
+        **tiles(house),
     }
     page = with_tiles(house, render(house, request, "embed.html", **said))
     policy = page.headers.get("Content-Security-Policy", HEADERS["Content-Security-Policy"])
@@ -74,7 +74,7 @@ def embed(house: House, request: Request) -> Response:
     return page
 
 
-def _tiles(house: House) -> dict[str, str]:
+def tiles(house: House) -> dict[str, str]:
     return {"tiles": house.settings.map_tiles_url or "", "credit": house.settings.map_tiles_credit or ""}
 
 
@@ -108,7 +108,7 @@ def _parts(house: House, view: Asked, found: Counted) -> list[tuple[str, str, in
     return [(area.code, area.name, counts.get(area.code, 0)) for area in inside]
 
 
-def _bounds(house: House, area: str | None) -> str:
+def bounds(house: House, area: str | None) -> str:
     """What the map shows first, `south,west,north,east` in degrees: the middles of an area's kelurahan and some
     way around."""
     codes = (code for code in house.pack.areas if area is None or f"{code}.".startswith(f"{area}."))
