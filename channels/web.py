@@ -42,6 +42,7 @@ KEY_IN_URL = "an api_key does not belong into an address: send it as `Authorizat
 NO_KEY = "an api_key is needed: in the body or as `Authorization: Bearer …`; the operator gives one"
 NO_KEYS_HERE = "this installation takes no reports through the API: OPEN311_API_KEYS is not set"
 WRONG_KEY = "this api_key may not create requests: the operator gives one (OPEN311_API_KEYS)"
+KEY_USED = "this Idempotency-Key was used for another report: a new report needs a new one"
 BAD_BODY = {413: "too_large", 503: "not_now"}  # HTTP status: what the form says
 NOT_FETCHED = "media_url is not on a host that photos are taken from; the report is made without it"
 
@@ -219,7 +220,8 @@ async def _keep(door: _Door, said: Said, sender: str | None, who: str, own_id: s
     """Put it into the journal and return its token, which is also the message's external_id.
 
     A repeat has the same one: of the same sender with the same id for ever, of the same words for ten minutes.
-    A sender without a name of their own is named after the token, so that a repeat is not somebody else.
+    Another report under an id that was used is refused (422), as far back as this server remembers: the first one
+    counts. A sender without a name of their own is named after the token, so that a repeat is not somebody else.
     """
     raw, digest = await run_in_threadpool(_packed, said) if said.photos else _packed(said)
     if who == "form":
@@ -228,8 +230,11 @@ async def _keep(door: _Door, said: Said, sender: str | None, who: str, own_id: s
         token = new_token(door.keys, b"own id", f"{who}\0{sender or ''}".encode(), own_id.encode(errors="replace"))
     else:
         token = door.recent.token(door.keys, f"{who}\0{sender or ''}", digest, time.time())
+    if door.recent.is_another(token, digest):
+        raise Wrong(422, KEY_USED)
     sender = sender or sender_of(door.keys, "nobody", token)
     await door.accept(external_id=token, lane=sender, raw=raw, meta={"sender": sender})
+    door.recent.keep(token, digest)
     return token
 
 

@@ -53,6 +53,17 @@ class Recent:
     """
 
     _seen: OrderedDict[bytes, tuple[float, str]] = field(default_factory=OrderedDict)
+    _under: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
+
+    def is_another(self, token: str, digest: bytes) -> bool:
+        """Whether something else was kept under this token before, as far as this server remembers."""
+        return self._under.get(token, digest) != digest
+
+    def keep(self, token: str, digest: bytes) -> None:
+        self._under[token] = digest
+        self._under.move_to_end(token)
+        while len(self._under) > MOST_RECENT:
+            self._under.popitem(last=False)
 
     def token(self, keys: Keys, who: str, kept: bytes, now: float) -> str:
         digest = hmac.digest(keys.derive("web repeat"), who.encode(errors="replace") + b"\0" + kept, "sha256")

@@ -91,6 +91,8 @@ def _public(house: House) -> list[BaseRoute]:
         _get("/a/{name}", partial(agency_page.page, house)),
         _post("/a/{name}", agency_page.posted(house)),
         _get("/report", partial(own.form, house)),
+        _get("/report-worker.js", partial(own.worker, house)),
+        _get("/manifest.webmanifest", partial(own.manifest, house)),
         _get("/report/{token}", partial(own.after_posting, house)),
         *_window(house),
         _get("/rapor", partial(card.front, house)),

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
 from channels.web_token import is_token
 from desk import shown
 from desk.open311_tokens import message_of
-from desk.pages import render
-from desk.public import public_lines
+from desk.pages import HERE, language_of, render, texts
+from desk.public import bounds, public_lines, tiles, with_tiles
 from desk.thread import Said
 from desk.wire import typed_code
 from router.codes import code_of_thread, thread_of
@@ -22,6 +22,7 @@ from store.near import lead_of
 from store.traces import AGENCY_MAIL
 
 WRONG = {"too_large": 413, "too_many": 429, "not_now": 503}  # what went wrong with a form: HTTP status; else 400
+STATIC = HERE / "static"
 NOT_THEIRS = {"note", AGENCY_MAIL}  # kinds of messages on a report that its reporter does not read
 NOT_SAID = {"held", "withdrawn"}  # states of answers
 WORDS = (*WRONG, "too_long", "position", "empty", "unreadable")
@@ -45,7 +46,10 @@ def form(house: House, request: Request) -> Response:
         me=None,
         nonce=secrets.token_urlsafe(16),
         emergency=house.pack.settings["emergency"],
+        bounds=bounds(house, None),
+        **tiles(house),
     )
+    page = with_tiles(house, page)
     if wrong == "too_many":
         page.headers["Retry-After"] = "10"
     return page
@@ -142,3 +146,25 @@ def _private(page: Response) -> Response:
     """Not for search engines. (Referrer-Policy is same-origin everywhere: the link goes nowhere with a click.)"""
     page.headers["X-Robots-Tag"] = "noindex"
     return page
+
+
+def worker(house: House, request: Request) -> Response:
+    """GET /report-worker.js: the form's service worker; from here its scope may be /report."""
+    return FileResponse(STATIC / "report_worker.js", headers={"Cache-Control": "no-cache"})
+
+
+def manifest(house: House, request: Request) -> Response:
+    """GET /manifest.webmanifest: what a phone needs to put the form on its home screen."""
+    said = texts(language_of(request))
+    mark = {"src": "/desk/static/mark.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}
+    about = {
+        "name": said["brand"].format(city=house.pack.name),
+        "short_name": said["brand"].format(city=house.pack.name),
+        "lang": language_of(request),
+        "id": "/report",
+        "start_url": "/report",
+        "scope": "/",
+        "display": "standalone",
+        "icons": [mark],
+    }
+    return JSONResponse(about, media_type="application/manifest+json", headers={"Cache-Control": "no-cache"})

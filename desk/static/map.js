@@ -20,25 +20,8 @@
     L.tileLayer(said.tiles, { maxZoom: 19, attribution: credit.innerHTML }).addTo(map);
   }
 
-  const ground = L.layerGroup().addTo(map), shown = L.layerGroup().addTo(map);
-
-  const rings = (steps, unit) => {
-    let lat = 0, long = 0;
-    const corners = [];
-    for (let at = 0; at < steps.length; at += 2) {
-      lat += steps[at]; long += steps[at + 1];
-      corners.push([lat / unit, long / unit]);
-    }
-    return corners;
-  };
-
-  fetch("/map/areas.json").then((answer) => answer.json()).then((found) => {
-    const drawn = { color: ink("--quiet"), weight: 1, opacity: 0.45, fill: !said.tiles, fillColor: ink("--card"), fillOpacity: 0.9, interactive: false };
-    for (const area of Object.values(found.areas))
-      L.polygon(area.map((steps) => [rings(steps, found.steps)]), drawn).addTo(ground);
-    ground.eachLayer((each) => each.bringToBack());
-    box.dataset.ground = "drawn";
-  }).catch(() => {});
+  drawGround(map, !said.tiles);
+  const shown = L.layerGroup().addTo(map);
 
   const made = (tag, text, name) => {
     const element = document.createElement(tag);

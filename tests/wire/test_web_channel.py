@@ -208,7 +208,10 @@ def test_repeats_are_one_report(room: Room) -> None:
     assert room.token({**WHOLE, "description": "Lubang di jembatan"}) != first
     once = {**KEY, "Idempotency-Key": "app-1"}
     own = room.token({**WHOLE, "description": "satu"}, headers=once)
-    assert room.token({**WHOLE, "description": "satu, lagi"}, headers=once) == own
+    assert room.token({**WHOLE, "description": "satu"}, headers=once) == own
+    another = room.create({**WHOLE, "description": "satu, lagi"}, headers=once)
+    assert another.status_code == 422
+    assert "Idempotency-Key was used" in another.json()[0]["description"]
     assert room.token({**WHOLE, "account_id": "7"}, headers=once) != own
     assert room.token(headers={"Authorization": "Bearer key-of-dbm", "Idempotency-Key": "app-1"}) != own
     room.work()
