@@ -14,6 +14,7 @@ from router.guesses import guess_of
 from router.house import House
 from router.replies import service_name
 from router.status import OPEN, Actor, NotAllowed
+from router.undo import undoable
 from store.models import Report
 from store.officials import DeskSession
 
@@ -48,7 +49,8 @@ def try_correct(
             return 400, "needs_service", {}
         try:
             by = Actor(name=official.name, agency_id=official.agency_id)
-            correct_service(session, report, wanted, by=by, house=house)
+            with undoable(session, report, officer_id=login.officer_id, house=house):
+                correct_service(session, report, wanted, by=by, house=house)
         except NotAllowed:
             return 400, "no_moves", {}
         log.info("report %s: service %s by officer %s", report.code, wanted, login.officer_id)

@@ -151,13 +151,14 @@ def _is_theirs(official: Official, changed: Changed) -> bool:
 
 async def _watch(live: Live) -> None:
     """One small query a look, for as long as somebody listens."""
-    told: dict[int, datetime] | None = None
-    seen_at, looks = live.house.now(), 0
+    told: dict[int, datetime] = {}
+    began = seen_at = live.house.now()
+    looks = 0
     while live.listeners:
         now = live.house.now()
         try:
             changes = await run_in_threadpool(_look, live.house, min(seen_at, now) - LATE)
-            new = [] if told is None else [each for each in changes if told.get(each.id) != each.updated_at]
+            new = [each for each in changes if each.updated_at >= began and told.get(each.id) != each.updated_at]
             told, seen_at, looks = {each.id: each.updated_at for each in changes}, now, looks + 1
             if new or looks % SESSIONS_EVERY == 0:
                 await _check_log_ins(live)

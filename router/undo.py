@@ -35,12 +35,14 @@ def undoable(session: Session, report: Report, *, officer_id: int, house: House)
     """Make a move inside: what it owes waits UNDO_SECONDS, and undo() takes it back. In the move's transaction."""
     lock(session, report)
     before, photos = _stand(session, report), _after_photos(session, report)
-    owed = watch(session)
+    service, owed = _service(report), watch(session)
     yield
     if not house.settings.undo_seconds:
         return
     write_now(session)
     session.flush()
+    if report.service_code != service["service_code"]:
+        before["service"] = service
     until = house.now() + timedelta(seconds=house.settings.undo_seconds)
     waiting = [row for row in owed if isinstance(row, Delivery) and row.state in NOT_GONE]
     for row in waiting:
@@ -71,6 +73,7 @@ def undo(session: Session, report: Report, *, officer_id: int, by: Actor, house:
     _withdraw(session, kept.owed, house.now())
     _set_back_holding(session, report, kept.before["holding"])
     _drop_photos(session, kept.photos, house)
+    _set_back_service(report, kept.before.get("service"))
     session.delete(kept)
     return undo_change(session, report, _read(Report, kept.before["report"]), by=by, house=house)
 
@@ -136,6 +139,21 @@ def _set_back_holding(session: Session, report: Report, before: Mapping[str, Any
         session.execute(update(Holding).where(Holding.id == number).values(**values))
     session.expire(report, ["holdings"])
     report.newest_holding = session.get(Holding, number, populate_existing=True) if before else None
+
+
+def _service(report: Report) -> dict[str, Any]:
+    """What a correction of the service changes, beside MOVED."""
+    source = (report.sources or {}).get("service")
+    return {"service_code": report.service_code, "asked_for": report.asked_for, "source": source}
+
+
+def _set_back_service(report: Report, before: Mapping[str, Any] | None) -> None:
+    """Before a correction. What came meanwhile of the other fields (a photo's place) stays."""
+    if before is None:
+        return
+    report.service_code, report.asked_for = before["service_code"], before["asked_for"]
+    others = {name: source for name, source in report.sources.items() if name != "service"}
+    report.sources = {**others, "service": before["source"]} if before["source"] else others
 
 
 def _after_photos(session: Session, report: Report) -> set[int]:

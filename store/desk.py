@@ -25,7 +25,8 @@ class Undo(Base):
     """A report's newest move at the desk, for as long as it may be undone (router/undo.py).
 
     `seq` is the last line of history that it wrote; `before` is how report and holding stood (column -> value),
-    `owed` the deliveries that wait for `until`, `photos` the after-photos that it brought.
+    with `service` where it corrected that; `owed` the deliveries that wait for `until`, `photos` the after-photos
+    that it brought.
     """
 
     __tablename__ = "undos"

@@ -9,6 +9,7 @@ from sqlalchemy import inspect
 from normalizer.schema import Attachment
 from router.after_photos import read_after_photos, take_after_photos
 from router.answers import answer_citizen
+from router.corrections import correct_service
 from router.forget import forget_all
 from router.holding import current
 from router.not_ours import not_ours
@@ -216,3 +217,26 @@ def test_without_seconds_nothing_waits_and_nothing_can_be_undone(tmp_path: Path)
         assert session.query(Undo).count() == 0
     with pytest.raises(NotAllowed):
         take_back(town)
+
+
+@pytest.mark.parametrize("words", [WHOLE, "Tolong ditindak, di Jl. Tebet Raya 5"])
+def test_a_corrected_service_is_as_it_was_and_what_came_meanwhile_stays(town: Town, words: str) -> None:
+    town.tell(words, **SMS)
+    before, service = stand(town), "sampah" if town.report().service_code != "sampah" else "jalan_rusak"
+    with town.house.store.write() as session:
+        report = session.get_one(Report, 1)
+        with undoable(session, report, officer_id=ME, house=town.house):
+            correct_service(session, report, service, by=OFFICER, house=town.house)
+    assert town.report().service_code == service
+    assert stand(town) != before
+    with town.house.store.write() as session:
+        report = session.get_one(Report, 1)
+        report.sources = {**report.sources, "photo": {"source": "exif"}}
+    take_back(town)
+
+    assert town.report().sources.pop("photo") == {"source": "exif"}
+    with town.house.store.write() as session:
+        report = session.get_one(Report, 1)
+        report.sources = {name: said for name, said in report.sources.items() if name != "photo"}
+    assert stand(town) == before
+    assert first_edited_row(town.house) is None

@@ -18,7 +18,7 @@ from router.metrics import scrape
 from router.operate import first_edited_row
 from router.status import MOVES, OPEN, Actor, NotAllowed
 from store.journal import Journal
-from store.models import Report, StatusUpdate
+from store.models import Delivery, Report, StatusUpdate
 from tests.wire.desk_rooms import (
     add_officer,
     add_report,
@@ -253,3 +253,17 @@ def test_counting_guesses_reads_an_index_and_no_report(house: House) -> None:
     with house.store.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
     assert "COVERING INDEX ix_reports_service_guess" in str(plan)
+
+
+def test_a_correction_is_undone_by_its_button(house: House, clients: dict[str, httpx.Client]) -> None:
+    code, client = guessed(house), clients["triage"]
+    told, before = answers_to(house, code), row(house, code)
+    page = correct(client, code, "sampah")
+    fields = {"csrf": hidden(page, "csrf"), "codes": hidden(page, "codes")}
+    assert "Perubahan tadi dibatalkan" in client.post("/desk/undo", data=fields).text
+    report = row(house, code)
+    names = ("service_code", "agency_id", "sources", "service_guess", "status")
+    assert [getattr(report, name) for name in names] == [getattr(before, name) for name in names]
+    with house.store.read() as session:
+        owed = session.query(Delivery).filter(Delivery.report_id == report.id, Delivery.text.not_in(told))
+        assert {each.state for each in owed if each.address_id} == {"withdrawn"}

@@ -19,6 +19,8 @@ from router.status import Actor, change_status
 from store.journal import Journal
 from store.models import Report
 from tests.town import free_port
+from tests.unit.houses import WHOLE, new_town
+from tests.unit.test_linking import SMS
 from tests.wire.desk_rooms import (
     add_officer,
     add_report,
@@ -135,6 +137,21 @@ def test_a_page_that_comes_back_hears_what_it_missed(house: House, clients: dict
             assert said["changed"][code] == mark_of(session.query(Report).filter_by(code=code).one().updated_at)
     with listening(clients["officer"], "?since=nonsense", **{"Last-Event-ID": str(before)}) as ear:
         assert code in heard(ear)
+
+
+def test_a_citizens_message_is_heard_of(tmp_path: Path) -> None:
+    town = new_town(tmp_path, public_url="http://127.0.0.1")
+    add_officer(town.house, "triage", "triage")
+    town.tell(WHOLE, **SMS)
+    town.clock.on(minutes=5)
+    with serving(town.house) as address, browser(address) as client:
+        log_in(client, "triage")
+        with listening(client) as ear:
+            town.tell("Sekarang malah dua tiang yang mati", **SMS)
+            assert len(town.reports()) == 1
+            assert heard(ear) == {town.report().code}
+            page = client.get(f"/desk/r/{town.report().code}/thread")
+            assert "dua tiang" in page.text
 
 
 def test_nothing_personal_is_in_an_event(house: House, clients: dict[str, httpx.Client]) -> None:
