@@ -26,7 +26,7 @@ class Canned:
 def read_canned(
     rows: Iterable[Mapping[str, Any]], languages: Collection[str], services: Collection[str]
 ) -> tuple[Canned, ...]:
-    """The entries of canned.toml's `[[answer]]`. Raises ValueError or KeyError that says what is wrong."""
+    """The entries of canned.toml's `[[answer]]` or `[[done]]`. Raises ValueError or KeyError that says why not."""
     return tuple(_canned(row, languages, services) for row in rows)
 
 

@@ -118,6 +118,7 @@ class Pack:
     neighbourhoods: Mapping[str, str] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     canned: tuple[Canned, ...] = ()
+    canned_done: tuple[Canned, ...] = ()
     texts: Mapping[str, Mapping[str, str]]
 
     @property
@@ -206,7 +207,8 @@ def load_pack(path: Path) -> Pack:
             streets=(*map(_street, _rows(path / "odbl" / "streets.csv")), *_own_streets(path)),
             neighbourhoods=_toml(path / "neighbourhoods.toml"),
             routes=read_routes(_toml(path / "routes.toml")),
-            canned=_canned(path, city["languages"]),
+            canned=_canned(path, city["languages"], "answer"),
+            canned_done=_canned(path, city["languages"], "done"),
             texts={language: _toml(path / "texts" / f"{language}.toml") for language in city["languages"]},
         )
         checks.check(pack)
@@ -222,10 +224,10 @@ def _toml(path: Path) -> dict[str, Any]:
         raise PackError(f"{path.name}: {error}") from error
 
 
-def _canned(path: Path, languages: Sequence[str]) -> tuple[Canned, ...]:
-    """The canned answers; a city may have none."""
+def _canned(path: Path, languages: Sequence[str], table: str) -> tuple[Canned, ...]:
+    """The canned answers, or what was done; a city may have none."""
     file = path / "canned.toml"
-    rows = _toml(file).get("answer", []) if file.exists() else []
+    rows = _toml(file).get(table, []) if file.exists() else []
     return read_canned(rows, languages, _toml(path / "services.toml"))
 
 

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from desk import answers, deeds, people
 from desk.changes import Refused, to_change, visible
 from desk.corrections import choices, try_correct
+from desk.dates import with_date
 from desk.doors import Fields
 from desk.explanations import doubted_photos, doubts_here, explanation_of, may_explain
 from desk.handovers import handed_over
@@ -27,6 +28,7 @@ from desk.undo import undo_of
 from desk.wire import typed_code
 from normalizer.schema import Attachment
 from router.after_photos import Brought, NotAPhoto, drop_brought, read_after_photos, take_after_photos
+from router.answers import done_words_for
 from router.holding import current as current_holding
 from router.house import PHOTOS, House
 from router.right_address import likely_address, reachable, with_right_address
@@ -73,7 +75,8 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
     likely_services, other_services = choices(house.pack, report, language_of(request))
     done = request.query_params.get("done") == report.status
     own = answers.answering(house, official, report, request)
-    words = {**own, "problem": None, "note": "", "done": done, "contacts": None, **words}
+    done_words = done_words_for(report, house) if "resolved" in moves and may_change(official, report) else []
+    words = {**own, "problem": None, "note": _chosen(request, done_words), "done": done, "contacts": None, **words}
     is_corrected = request.query_params.get("service") == report.service_code
     return render(
         house,
@@ -88,6 +91,7 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         handovers=handed_over(house, report),
         not_reached=not_reached(thread),
         may_change=may_change(official, report),
+        done_words=done_words,
         moves=[move for move in moves if move not in NOT_BUTTONS and report.parent_id is None],
         agencies=_others(house, report) if "assigned" in moves else {},
         receiver=receiver(house, official, report),
@@ -120,6 +124,12 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         asks_photo=_asks_photo(house, report),
         **words,
     )
+
+
+def _chosen(request: Request, sentences: Sequence[str]) -> str:
+    """The sentence that a press without scripts asks for (`?did=N`)."""
+    said = request.query_params.get("did", "")
+    return sentences[int(said)] if said.isdecimal() and len(said) < 3 and int(said) < len(sentences) else ""
 
 
 def _likely_address(house: House, report: Report) -> str | None:
@@ -295,10 +305,13 @@ def _write_move(
         address = fields.get("right_address", "")
         if wanted == "rejected" and address in reachable(pack):
             note = with_right_address(note, address, report, pack)
+        dated = with_date(note, fields.get("on", ""), report, pack, house.now()) if wanted == "scheduled" else note
+        if dated is None:
+            return 400, "bad_date", {}
         try:
             by = Actor(name=official.name, agency_id=official.agency_id)
             with undoable(session, report, officer_id=login.officer_id, house=house):
-                change_status(session, report, wanted, by=by, house=house, notes=note, agency_id=agency_id)
+                change_status(session, report, wanted, by=by, house=house, notes=dated, agency_id=agency_id)
                 take_after_photos(session, report, holding, brought, house)
         except NotAllowed:
             names = [status_word(pack, said, each, report.agency_id) for each in (old, wanted)]

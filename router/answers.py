@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from channels.x_posts import MAX_WEIGHT, weight
+from config.canned import Canned
 from router.held import lock
 from router.house import House
 from router.reach import reply_address
@@ -72,8 +73,17 @@ def answer_citizen(session: Session, report: Report, words: str, *, by: Actor, h
 
 
 def canned_for(report: Report, house: House) -> Sequence[str]:
-    """Sentences that fit the report, in its reporter's language."""
+    """Answers that fit the report, in its reporter's language."""
+    return _fitting(house.pack.canned, report, house)
+
+
+def done_words_for(report: Report, house: House) -> Sequence[str]:
+    """What may have been done about a report like this, in its reporter's language."""
+    return _fitting(house.pack.canned_done, report, house)
+
+
+def _fitting(sentences: Sequence[Canned], report: Report, house: House) -> Sequence[str]:
     language = report.language if report.language in house.pack.languages else house.pack.languages[0]
     fields = fields_of(report, house, language)
-    fitting = [each for each in house.pack.canned if each.fits(report.service_code, report.status)]
+    fitting = [each for each in sentences if each.fits(report.service_code, report.status)]
     return [tidy(each.texts[language].format(**fields)) for each in fitting]

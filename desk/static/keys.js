@@ -154,9 +154,11 @@ function leadBack() {
   if (back && typeof address === "string" && /^\/desk(\?|$)/.test(address)) back.setAttribute("href", address);
 }
 
-// who logs out leaves nothing of what they looked for in the browser
+// who logs out leaves nothing in the browser of what they looked for, and of what was not sent (deadspot.js)
 function onSubmit(event) {
-  if (event.target.getAttribute("action") === "/desk/logout") sessionStorage.removeItem(HERE);
+  if (event.target.getAttribute("action") !== "/desk/logout") return;
+  sessionStorage.removeItem(HERE);
+  window.indexedDB?.deleteDatabase("lapor-desk");
 }
 
 document.addEventListener("keydown", onKey);

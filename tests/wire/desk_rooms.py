@@ -186,9 +186,9 @@ def add_officer(
 
 
 @contextmanager
-def serving(house: House) -> Iterator[str]:
+def serving(house: House, port: int = 0) -> Iterator[str]:
     """The desk's routes on a real server in a thread of its own; gives its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(Starlette(routes=routes(house)), log_level="critical", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

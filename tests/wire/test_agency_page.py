@@ -65,7 +65,7 @@ def test_a_report_is_accepted_worked_on_and_resolved_with_a_photo(house: House, 
     assert "0812" not in page.text
     assert page.headers["cache-control"] == "no-store"
     assert "noindex" in page.headers["x-robots-tag"]
-    assert "script" not in page.text
+    assert page.text.count("<script") == 1  # the dead spot's, without which all works, too
 
     assert "Diterima" in press(phone, path, "accepted").text
     press(phone, path, "in_progress", "Tim jalan")
