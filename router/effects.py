@@ -15,6 +15,7 @@ from router.codes import without_codes
 from router.commands import COMMANDS
 from router.context import known_of
 from router.conversation import LATER, NEW, Context, Decision, on_report, said_service
+from router.copies import COPIES
 from router.forget import FORGETTING
 from router.holding import current
 from router.house import House
@@ -368,4 +369,5 @@ EFFECTS: dict[str, Effect] = {
     **COMMANDS,
     **LINKING,
     **FORGETTING,
+    **COPIES,
 }

@@ -14,7 +14,7 @@ from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
 from router.context import context_of
 from router.conversation import decide
 from router.effects import take_effect
-from router.forget import forgotten_id
+from router.forgotten import forgotten_id
 from router.held import lock_all
 from router.house import LINK, PHOTOS, House
 from router.joins import look_for_joins
@@ -101,7 +101,7 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
     house.wake(*{each.message.channel for each in heard}, *([PHOTOS] if owes_photos else []))
 
 
-ALONE = {"link", "unlink", "forget", "stop"}
+ALONE = {"link", "unlink", "forget", "copy", "stop"}
 
 
 def _parted(heard: Sequence[Heard]) -> Iterator[Sequence[Heard]]:
