@@ -20,7 +20,7 @@ from router.forget import find_people
 from router.house import House
 from router.one_time import hash_of
 from router.reach import is_public
-from router.turn import Turn, answer, settle_rows
+from router.turn import Turn, answer, owner_by_link, settle_rows, tell_there
 from store.desk import Deed, Note
 from store.models import Address, Base, Delivery, Message, Photo, Report, Reporter, StatusUpdate
 
@@ -43,11 +43,15 @@ def _copy(turn: Turn) -> None:
         answer(turn, "copy_private")
         return
     settle_rows(turn)
-    token, house = secrets.token_urlsafe(24), turn.house
-    reporter = turn.address.reporter
+    token, house, report = secrets.token_urlsafe(24), turn.house, owner_by_link(turn)
+    reporter = report.reporter if report is not None else turn.address.reporter
     reporter.copy_token, reporter.copies_left = _hash(house, token), TIMES
     reporter.copy_until = house.now() + GOOD_FOR
-    answer(turn, "copy_link", link=f"{house.settings.base_url}/data/{token}", times=str(TIMES))
+    link, times = f"{house.settings.base_url}/data/{token}", str(TIMES)
+    if report is not None:
+        tell_there(turn, report, "copy_link", link=link, times=times)
+    else:
+        answer(turn, "copy_link", link=link, times=times)
 
 
 def _hash(house: House, token: str) -> str:

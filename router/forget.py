@@ -18,7 +18,7 @@ from router.one_time import give, hash_of, is_given, may_try, new_digits, note_w
 from router.reach import NOBODY, is_group
 from router.reports import BY_CITIZEN, BY_ROUTER
 from router.status import Actor, add_line, change_status
-from router.turn import Turn, answer, settle_rows
+from router.turn import Turn, answer, owner_by_link, settle_rows, tell_there
 from router.ways import tell_programs
 from store.chain import REDACTED
 from store.models import Address, Delivery, Report, Reporter, StatusUpdate
@@ -40,7 +40,11 @@ def _forget(turn: Turn) -> None:
         return
     settle_rows(turn)
     reporter, code = turn.address.reporter, turn.decision.value
-    if not code:
+    if not code and (report := owner_by_link(turn)) is not None:
+        code = new_digits(DIGITS)
+        give(report.reporter, _hash(turn.house, report.reporter, code), turn.house)
+        tell_there(turn, report, "forget_ask", code=code, days=str(turn.house.pack.journal_days))
+    elif not code:
         code = new_digits(DIGITS)
         give(reporter, _hash(turn.house, reporter, code), turn.house)
         answer(turn, "forget_ask", code=code, days=str(turn.house.pack.journal_days))
