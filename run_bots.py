@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
-from desk import console, learning, ways_console
+from desk import console, learning, privacy_console, ways_console
 from normalizer.schema import TemporaryFailure
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     work.add_argument("--queue", action="append", default=[], metavar="NAME")
     console.add_commands(commands)
     learning.add_commands(commands)
+    privacy_console.add_commands(commands)
     ways_console.add_commands(commands)
     return parser
 

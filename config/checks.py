@@ -22,6 +22,7 @@ def check(pack: "Pack") -> None:
     """Raises PackError where the entries of a pack that was read do not fit each other."""
     if type(pack.settings.get("journal_days")) is not int or pack.journal_days < 1:
         raise PackError("city.toml: journal_days is missing or no whole number of days from 1 up")
+    _check_keep_days(pack.settings.get("keep_days"))
     if pack.settings.get("public_photos") not in {"blurred", "released"}:
         raise PackError('city.toml: public_photos is neither "blurred" nor "released"')
     if type(pack.settings.get("map_south_of")) not in {int, float}:
@@ -39,6 +40,15 @@ def check(pack: "Pack") -> None:
     for language in others:
         if missing := set(pack.texts[first]) ^ set(pack.texts[language]):
             raise PackError(f"texts: {language} and {first} differ in: {', '.join(sorted(missing))}")
+
+
+KEPT = ("person", "raw", "originals", "unclaimed")
+
+
+def _check_keep_days(days: Any) -> None:
+    for kind in KEPT:
+        if not isinstance(days, dict) or type(days.get(kind)) is not int or days[kind] < 1:
+            raise PackError(f"city.toml: keep_days.{kind} is missing or no whole number of days from 1 up")
 
 
 def _check_services(pack: "Pack") -> None:

@@ -127,6 +127,12 @@ class Pack:
         return int(self.settings["journal_days"])
 
     @property
+    def keep_days(self) -> Mapping[str, int]:
+        """For how many days personal data is kept, by kind (config/checks.py: KEPT)."""
+        days: Mapping[str, int] = self.settings["keep_days"]
+        return days
+
+    @property
     def shows_blurred_photos(self) -> bool:
         """Whether the public sees a photo as soon as it is blurred, or only when an official showed it."""
         return str(self.settings["public_photos"]) == "blurred"

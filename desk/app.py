@@ -23,6 +23,7 @@ from desk import (
     card,
     card_answers,
     card_csv,
+    copies,
     deeds,
     doors,
     explanations,
@@ -94,11 +95,20 @@ def _public(house: House) -> list[BaseRoute]:
         _get("/report-worker.js", partial(own.worker, house)),
         _get("/manifest.webmanifest", partial(own.manifest, house)),
         _get("/report/{token}", partial(own.after_posting, house)),
+        *_own_data(house),
         *_window(house),
         _get("/rapor", partial(card.front, house)),
         _get("/rapor.csv", partial(card_csv.table, house)),
         _get("/rapor/{agency}", partial(card.agency_page, house)),
         _get("/rapor/{agency}/{kind}", partial(card.reports_page, house)),
+    ]
+
+
+def _own_data(house: House) -> list[BaseRoute]:
+    """What a person fetches about themselves."""
+    return [
+        _get("/data/{token}", partial(copies.page, house)),
+        _post("/data/{token}", partial(copies.download, house)),
     ]
 
 

@@ -41,17 +41,13 @@ def add_commands(commands: Any) -> None:
     whole.add_argument(
         "--head", type=Path, metavar="FILE", help="a saved /history-head.json that must still be true"
     )
-    gone = add(
-        commands, "forget", forget, "delete a person: sms:+62812…, email:a@b, any address, or a report's code"
-    )
-    gone.add_argument("person", metavar="PERSON")
-    gone.add_argument("--now", action="store_true", help="do not ask first")
     _add_user(commands)
-    for name, command, text in (
-        ("backup", backup, "journal, database, photos and keys into one file, while the server runs"),
-        ("restore", restore, "put a backup into an empty DATA_DIR; the server must be stopped"),
-    ):
-        add(commands, name, command, text).add_argument("file", type=Path, metavar="FILE")
+    kept = add(commands, "backup", backup, "all but the sandbox into one file, while the server runs")
+    kept.add_argument("file", type=Path, metavar="FILE")
+    back = add(commands, "restore", restore, "put a backup into an empty DATA_DIR; the server must be stopped")
+    back.add_argument("file", type=Path, metavar="FILE")
+    what = "people deleted since; by default the list `forgotten` beside FILE"
+    back.add_argument("--forgotten", type=Path, metavar="LIST", help=what)
 
 
 def add(
@@ -204,38 +200,18 @@ def backup(options: argparse.Namespace) -> int:
 
 
 def restore(options: argparse.Namespace) -> int:
+    from router.forgotten import LIST
     from router.restore import restore_backup
 
     settings = read_settings()
-    edited = restore_backup(settings, options.file, say_progress)
+    edited = restore_backup(settings, options.file, say_progress, options.forgotten)
     say_progress("")
     say_line(f"restored into {settings.data_dir}")
     if not settings.is_sqlite:
         say_line("the database is not in a backup: load your pg_dump, then run `run_bots.py verify`")
+        say_line(f"and `run_bots.py forget --list {settings.data_dir / LIST}`, where there is such a list")
     if edited:
         raise ValueError(f"everything is restored, but its history was edited: {edited}")
-    return 0
-
-
-def forget(options: argparse.Namespace) -> int:
-    from router.forget import find_people, forget_all
-    from router.house import open_house
-
-    house = open_house(read_settings())
-    with house.store.read() as session:
-        find_people(session, options.person, house)
-    if not options.now:
-        say_line("This person's words, photos and addresses will be deleted; reports stay as bare facts.")
-        say_line("It cannot be undone. Type yes to go on:")
-        if sys.stdin.readline().strip().lower() not in {"yes", "ya", "y"}:
-            raise ValueError("nothing was deleted: it was not confirmed")
-    gone = forget_all(options.person, house)
-    counts = (f"{gone.addresses} addresses", f"{gone.messages} messages", f"{gone.photos} photos")
-    say_line(f"deleted: {', '.join(counts)}, {gone.answers} answers")
-    say_line(f"{gone.reports} reports stay, without a trace of the person")
-    say_line(
-        f"raw messages leave the journal within {house.pack.journal_days} days; backups made before keep theirs"
-    )
     return 0
 
 

@@ -16,6 +16,7 @@ from desk.thread import Said
 from desk.wire import typed_code
 from router.codes import code_of_thread, thread_of
 from router.house import House
+from router.reach import NOBODY, PUBLIC
 from store import queries
 from store.models import Delivery, Message, Report
 from store.near import lead_of
@@ -109,6 +110,7 @@ def own_page(house: House, request: Request) -> Response:
         thread=thread,
         me=me,
         nonce=secrets.token_urlsafe(16),
+        may_ask=report.address.channel not in {NOBODY[0], *PUBLIC},
     )
     return _private(page)
 

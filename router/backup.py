@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 
 from config.keys import Keys, derive, read_keys
 from config.settings import ROOT, Settings
+from router.forgotten import LIST, merge_lists
 from store.database import sqlite_module
 from store.media import place_of, sync_folder
 
@@ -50,6 +51,8 @@ def write_backup(settings: Settings, file: Path, say: Say) -> list[str]:
     sync_folder(file.parent)
     with suppress(OSError):  # the backup is there all the same
         (settings.data_dir / LAST_BACKUP).touch()
+    beside = file.parent / LIST
+    merge_lists(settings.data_dir / LIST, beside, into=beside)
     counts = manifest["counts"]
     said = ", ".join(f"{number} {name}" for name, number in counts.items() if name not in {"files", "bytes"})
     return [f"{file}: {said}", *notes]

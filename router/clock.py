@@ -18,10 +18,12 @@ from router.house import House
 from router.joins import join_if_sure
 from router.late import raise_late
 from router.reports import acknowledge
+from router.retention import forget_old
 from router.silence import close_silent, give_up, remind
 from router.surge import NEXT_LOOK, look_at_surges
 from store.bulk import keep_all
 from store.models import Base, Report, Reporter
+from store.rounds import NEXT_ROUND
 from store.work import forgive_clock
 
 log = logging.getLogger("lapor.clock")
@@ -154,6 +156,7 @@ JOBS = (
     Job(do=look_at_surges, since=NEXT_LOOK),
     Job(do=tell_digests, since=NEXT_DIGEST),
     Job(do=let_go, since=NEXT_TO_LET_GO),
+    Job(do=forget_old, since=NEXT_ROUND),
 )
 SINCE = select(*(job.since.scalar_subquery() for job in JOBS))  # one question at each beat, however many jobs
 

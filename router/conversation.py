@@ -28,7 +28,8 @@ Kind: TypeAlias = Literal[
     "superseded",  # its edit came first
     "unknown_code",  # a code that no report has
     "how_to",  # nothing to act on: how to report
-    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "withdraw",  # commands
+    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "copy",  # commands
+    "withdraw",  # a command, too
     "too",  # somebody else's report concerns them too
 ]  # fmt: skip
 

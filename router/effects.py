@@ -16,6 +16,7 @@ from router.commands import COMMANDS
 from router.completing import add, choose_service
 from router.context import known_of
 from router.conversation import LATER, NEW, Context, Decision, on_report, said_service
+from router.copies import COPIES
 from router.facts import take_place
 from router.forget import FORGETTING
 from router.holding import current
@@ -370,4 +371,5 @@ EFFECTS: dict[str, Effect] = {
     **COMMANDS,
     **LINKING,
     **FORGETTING,
+    **COPIES,
 }

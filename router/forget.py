@@ -1,15 +1,16 @@
 """HAPUS DATA SAYA: a person goes from everything; their reports stay as bare facts without a trace of them."""
 
-import hmac
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from channels import CHANNELS
 from router.codes import is_code
+from router.forgotten import Traces, forgotten_id, listed, note_forgotten, read_list, traces_of, traces_of_name
 from router.held import lock
 from router.house import House
 from router.joins import release
@@ -17,11 +18,11 @@ from router.one_time import give, hash_of, is_given, may_try, new_digits, note_w
 from router.reach import NOBODY, is_group
 from router.reports import BY_CITIZEN, BY_ROUTER
 from router.status import Actor, add_line, change_status
-from router.turn import Turn, answer, settle_rows
+from router.turn import Turn, answer, owner_by_link, settle_rows, tell_there
 from router.ways import tell_programs
 from store.chain import REDACTED
 from store.models import Address, Delivery, Report, Reporter, StatusUpdate
-from store.search import drop_words
+from store.search import rebuild, take_out
 from store.traces import Removed, blank_messages, blank_notes, drop_answers, drop_photos
 from store.work import UNFINISHED
 
@@ -39,7 +40,11 @@ def _forget(turn: Turn) -> None:
         return
     settle_rows(turn)
     reporter, code = turn.address.reporter, turn.decision.value
-    if not code:
+    if not code and (report := owner_by_link(turn)) is not None:
+        code = new_digits(DIGITS)
+        give(report.reporter, _hash(turn.house, report.reporter, code), turn.house)
+        tell_there(turn, report, "forget_ask", code=code, days=str(turn.house.pack.journal_days))
+    elif not code:
         code = new_digits(DIGITS)
         give(reporter, _hash(turn.house, reporter, code), turn.house)
         answer(turn, "forget_ask", code=code, days=str(turn.house.pack.journal_days))
@@ -68,12 +73,31 @@ def _carry_out(turn: Turn) -> None:
 def erase(
     session: Session, reporter: Reporter, house: House, *, by: Actor, keep: Address | None = None
 ) -> Removed:
+    """Delete a person as take_away() does, for good: their hashes go on the list that a restore heeds, and the
+    search index keeps no trace of their words."""
+    note_forgotten(house, list(session.scalars(select(Address).where(Address.reporter_id == reporter.id))))
+    removed = take_away(session, reporter, house, by=by, keep=keep)
+    if removed.reports:
+        rebuild(session)
+    return removed
+
+
+def take_away(
+    session: Session,
+    reporter: Reporter,
+    house: House,
+    *,
+    by: Actor,
+    keep: Address | None = None,
+    blurred_stay: bool = False,
+) -> Removed:
     """Delete a person: messages' words and raw bytes, photos, answers, addresses, questions, codes, what officials
     noted about their reports, and the words that these were found by.
 
     `keep` is an address that must still be told; let_go takes it away. Reports keep service, area, status and
-    dates. In the journal the raw bytes stay until its days are over. Doing it twice is doing it once: files go
-    before the rows that name them are committed. Raises OSError when the media are away.
+    dates, with `blurred_stay` also the blurred copies of photos that the public sees. In the journal the raw
+    bytes stay until its days are over (store/journal.py: blank). Doing it twice is doing it once: files go before
+    the rows that name them are committed. Raises OSError when the media are away.
     """
     rows = select(Address).where(Address.reporter_id == reporter.id).order_by(Address.id)
     addresses = list(session.scalars(rows))
@@ -85,23 +109,19 @@ def erase(
         addresses=len(addresses),
         reports=len(reports),
         messages=len(ids),
-        photos=drop_photos(session, ids, media),
+        photos=drop_photos(session, ids, media, but_public=blurred_stay),
         answers=drop_answers(session, addresses),
     )
     blank_notes(session, [report.id for report in reports])
-    drop_words(session, [report.id for report in reports])
+    take_out(session, [report.id for report in reports])
     for report in reports:
         _make_bare(session, report, _nobody(session, house), house, by)
     reporter.question = reporter.question_until = reporter.link_code = reporter.link_until = None
+    reporter.copy_token = reporter.copy_until = reporter.copies_left = None
     session.flush()
     _drop_addresses(session, [address for address in addresses if address is not keep])
     log.info("person %s is forgotten", reporter.id)
     return removed
-
-
-def forgotten_id(house: House, external_id: str) -> str:
-    """A message's key that names a chat, made one that does not; a repeat is known by it all the same."""
-    return f"forgotten:{hmac.digest(house.keys.derive('forgotten'), external_id.encode(), 'sha256').hex()}"
 
 
 def _make_bare(session: Session, report: Report, nobody: Address, house: House, by: Actor) -> None:
@@ -209,11 +229,38 @@ def _lookups(person: str, house: House) -> list[str]:
     return [lookup for each, address in pairs for lookup in house.store.sealer.lookups(each, address)]
 
 
+def traces(person: str, house: House) -> Traces:
+    """By what the journal knows everybody who is meant. Raises LookupError where it could know nobody."""
+    with house.store.read() as session:
+        try:
+            return traces_of(session, find_people(session, person, house), house)
+        except LookupError:
+            if (left := traces_of_name(person)).names:  # forgotten on another server, whose journal is not ours
+                return left
+            raise
+
+
 def forget_all(person: str, house: House) -> Removed:
     """Delete everybody who is meant (find_people), at once and without a word to them; how much went, in all."""
     with house.store.write() as session:
         gone = [erase(session, one, house, by=BY_OPERATOR) for one in find_people(session, person, house)]
     house.store.scrub()
+    return _sum(gone)
+
+
+def forget_listed(list_of: Path, house: House) -> tuple[Removed, Traces]:
+    """Delete everybody on a list of forgotten people once more, for a database that was restored; how much went,
+    and by what a journal knows them. Raises OSError, ValueError."""
+    forgotten = read_list(list_of)
+    with house.store.write() as session:
+        people = list(listed(session, forgotten))
+        known = traces_of(session, people, house)
+        gone = [erase(session, one, house, by=BY_OPERATOR) for one in people]
+    house.store.scrub()
+    return _sum(gone), known
+
+
+def _sum(gone: Sequence[Removed]) -> Removed:
     return Removed(**{each.name: sum(getattr(one, each.name) for one in gone) for each in fields(Removed)})
 
 

@@ -15,7 +15,7 @@ from router.completing import ask_for_jpeg
 from router.context import context_of
 from router.conversation import decide
 from router.effects import take_effect
-from router.forget import forgotten_id
+from router.forgotten import forgotten_id
 from router.held import lock_all
 from router.house import LINK, PHOTOS, House
 from router.joins import look_for_joins
@@ -102,7 +102,7 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
     house.wake(*{each.message.channel for each in heard}, *([PHOTOS] if owes_photos else []))
 
 
-ALONE = {"link", "unlink", "forget", "stop"}
+ALONE = {"link", "unlink", "forget", "copy", "stop"}
 
 
 def _parted(heard: Sequence[Heard]) -> Iterator[Sequence[Heard]]:

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from config.settings import Settings
 from normalizer.seen import one_line
+from router.forgotten import Traces, blank_journal
 from router.heads import first_gone
 from router.house import House
 from router.in_time import InTime
@@ -158,11 +159,16 @@ def routes(house: House, journal: Journal) -> list[BaseRoute]:
             return JSONResponse({"error": str(error)}, 404)
         return JSONResponse({"done": done})
 
+    async def blank(request: Request) -> Response:
+        traces = Traces(**{name: frozenset(map(tuple, said)) for name, said in (await request.json()).items()})
+        return JSONResponse({"blanked": await run_in_threadpool(blank_journal, journal, traces, house)})
+
     return [
         Route("/readyz", ready),
         Route("/metrics", metrics),
         Route("/stuck", show),
         Route("/replay", again, methods=["POST"]),
+        Route("/forgotten", blank, methods=["POST"]),
     ]
 
 
@@ -193,6 +199,15 @@ def _ask(settings: Settings, path: str, asked: Any) -> Any:
         raise LookupError(json.load(error).get("error", f"the server answered {error.code}")) from None
     except urllib.error.URLError:
         raise OSError(f"the journal is in use, and OPS_LISTEN={settings.ops_listen} does not answer") from None
+
+
+def blank_here(house: House, settings: Settings, traces: Traces) -> int:
+    """Empty what this server's journal has of somebody, whether the server runs or not; how many entries."""
+    asked = {"names": sorted(traces.names), "ids": sorted(traces.ids)}
+    told = with_journal(
+        house, settings, lambda journal: {"blanked": blank_journal(journal, traces, house)}, "/forgotten", asked
+    )
+    return int(told["blanked"])
 
 
 def print_stuck(rows: list[dict[str, Any]]) -> None:

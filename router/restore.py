@@ -9,6 +9,7 @@ import socket
 import tarfile
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,8 +19,11 @@ from sqlalchemy.exc import DBAPIError
 from config.keys import read_keys
 from config.settings import Settings, read_settings
 from router.backup import FORM, Say, database_path, is_s3, key_marks
+from router.forget import forget_listed
+from router.forgotten import LIST, blank_journal, merge_lists, read_list
 from router.house import open_house
 from router.operate import first_edited_row
+from store.journal import Journal
 from store.migrate import migrate
 
 NAMES = re.compile(
@@ -30,13 +34,17 @@ LARGEST_MANIFEST = 100_000  # bytes
 CHUNK = 1_000_000
 
 
-def restore_backup(settings: Settings, file: Path, say: Say) -> str | None:
+def restore_backup(settings: Settings, file: Path, say: Say, forgotten: Path | None = None) -> str | None:
     """Put everything in its place; the first edited line of the history, None when it is unbroken.
 
+    Who is on the list of `forgotten` people (by default the one beside the file) is deleted again before that.
     All is tried out before anything takes its place: a file that is not whole, or not ours, leaves DATA_DIR
     empty. Raises OSError, ValueError.
     """
     _check_room(settings)
+    beside = forgotten or file.parent / LIST
+    if forgotten is not None:
+        read_list(forgotten)  # one that was named must be there
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     stage = settings.data_dir / ".restore"
     stage.mkdir(mode=0o700)
@@ -44,9 +52,10 @@ def restore_backup(settings: Settings, file: Path, say: Say) -> str | None:
         manifest = _unpack(file, stage, say)
         _check_fits(settings, stage, manifest)
         say("history")
-        edited = _try_out(_staged(settings, stage)) if settings.is_sqlite else None
+        edited = _try_out(_staged(settings, stage), beside) if settings.is_sqlite else None
         os.sync()
         _move_in(settings, stage)
+        merge_lists(beside, into=settings.data_dir / LIST)
     finally:
         shutil.rmtree(stage)
     return edited
@@ -155,11 +164,18 @@ def _staged(settings: Settings, stage: Path) -> Settings:
     return read_settings(**{**given, **here})
 
 
-def _try_out(staged: Settings) -> str | None:
-    """Bring the restored database up to this version; the first edited line of its history."""
+def _try_out(staged: Settings, forgotten: Path) -> str | None:
+    """Bring the restored database up to this version, without whom it may not have any more; the first edited line
+    of its history."""
     house = open_house(staged)
     try:
         migrate(house.store.engine)
+        if forgotten.exists():
+            _, traces = forget_listed(forgotten, house)
+            (staged.data_dir / LIST).unlink(missing_ok=True)  # no news: all of it is on the list
+            with closing(Journal(staged.data_dir / "journal")) as journal:
+                blank_journal(journal, traces, house)
+            (staged.data_dir / "journal" / "lock").unlink()
         return first_edited_row(house)
     except CommandError as error:
         raise ValueError(f"this backup was made by a newer version: {error}") from None

@@ -12,7 +12,7 @@ from normalizer.wordlists import pattern_of
 from router.codes import codes_in
 
 CommandName: TypeAlias = Literal[
-    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "withdraw", "too"
+    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "copy", "withdraw", "too"
 ]
 
 _TALK = tomllib.loads(Path(__file__).with_name("talk.toml").read_text(encoding="utf-8"))
@@ -49,6 +49,7 @@ _SLASHES: dict[str, CommandName] = {
     "link": "link",
     "putuskan": "unlink",
     "hapus": "forget",
+    "data": "copy",
     "batalkan": "withdraw",
 }
 _CONFIRMS_FORGET = {"hapus", "delete"}  # with the one-time word of digits behind it

@@ -98,6 +98,9 @@ def _made(session: Session, message: InboundMessage, draft: Draft, lookup: str, 
         question_until=None,
         link_code=None,
         link_until=None,
+        copy_token=None,
+        copy_until=None,
+        copies_left=None,
     )
     keep(session, reporter)
     address = made(

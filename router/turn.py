@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from normalizer.schema import Draft, InboundMessage
+from router.codes import code_of_thread
 from router.conversation import Decision
 from router.house import House
+from router.reach import NOBODY, PUBLIC, reply_address
 from router.replies import fields_of, may_answer, owe_to, say, send_held
 from router.said import Said
 from router.senders import Sender
@@ -53,6 +55,31 @@ def settle_rows(turn: Turn) -> None:
     write_new(turn.session)
     turn.session.flush()
     turn.sender.address = turn.session.get_one(Address, turn.address.id)
+
+
+def owner_by_link(turn: Turn) -> Report | None:
+    """The report on whose own page this was written, where its reporter is known elsewhere than on the web.
+
+    Whoever has the link may ask; the answer goes to where the report came from (tell_there).
+    """
+    thread = turn.message.thread if turn.message.channel == "web" else None
+    code = code_of_thread(turn.house.keys.derive("thread"), thread) if thread else None
+    report = turn.reports.get(code or "")
+    if report is None or report.reporter_id == turn.address.reporter_id:
+        return None
+    return None if report.address.channel in {NOBODY[0], *PUBLIC} else report
+
+
+def tell_there(turn: Turn, report: Report, key: str, **fields: str) -> None:
+    """Tell a report's reporter on their own channel, and whoever asked by their link that it was sent there."""
+    session, house, language = turn.session, turn.house, report.reporter.language
+    address = reply_address(session, report, asked=True)
+    if address is not None and address.channel not in PUBLIC and may_answer(session, address, house, house.now()):
+        text = say(house.pack, language, key, address.channel, **fields)
+        subject = say(house.pack, language, "mail_subject_how_to", "email")
+        owe_to(session, address, address.channel, text, house.now(), subject=subject)
+        house.wake(address.channel)
+    answer(turn, "told_there")
 
 
 def answer(turn: Turn, key: str, *, report: Report | None = None, **fields: str) -> None:

@@ -132,6 +132,17 @@ class GroupCommit:
         sync_folder(self._folder)
         return True
 
+    def empty_log(self, name: str) -> "Future[None]":
+        """Move a file's log into the file and cut it to nothing, between two commits."""
+        future: Future[None] = Future()
+        self._waiting.put(Asked("", partial(self._empty_log, name), future))
+        if self._is_closed:
+            self._refuse_rest()
+        return future
+
+    def _empty_log(self, name: str, _: None) -> None:
+        self._connection(name).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Finish what waits, then close the files."""
         self._waiting.put(None)
@@ -257,8 +268,12 @@ def _is_near(name: str, day: str) -> bool:
 
 def _open(path: Path, schema: str) -> Any:
     connection = sqlite_module().connect(str(path), isolation_level=None, check_same_thread=False)
+    pragmas = (
+        *("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"),
+        "secure_delete = ON",  # marking an entry moves its row: no copy stays where it was
+    )
     try:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
         connection.executescript(schema)
     except Exception:

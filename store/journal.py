@@ -14,13 +14,16 @@ from typing import Any
 from normalizer.schema import TemporaryFailure
 from store.group_commit import PAUSE_SECONDS, GroupCommit, Operation, Promise
 from store.journal_sql import (
+    BLANKING,
     INSERTION,
     SCHEMA,
     Counts,
+    IsTheirs,
     counts_of,
     execute,
     fetch_one,
     in_state,
+    named_in,
     oldest,
     probe,
     rows_of,
@@ -240,7 +243,8 @@ class Journal:
         name, _, row = key.rpartition(":")
         if name not in self._files.files() or not row.isdecimal() or len(row) > 18:  # SQLite's ids: 63 bits
             return False
-        found = self._files.do(name, partial(fetch_one, "SELECT 1 FROM entries WHERE id = ?", (int(row),)))
+        query = "SELECT 1 FROM entries WHERE id = ? AND (raw IS NOT NULL OR file IS NOT NULL)"  # not blanked
+        found = self._files.do(name, partial(fetch_one, query, (int(row),)))
         return found.result() is not None
 
     def counts(self) -> dict[str, int]:
@@ -307,6 +311,27 @@ class Journal:
             self._settled.discard(name)
             self._settled_counts.pop(name, None)
         return removed
+
+    def blank(self, is_theirs: IsTheirs, new_id: Callable[[str], str]) -> int:
+        """Take sender, words and id from all entries that `is_theirs` says it of; how many.
+
+        Those that wait are left: they have had no effect yet. What was set aside is done with it. The files are
+        read beside the writer, which only writes what was found. Raises TemporaryFailure when the disk refuses.
+        """
+        return sum(self._blank_in(name, is_theirs, new_id) for name in self._files.files())
+
+    def _blank_in(self, name: str, is_theirs: IsTheirs, new_id: Callable[[str], str]) -> int:
+        found = named_in(self._folder, name, is_theirs)
+        if not found:
+            return 0
+        rows = json.dumps([[number, new_id(external_id)] for number, external_id, _ in found])
+        self._files.do(name, partial(execute, BLANKING, (rows,))).result()
+        for _, _, beside in found:
+            if beside is not None:
+                (self._folder / beside).unlink(missing_ok=True)
+        self._files.empty_log(name).result()
+        self._settled_counts.pop(name, None)
+        return len(found)
 
     def close(self) -> None:
         """Finish what waits and close."""

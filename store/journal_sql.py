@@ -1,8 +1,12 @@
 """The journal's tables and what is asked of one of its files, in as few steps as SQLite allows."""
 
 import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any, TypeAlias
 
+from store.database import sqlite_module
 from store.group_commit import Operation
 
 SCHEMA = """
@@ -32,6 +36,13 @@ INSERTION = (
     " ON CONFLICT DO NOTHING"
 )
 
+BLANKING = """
+UPDATE entries
+SET external_id = new.id, lane = '', meta = '{}', raw = NULL, file = NULL, error = NULL, state = 'done'
+FROM (SELECT json_extract(value, '$[0]') AS row, json_extract(value, '$[1]') AS id FROM json_each(?)) AS new
+WHERE entries.id = new.row
+"""
+IsTheirs: TypeAlias = Callable[[str, str, str, bytes], bool]  # of channel, external_id, lane and raw bytes
 Counts: TypeAlias = tuple[int, int, int]  # waiting, failed, all
 
 COLUMNS = "id, channel, external_id, lane, meta, raw, file, received_at, next_attempt_at, attempts, state, error"
@@ -72,6 +83,26 @@ def counts_of(connection: Any) -> Counts:
 def oldest(connection: Any) -> Any:
     query = "SELECT received_at FROM entries WHERE state = 'waiting' ORDER BY id LIMIT 1"
     return connection.execute(query).fetchone()
+
+
+def named_in(folder: Path, name: str, is_theirs: IsTheirs) -> list[tuple[int, str, str | None]]:
+    """Row, external_id and body beside of a file's entries that do not wait and that `is_theirs` says it of."""
+    query = "SELECT id, channel, external_id, lane, raw, file FROM entries WHERE state <> 'waiting'"
+    uri = f"{(folder / name).resolve().as_uri()}.sqlite?mode=ro"
+    found = []
+    with closing(sqlite_module().connect(uri, uri=True, timeout=30)) as reading:
+        for number, channel, external_id, lane, raw, beside in reading.execute(query):
+            body = _bytes_of(folder / beside) if beside else raw
+            if body is not None and is_theirs(channel, external_id, lane, bytes(body)):
+                found.append((number, external_id, beside))
+    return found
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def execute(statement: str, arguments: tuple[Any, ...], connection: Any) -> None:

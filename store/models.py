@@ -56,13 +56,15 @@ class Reporter(Base):
 
     `question` is the numbered question that waits for their answer (router/questions.py), `question_until` when
     the clock decides it. `link_code` is a keyed hash of the one-time code that links another channel, or confirms
-    that everything is to be deleted; it is good until `link_until`.
+    that everything is to be deleted; it is good until `link_until`. `copy_token` is a keyed hash of the link by
+    which they fetch all that is held about them, `copies_left` times until `copy_until` (router/copies.py).
     """
 
     __tablename__ = "reporters"
     __table_args__ = (
         Index("ix_reporters_question_until", "question_until"),
         Index("ix_reporters_link_code", "link_code"),
+        Index("ix_reporters_copy_token", "copy_token"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -73,6 +75,9 @@ class Reporter(Base):
     question_until: Mapped[datetime | None]
     link_code: Mapped[str | None] = mapped_column(String(64))
     link_until: Mapped[datetime | None]
+    copy_token: Mapped[str | None] = mapped_column(String(64))
+    copy_until: Mapped[datetime | None]
+    copies_left: Mapped[int | None]
 
     addresses: Mapped[list["Address"]] = relationship(back_populates="reporter")
 

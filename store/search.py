@@ -62,19 +62,21 @@ def write_words(session: Session, words: Mapping[int, str]) -> None:
     session.execute(text(statement), [{"report": report, "words": said} for report, said in words.items()])
 
 
-def drop_words(session: Session, report_ids: Sequence[int]) -> None:
-    """Take reports out of the index so that none of their words stays in its file.
+def take_out(session: Session, report_ids: Sequence[int]) -> None:
+    """Take reports out of the index; traces of their words stay in its file until rebuild()."""
+    if report_ids:
+        session.execute(
+            text(f"DELETE FROM report_words WHERE {_key(session)} = :report"),  # noqa: S608
+            [{"report": report} for report in report_ids],
+        )
+
+
+def rebuild(session: Session) -> None:
+    """Leave nothing in the index's file of words that nobody has any more.
 
     FTS5 leaves beginnings of words between its pages: the index is made anew from the words that others have
     (a quarter of a second for 100,000 reports). On PostgreSQL renew() does that, later.
     """
-    if not report_ids:
-        return
-    key = _key(session)
-    session.execute(
-        text(f"DELETE FROM report_words WHERE {key} = :report"),  # noqa: S608
-        [{"report": report} for report in report_ids],
-    )
     if _is_sqlite(session):
         session.execute(text("INSERT INTO report_words (report_words) VALUES ('rebuild')"))
     else:

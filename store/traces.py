@@ -40,9 +40,7 @@ def blank_messages(
     """
     said = _said_by(session, addresses)
     for row in [*said, *_bounces(session, mailboxes), *_quoting(session, addresses)]:
-        if row.raw_key is not None:
-            with suppress(KeyError):  # no key of ours: nothing lies there
-                media.blank(row.raw_key)
+        blank_raw(row, media)
         for column, value in BLANK.items():
             setattr(row, column, value)
     for row in said:
@@ -51,6 +49,14 @@ def blank_messages(
             row.external_id = new_id(row.external_id)
     session.flush()
     return [row.id for row in said]
+
+
+def blank_raw(row: Message, media: Media) -> None:
+    """Overwrite or delete a message's raw bytes. Raises OSError."""
+    if row.raw_key is not None:
+        with suppress(KeyError):  # no key of ours: nothing lies there
+            media.blank(row.raw_key)
+    row.raw_key = None
 
 
 def _said_by(session: Session, addresses: Sequence[Address]) -> list[Message]:
@@ -74,13 +80,30 @@ def _bounces(session: Session, mailboxes: Sequence[str]) -> list[Message]:
     return list(session.scalars(query))
 
 
-def drop_photos(session: Session, message_ids: Sequence[int], media: Media) -> int:
-    """Delete the photos of these messages, and their files that no other row names; how many. Raises OSError."""
+def drop_photos(session: Session, message_ids: Sequence[int], media: Media, *, but_public: bool = False) -> int:
+    """Delete the photos of these messages, and their files that no other row names; how many. Raises OSError.
+
+    `but_public`: of a photo that the public sees its blurred copy stays, and nothing else of it.
+    """
     rows = list(session.scalars(select(Photo).where(Photo.message_id.in_(message_ids))))
+    if but_public:
+        shown = [row for row in rows if row.public_key is not None and row.public_state == "shown"]
+        for row in shown:
+            _leave_public(session, row, media)
+        rows = [row for row in rows if row not in shown]
     keys = [key for row in rows for key in (row.media_key, row.copy_key, row.thumb_key, row.public_key) if key]
     session.execute(delete(Photo).where(Photo.id.in_([row.id for row in rows])))
     drop_unnamed(session, keys, media)
     return len(rows)
+
+
+def _leave_public(session: Session, row: Photo, media: Media) -> None:
+    keys = filter(None, (row.media_key, row.copy_key, row.thumb_key))
+    row.media_key = row.copy_key = row.thumb_key = row.ref = row.note = row.phash = row.software = None
+    row.lat = row.long = row.direction = row.taken_at = None
+    row.name = ""
+    session.flush()
+    drop_unnamed(session, keys, media)
 
 
 def drop_unnamed(session: Session, keys: Iterable[str], media: Media) -> None:

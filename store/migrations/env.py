@@ -4,6 +4,7 @@ from alembic import context
 
 import store.desk
 import store.officials
+import store.rounds
 import store.search  # noqa: F401  (their tables)
 from store.models import Base
 

@@ -70,7 +70,8 @@ def check(page: Page) -> None:
     assert page.title().strip() != ""
     assert page.locator("html").get_attribute("lang") in {"id", "en"}
     viewport = page.locator("meta[name=viewport]").get_attribute("content") or ""
-    assert "width=device-width" in viewport and "user-scalable=no" not in viewport
+    assert "width=device-width" in viewport
+    assert "user-scalable=no" not in viewport
     small, beyond, shift = (
         page.evaluate(_SMALL, LEAST_TARGET),
         page.evaluate(_BEYOND),
