@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ import pytest
 from channels.email import compose
 from channels.web_said import Said, kept_form
 from config.settings import ROOT
+from desk.console import say_line
 from normalizer.schema import Attachment
 from router.handover import message_by_way
 from router.journal import work_off
@@ -278,6 +280,35 @@ def test_the_publics_table_runs_nothing(desk: httpx.Client) -> None:
     assert len(rows) > 50
     assert not [cell for row in rows for cell in row if cell.startswith(RUNS) and not is_number(cell)]
     assert not [cell for row in rows for cell in row if UNSEEN.search(cell)]
+
+
+def test_the_queues_lists_run_nothing_and_hide_nothing(desk: httpx.Client) -> None:
+    rows = list(csv.reader(io.StringIO(desk.get("/desk/export.csv").content.decode("utf-8-sig"))))
+    assert len(rows) > 50
+    assert not [cell for row in rows for cell in row if cell.startswith(RUNS) and not is_number(cell)]
+    with zipfile.ZipFile(io.BytesIO(desk.get("/desk/export.xlsx").content)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    cells = [each.text or "" for each in ElementTree.fromstring(sheet).iter() if each.tag.endswith("}t")]
+    assert len(cells) > 500
+    assert "<f>" not in sheet
+    for found in ([cell for row in rows for cell in row], cells, values(desk.get("/desk/export.geojson").json())):
+        assert not [cell for cell in found if UNSEEN.search(cell)]
+
+
+def test_every_trick_tried_by_an_admin_is_shown_harmless(desk: httpx.Client) -> None:
+    token = re.findall(r'name="csrf" value="([^"]+)"', desk.get("/desk").text)[0]
+    for trick in TRICKS.values():
+        said = f"{trick} lampu jalan mati {PLACE}".encode("utf-8", "replace").decode()
+        fields = {"csrf": token, "text": said, "channel": "email"}
+        page = desk.post("/desk/admin/try", data=fields, files={"photo": b""})
+        assert page.status_code == 200
+        assert is_harmless_page(page.text)
+
+
+def test_what_explain_prints_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    for trick in TRICKS.values():
+        say_line(f"{'public_description':20} {trick}")
+    assert not UNSEEN.search(capsys.readouterr().out)
 
 
 def is_number(cell: str) -> bool:
