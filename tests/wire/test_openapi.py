@@ -123,7 +123,7 @@ def test_schemathesis_finds_nothing_in_a_few_tries(room: Room, seeded: str) -> N
     said = try_all(room, "--phases", "examples,fuzzing", "--max-examples", "2")
     tried = re.search(r"Tested: +(\d+)", said)
     assert tried, said
-    assert int(tried[1]) == len(operations(room)), said
+    assert int(tried[1]) + 1 == len(operations(room)), said  # it leaves out where the document itself lies
 
 
 @pytest.mark.long
