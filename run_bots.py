@@ -209,6 +209,7 @@ def _parts(
 ) -> dict[str, Callable[[], Awaitable[object]]]:
     """Everything that runs side by side; each is started again when it falls."""
     from channels import CHANNELS
+    from desk.bulk import make_files
     from router.clock import Seen, tick
     from router.house import PHOTOS
     from router.journal import Ahead, accept_for, cursor_for, work_off
@@ -225,6 +226,7 @@ def _parts(
         "photos": _working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
         "photos for the public": _working(owed, PHOTOS, lambda: make_public_copies(house)),
         "clock": _working(quiet, "clock", partial(asyncio.to_thread, tick, house, Seen())),
+        "open data": partial(_every, HOUR_SECONDS, partial(make_files, house)),
         "search": partial(_every, INDEX_SECONDS, partial(index_words, house)),
         "retention": partial(_every, HOUR_SECONDS, partial(journal.forget, house.pack.journal_days)),
         "learned": partial(_every, LOOK_SECONDS, partial(look_for_model, house)),

@@ -37,7 +37,7 @@ def kind_of(request: Request) -> str:
 async def read_fields(request: Request, *, takes_json: bool = False, nested: bool = False) -> dict[str, str]:
     """The fields of a posted form (or JSON object) as text. Raises BadBody: 413, 415 or 400.
 
-    `nested`: an object in the JSON is read as a form would name its parts, `attribute[code]`.
+    `nested`: the object `attribute` in the JSON is read as a form would name its parts, `attribute[code]`.
     """
     kind = kind_of(request)
     if takes_json and kind == "application/json":
@@ -145,7 +145,7 @@ def _json_fields(body: bytes, *, nested: bool) -> dict[str, str]:
         raise BadBody(400, "the JSON must be one object")
     fields: dict[str, str] = {}
     for name, value in said.items():
-        if nested and isinstance(value, dict):
+        if nested and name == "attribute" and isinstance(value, dict):
             fields |= {f"{name}[{inner}]": _plain(name, each) for inner, each in value.items() if each is not None}
         elif value is not None:
             fields[name] = _plain(name, value)

@@ -27,6 +27,8 @@ def check(pack: "Pack") -> None:
         raise PackError('city.toml: public_photos is neither "blurred" nor "released"')
     if type(pack.settings.get("map_south_of")) not in {int, float}:
         raise PackError("city.toml: map_south_of is missing or no number of degrees")
+    if not isinstance(pack.settings.get("open_data_licence"), str):
+        raise PackError("city.toml: open_data_licence is missing")
     _check_services(pack)
     _check_places(pack)
     _check_promise(pack)

@@ -19,6 +19,7 @@ from desk import (
     admin_ways,
     agency_page,
     area_pages,
+    bulk,
     cap,
     card,
     card_answers,
@@ -34,6 +35,7 @@ from desk import (
     open311,
     open311_tokens,
     open311_updates,
+    openapi,
     own,
     photos,
     public,
@@ -124,6 +126,8 @@ def _window(house: House) -> list[BaseRoute]:
         "/reports.csv": feeds.table,
         "/cap.atom": cap.feed,
         "/cap/{id}.xml": cap.alert,
+        "/openapi.json": openapi.openapi_json,
+        "/api": openapi.api_page,
     }
     framed = [Middleware(SecurityHeaders, headers=FRAMED), SMALLER]
     return [
@@ -131,6 +135,7 @@ def _window(house: House) -> list[BaseRoute]:
             Route(path, partial(work, house), methods=["GET"], middleware=[*GUARDED, SMALLER])
             for path, work in pages.items()
         ),
+        _get("/data/{name}", partial(bulk.data_file, house)),
         Route("/embed", partial(public.embed, house), methods=["GET"], middleware=framed),
     ]
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 from xml.etree import ElementTree
 
 from starlette.requests import Request
@@ -141,10 +141,18 @@ def table(house: House, request: Request) -> Response:
     """GET /reports.csv: a page of the list, as a spreadsheet reads it and runs nothing of it."""
     reports, next_page = _page(house, request, asked(house.pack, request.query_params), IN_A_FILE)
     file = io.StringIO()
-    writer = csv.DictWriter(file, (*COLUMNS, *COLUMNS_OF_TIME), extrasaction="ignore", lineterminator="\r\n")
-    writer.writeheader()
-    for report in reports:
-        item = item_of(house, report, language_of(request))
-        writer.writerow({name: harmless(v) if isinstance(v, str) else v for name, v in item.items()})
+    csv_writer(file).writerows(line_of(house, report, language_of(request)) for report in reports)
     headers = _kept(next_page, **{"Content-Disposition": 'attachment; filename="reports.csv"'})
     return Response(file.getvalue().encode("utf-8", "replace"), media_type="text/csv", headers=headers)
+
+
+def csv_writer(file: IO[str]) -> "csv.DictWriter[str]":
+    """What writes reports as lines of a file, whose heading it has written."""
+    writer = csv.DictWriter(file, (*COLUMNS, *COLUMNS_OF_TIME), extrasaction="ignore", lineterminator="\r\n")
+    writer.writeheader()
+    return writer
+
+
+def line_of(house: House, report: Report, language: str) -> dict[str, Any]:
+    item = item_of(house, report, language)
+    return {name: harmless(value) if isinstance(value, str) else value for name, value in item.items()}

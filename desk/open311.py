@@ -161,7 +161,7 @@ def wanted_of(house: House, request: Request, official: Official | None) -> quer
         text = request.query_params.get(name)
         return read_date(name, text, zone, ends=ends) if text else None
 
-    statuses = [statuses_of(word) for word in _list(request, "status") or ()]
+    statuses = [statuses_of(word) for word in _words(request, "status")]
     size = _number(request, "page_size", PAGE_SIZE, LARGEST_PAGE)
     return queries.Wanted(
         codes=_codes(request),
@@ -183,13 +183,19 @@ def _codes(request: Request) -> list[str] | None:
     return None if codes is None else [typed_code(code) for code in codes]
 
 
+def _words(request: Request, name: str) -> list[str]:
+    """The words of a list as they were said; what has no letters is a word too, and an unknown one."""
+    text = request.query_params.get(name, "")
+    return [part for part in text.split(",") if part.strip()] or ([text] if text else [])
+
+
 def _list(request: Request, name: str) -> list[str] | None:
     parts = [seen(part).strip() for part in request.query_params.get(name, "").split(",")]
     return [part for part in parts if part][:LARGEST_PAGE] or None
 
 
 def _number(request: Request, name: str, default: int, largest: int) -> int:
-    text = request.query_params.get(name, "").strip() or str(default)
+    text = (request.query_params.get(name) or str(default)).strip()
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if not 1 <= number <= largest:
         raise Refused(400, f"{name} must be a number from 1 to {largest}")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Match, Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from channels import CHANNELS
@@ -72,8 +72,9 @@ async def start_servers(
         *stand_ins,
         *desk_routes(house, journal, live),
     ]
+    app = Starlette(routes=public, exception_handlers={405: _wrong_method})
     return [
-        await _listen(Starlette(routes=public), house.settings.http_listen, at_stop=live.close),
+        await _listen(app, house.settings.http_listen, at_stop=live.close),
         await _listen(Starlette(routes=operate.routes(house, journal)), house.settings.ops_listen),
     ]
 
@@ -83,6 +84,14 @@ async def stop_servers(servers: Sequence[Server]) -> None:
     for server in servers:
         server.should_exit = True
     await asyncio.gather(*(server.running for server in servers), return_exceptions=True)
+
+
+def _wrong_method(request: Request, error: Exception) -> Response:
+    """405 with every method of the address: one route may read and another one write (RFC 9110, 15.5.6)."""
+    found = (route for route in request.app.routes if isinstance(route, Route))
+    here = (route for route in found if route.matches(request.scope)[0] is not Match.NONE)
+    methods = sorted({method for route in here for method in route.methods or ()})
+    return PlainTextResponse("Method Not Allowed", 405, {"Allow": ", ".join(methods)})
 
 
 def _own_routes(settings: Settings) -> list[BaseRoute]:

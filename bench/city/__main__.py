@@ -2,7 +2,6 @@
 
 import argparse
 import gc
-import multiprocessing
 import sys
 import tempfile
 import time
@@ -12,7 +11,7 @@ from random import Random
 from bench.city.figures import lines_of
 from bench.city.plan import A_DAY, FLOOD, Citizens
 from bench.city.shams import FILES, sham_lines
-from bench.city.town import open_town, play
+from bench.city.town import beside, open_town, play
 
 
 def main() -> None:
@@ -23,8 +22,8 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=FILES, help="after-photos that are brought")
     options = parser.parse_args()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, multiprocessing.get_context("forkserver").Pool(1) as beside:
-        shams = beside.apply_async(sham_lines, (options.seed, options.files))
+    with tempfile.TemporaryDirectory() as folder, beside() as aside:
+        shams = aside.apply_async(sham_lines, (options.seed, options.files))
         town = open_town(Path(folder), options.seed)
         tellings = list(Citizens(town.house.pack, Random(options.seed), options.a_day, options.flood))
         gc.freeze()

@@ -1,0 +1,163 @@
+"""Everything public as files, a month each, made anew each night: /data/index.json, /data/reports-YYYY-MM.csv.gz.
+
+Each server makes its own under DATA_DIR, so nothing but the database is shared. What was deleted or changed by
+then is so in the files too.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from desk.feeds import IN_A_FILE, csv_writer, line_of
+from desk.map import A_MINUTE
+from router.card import month_of, this_month
+from router.house import House
+from store.card import Month
+from store.media import write_synced
+from store.models import Report
+from store.public import Chosen, Cursor, listed
+
+AT_NIGHT = 2  # o'clock in the city
+INDEX = "index.json"
+NAME = re.compile(r"reports-\d{4}-\d{2}\.csv\.gz")
+
+
+def folder_of(house: House) -> Path:
+    return house.settings.data_dir / "open-data"
+
+
+def make_files(house: House) -> int:
+    """Make all files anew if the last ones are of before this night; how many were written.
+
+    A file whose content is the same stays as it is, with its date; each is there whole or not at all.
+    """
+    if not _is_due(house):
+        return 0
+    now, folder = house.now(), folder_of(house)
+    with house.store.read() as session:
+        first = session.scalar(select(func.min(Report.requested_at)))
+    names = _months(house, first) if first is not None else []
+    known = {each["name"]: each for each in _index(house).get("files", ())}
+    files = [_make(house, folder, name, known) for name in names]
+    said = {
+        "licence": house.pack.settings["open_data_licence"],
+        "city": house.pack.name,
+        "made_at": now.isoformat(timespec="seconds"),
+        "columns": "as /reports.csv has them",
+        "files": files,
+    }
+    write_synced(folder / INDEX, json.dumps(said, ensure_ascii=False, indent=1).encode())
+    _drop_others(folder, {each["name"] for each in files})
+    return len(files)
+
+
+def _is_due(house: House) -> bool:
+    """Whether two o'clock was since the last time."""
+    made = _index(house).get("made_at")
+    here = house.now().astimezone(ZoneInfo(house.pack.timezone))
+    night = here.replace(hour=AT_NIGHT, minute=0, second=0, microsecond=0)
+    night -= timedelta(days=1) if night > here else timedelta(0)
+    return made is None or not night <= datetime.fromisoformat(made) <= here
+
+
+def _months(house: House, first: datetime) -> list[str]:
+    """`YYYY-MM` of every month since the first report, this one too."""
+    oldest, newest = (map(int, this_month(house.pack, at).split("-")) for at in (first, house.now()))
+    begins, ends = (year * 12 + month - 1 for year, month in (oldest, newest))
+    return [f"{each // 12:04}-{each % 12 + 1:02}" for each in range(begins, ends + 1)]
+
+
+def _index(house: House) -> dict[str, Any]:
+    try:
+        said = json.loads((folder_of(house) / INDEX).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _make(house: House, folder: Path, month: str, known: dict[str, Any]) -> dict[str, Any]:
+    """One month's file and its line in the index."""
+    name, (content, rows) = f"reports-{month}.csv.gz", _content(house, month)
+    digest = hashlib.sha256(content).hexdigest()
+    before = known.get(name)
+    if before is not None and before["sha256"] == digest and (folder / name).exists():
+        return dict(before)
+    write_synced(folder / name, content)
+    return {
+        "name": name,
+        "url": f"{house.settings.base_url}/data/{name}",
+        "month": month,
+        "reports": rows,
+        "bytes": len(content),
+        "sha256": digest,
+        "changed_at": house.now().isoformat(timespec="seconds"),
+    }
+
+
+def _content(house: House, month: str) -> tuple[bytes, int]:
+    """The month as compressed CSV, the newest first, and how many reports it has; same data, same bytes."""
+    found, rows = month_of(month, house.pack, house.now()), 0
+    packed = io.BytesIO()
+    with gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+        writer = csv_writer(text)
+        for page in _pages(house, found) if found is not None else ():
+            rows += len(page)
+            writer.writerows(line_of(house, report, house.pack.languages[0]) for report in page)
+        text.flush()
+        text.detach()
+    return packed.getvalue(), rows
+
+
+def _pages(house: House, month: Month) -> Iterator[list[Report]]:
+    """What is public of a month, so many at a time, each in a transaction of its own."""
+    after = Cursor(requested_at=month.before, id=0)
+    while True:
+        with house.store.read() as session:
+            chosen = Chosen(since=month.since, scans=True)
+            page = listed(session, house.pack, chosen, house.now(), after=after, limit=IN_A_FILE)
+        if page:
+            yield page
+        if len(page) < IN_A_FILE:
+            return
+        after = Cursor(requested_at=page[-1].requested_at, id=page[-1].id)
+
+
+def _drop_others(folder: Path, names: set[str]) -> None:
+    """A month whose last report is gone has no file."""
+    for path in folder.iterdir():
+        if NAME.fullmatch(path.name) and path.name not in names:
+            path.unlink(missing_ok=True)
+
+
+def data_file(house: House, request: Request) -> Response:
+    """GET /data/NAME: a file with its ETag and date; 304 for who has it already."""
+    name = request.path_params["name"]
+    path = folder_of(house) / name
+    if not (name == INDEX or NAME.fullmatch(name)) or not path.is_file():
+        return JSONResponse({"error": "there is no such file: /data/index.json lists those there are"}, 404)
+    kind = "application/json" if name == INDEX else "application/gzip"
+    response = FileResponse(path, media_type=kind, headers=_headers(house, name), stat_result=path.stat())
+    tags = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    if response.headers["etag"] not in tags:
+        return response
+    kept = ("etag", "last-modified", "cache-control", "access-control-allow-origin")
+    return Response(status_code=304, headers={each: response.headers[each] for each in kept})
+
+
+def _headers(house: House, name: str) -> dict[str, str]:
+    """The same ETag from every server for the same bytes."""
+    headers = {"Cache-Control": A_MINUTE, "Access-Control-Allow-Origin": "*"}
+    digest = next((each["sha256"] for each in _index(house).get("files", ()) if each["name"] == name), None)
+    return headers | ({"ETag": f'"{digest}"'} if digest else {})
