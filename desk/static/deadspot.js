@@ -32,9 +32,10 @@
   let wanted = null, timer = 0, isSending = false;
 
   const say = (words) => {
-    said.hidden = !words;
-    said.textContent = words ?? "";
+    said.hidden = false;
+    said.textContent = words;
   };
+  const show = () => said.scrollIntoView({ block: "center" }); // to whoever pressed under the thumb
 
   const remember = () => {
     if (!note.value.trim() && !photos.files.length) return drop();
@@ -52,7 +53,7 @@
     say(said.dataset.back);
   };
 
-  const show = async (answer) => {
+  const take = async (answer) => {
     if (answer.redirected && /[?&](done|passed)\b/.test(answer.url)) {
       await drop();
       location.assign(answer.url);
@@ -62,6 +63,7 @@
     const problem = page.querySelector("#main [role=alert]");
     if (problem && page.getElementById("change")) {
       say(problem.textContent); // why not; what was written and chosen stays where it is
+      show();
       for (const field of form.querySelectorAll("input[type=hidden]")) field.value = page.getElementById("change").elements[field.name].value;
     } else location.reload(); // logged out, or the report is another's: the server says so, and the words are kept
   };
@@ -76,12 +78,13 @@
       answer = await fetch(action, { method: "POST", body: fields });
     } catch {
       say(said.dataset.waiting);
+      show();
       timer = setTimeout(send, AGAIN);
     }
     isSending = false;
     if (!answer) return;
     wanted = null;
-    await show(answer);
+    await take(answer);
   };
 
   form.addEventListener("submit", async (pressed) => {
