@@ -22,7 +22,9 @@ from tests.wire.test_web_channel import Room, room_in
 KEY = "key-of-all"
 HOW = Path(__file__).with_name("schemathesis.toml")
 # Whose address is a secret of one person or agency, or one's own browser's: no program is invited there.
-PRIVATE = re.compile(r"/desk.*|/a/.*|/report/\{token\}|/r/\{code\}/o/\{token\}")
+PRIVATE = re.compile(
+    r"/desk.*|/a/.*|/report/\{token\}|/r/\{code\}/o/\{token\}|/data/\{token\}|/report-worker\.js|/manifest\..*"
+)
 
 
 @pytest.fixture(scope="module")
