@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, Select, String, delete, exists, func, literal, or_, select, update
+from sqlalchemy import JSON, Index, Select, String, case, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.media import Media
@@ -35,7 +35,8 @@ class RetentionRound(Base):
 
 
 _NEXT_AT = select(func.min(RetentionRound.next_at)).scalar_subquery()
-NEXT_ROUND = select(func.coalesce(_NEXT_AT, literal(LONG_AGO, UtcDateTime()), type_=UtcDateTime()))
+_FIRST = case((exists().where(Reporter.id > 0), literal(LONG_AGO, UtcDateTime())))  # once there is anybody
+NEXT_ROUND = select(func.coalesce(_NEXT_AT, _FIRST, type_=UtcDateTime()))
 
 
 def newest_rounds(session: Session, limit: int) -> list[RetentionRound]:

@@ -161,6 +161,7 @@ def test_bounces_that_belong_to_nobody_lose_their_words(town: Town) -> None:
 
 
 def test_log_ins_that_ran_out_go(town: Town) -> None:
+    town.tell("halo", **SITI)
     with town.house.store.write() as session:
         officer = Officer(name="sri", role="triage", created_at=town.house.now())
         session.add(officer)
@@ -214,6 +215,7 @@ def test_while_the_media_are_away_it_waits_and_nothing_is_half_done(town: Town) 
 
 
 def test_a_day_with_nothing_to_do_is_in_the_log_too_and_the_log_names_nobody(town: Town) -> None:
+    town.tell("halo", **SITI)
     for _ in range(2):
         assert a_round(town) == {"person": 0, "raw": 0, "originals": 0, "unclaimed": 0, "log_ins": 0}
         town.clock.on(days=1)
