@@ -165,6 +165,7 @@ def _desk(house: House) -> list[BaseRoute]:
         _post("/desk/r/{code}/take", doors.posted(house, report.take)),
         _post("/desk/r/{code}/not-ours", doors.posted(house, report.give_away)),
         _post("/desk/r/{code}/service", doors.posted(house, report.correct)),
+        _post("/desk/r/{code}/place", doors.posted(house, report.put_in_place)),
         _post("/desk/r/{code}/join", doors.posted(house, report.join)),
         _post("/desk/r/{code}/apart", doors.posted(house, report.apart)),
         _post("/desk/r/{code}/photos", doors.posted(house, photos.show)),

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from desk import answers, deeds, people
+from desk import answers, deeds, people, places
 from desk.changes import Refused, to_change, visible
 from desk.corrections import choices, try_correct
 from desk.dates import with_date
@@ -86,7 +86,8 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         nav=login,
         report=report,
         area=house.pack.areas.get(report.area_code or ""),
-        other_places=_other_places(house, report),
+        other_places=places.others(house.pack, report),
+        may_be_moved=places.may_be_moved(report),
         thread=thread,
         handovers=handed_over(house, report),
         not_reached=not_reached(thread),
@@ -101,6 +102,7 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         likely_services=likely_services,
         other_services=other_services,
         corrected=is_corrected and report.sources.get("service", {}).get("source") == "desk",
+        placed="place" in request.query_params and bool(report.sources.get("place", {}).get("by")),
         seen_line=report.history[-1].seq if report.history else 0,
         is_picture=is_picture,
         is_public=is_public,
@@ -188,18 +190,6 @@ def _asks_photo(house: House, report: Report) -> bool:
     return service is not None and service.after_photo
 
 
-def _other_places(house: House, report: Report) -> list[tuple[str, str, float]]:
-    """The other answers to "where": an area's name, who says so, how sure."""
-    place = report.sources.get("place", {})
-    found = [*place.get("conflict", ()), *place.get("candidates", ())]
-    others = {each["area_code"]: each for each in reversed(found) if each["area_code"] != report.area_code}
-    return [
-        (house.pack.areas[code].name, each["source"], each["confidence"])
-        for code, each in reversed(others.items())
-        if code in house.pack.areas
-    ]
-
-
 def _others(house: House, report: Report) -> dict[str, str]:
     """The agencies a report may be passed on to, by name; the one that has it already is not among them."""
     names = {agency.id: agency.name for agency in house.pack.agencies.values()}
@@ -234,14 +224,26 @@ def move(
 
 def correct(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
     """Put the service right, when the report still is what the form was shown with."""
-    status, problem, words = try_correct(house, request, login, fields)
+    return _corrected(house, request, login, try_correct(house, request, login, fields), "service", fields)
+
+
+def put_in_place(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    """Put the place right, in the same way."""
+    return _corrected(house, request, login, places.try_place(house, request, login, fields), "place", fields)
+
+
+def _corrected(
+    house: House, request: Request, login: DeskSession, answer: Answer, what: str, fields: Fields
+) -> Response:
+    status, problem, words = answer
     if problem:
         return _page(house, request, login, status=status, problem=texts(language_of(request))[problem])
     house.wake()
     code = quote(typed_code(request.path_params["code"]))
     if not words["still_mine"]:
         return RedirectResponse(f"/desk?passed={code}", status_code=303)
-    return RedirectResponse(f"/desk/r/{code}?service={quote(fields['service_code'])}", status_code=303)
+    said = quote(fields.get("service_code", "")) if what == "service" else "1"
+    return RedirectResponse(f"/desk/r/{code}?{what}={said}", status_code=303)
 
 
 def give_away(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:

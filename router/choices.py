@@ -80,7 +80,7 @@ def choose(report: Report, answer: str, pack: Pack) -> bool:
         meant = [one for one in pair if BY_SOURCE[one["source"]].search(answer)]
     if len(meant) != 1:
         return False
-    _take(report, meant[0], pack)
+    take_candidate(report, meant[0], pack)
     return True
 
 
@@ -88,7 +88,8 @@ def _names(answer: str, name: str) -> bool:
     return re.sub(r"\W", "", name).lower() in re.sub(r"\W", "", answer).lower()
 
 
-def _take(report: Report, chosen: Mapping[str, Any], pack: Pack) -> None:
+def take_candidate(report: Report, chosen: Mapping[str, Any], pack: Pack) -> None:
+    """Let one of a report's possible places be its place; its address stays where it lies there."""
     area = pack.areas[chosen["area_code"]]
     if report.area_code != area.code:
         report.address_string = _address(report, area, pack)

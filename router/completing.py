@@ -199,7 +199,11 @@ def take_point(session: Session, report: Report, address: str, house: House) -> 
 def _may_dispute(report: Report) -> bool:
     """Only words are doubted by a photo, and only while nobody works on the report."""
     had = report.sources.get("place", {})
-    return had.get("source") == "text" and report.status in {"received", "needs_info", "assigned"}
+    return (
+        had.get("source") == "text"
+        and not had.get("by")
+        and report.status in {"received", "needs_info", "assigned"}
+    )
 
 
 def dispute(session: Session, report: Report, place: Place, house: House) -> None:

@@ -1,7 +1,13 @@
-"""The desk corrects a report's service; the report goes to the right agency while nobody works on it."""
+"""The desk corrects a report's service or place; the report goes to the right agency while nobody works on it."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from normalizer.schema import Place
+from router.choices import take_candidate
+from router.facts import set_place
 from router.guesses import guess_of, outcome_of
 from router.held import lock
 from router.house import House
@@ -25,34 +31,65 @@ def correct_service(
     NotAllowed for a service that the pack does not have or the report has already, and for a finished report.
     """
     lock(session, report)
-    _check(report, service_code, house)
-    guess, now = guess_of(report), house.now()
-    decided = {"source": "desk", "by": by.name, "at": now.isoformat(timespec="seconds"), "guess": guess}
+    if service_code not in house.pack.services:
+        raise NotAllowed(f"there is no service {service_code!r}")
+    if service_code == report.service_code:
+        raise NotAllowed(f"the report has the service {service_code} already")
+    _check(report)
+    guess = guess_of(report)
+    decided = {"source": "desk", **_decided(by, house), "guess": guess}
     report.sources = {**report.sources, "service": {**report.sources.get("service", {}), **decided}}
     report.service_guess = outcome_of(guess, service_code)
     report.service_code = service_code
-    report.updated_at = now
+    return _go_on(session, report, "service_corrected", by=by, house=house)
+
+
+def correct_place(
+    session: Session, report: Report, place: Place | Mapping[str, Any], *, by: Actor, house: House
+) -> StatusUpdate:
+    """Set the place that an official names: one that was read, or one of the report's own candidates.
+
+    From then on no message of the citizen's moves it. Where the report goes and who is told: as with the service.
+    Raises NotAllowed for a place that lies in no area of the city, and for a finished report.
+    """
+    lock(session, report)
+    _check(report)
+    if isinstance(place, Place):
+        if place.area_code is None:
+            raise NotAllowed("the place lies in no area of the city")
+        set_place(report, place, found=True)
+        report.address_string = (place.address_string or "")[:500] or None
+    else:
+        take_candidate(report, place, house.pack)
+    settled = {**report.sources["place"], "conflict": [], "confidence": 1.0, **_decided(by, house)}
+    report.sources = {**report.sources, "place": settled}
+    return _go_on(session, report, "place_corrected", by=by, house=house)
+
+
+def _check(report: Report) -> None:
+    if report.status not in OPEN:
+        raise NotAllowed(f"a report that is {report.status} keeps its service and its place")
+
+
+def _decided(by: Actor, house: House) -> dict[str, str]:
+    return {"by": by.name, "at": house.now().isoformat(timespec="seconds")}
+
+
+def _go_on(session: Session, report: Report, key: str, *, by: Actor, house: House) -> StatusUpdate:
+    """What was asked is known now, perhaps; the line that says what was corrected, at another agency where it must
+    be."""
+    report.updated_at = now = house.now()
     waited = waits_for_answer(report)
     if report.asked_for is not None:
         report.asked_for = missing(report)
     session.flush()  # the move below reads the row again
     if waited and report.asked_for is None:
         let_clock_run(session, report, house, by=by)
-    fields = fields_of(report, house, report.language)
-    notes = say(house.pack, report.language, "service_corrected", "desk", **fields)
+    notes = say(house.pack, report.language, key, "desk", **fields_of(report, house, report.language))
     agency_id = _next_agency(session, report, house)
     if agency_id is not None:
         return change_status(session, report, "assigned", by=by, house=house, notes=notes, agency_id=agency_id)
     return add_line(session, report, report.status, by=by, house=house, now=now, notes=notes)
-
-
-def _check(report: Report, service_code: str, house: House) -> None:
-    if service_code not in house.pack.services:
-        raise NotAllowed(f"there is no service {service_code!r}")
-    if service_code == report.service_code:
-        raise NotAllowed(f"the report has the service {service_code} already")
-    if report.status not in OPEN:
-        raise NotAllowed(f"a report that is {report.status} keeps its service")
 
 
 def _next_agency(session: Session, report: Report, house: House) -> str | None:

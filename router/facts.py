@@ -32,15 +32,21 @@ def _service_source(draft: Draft) -> dict[str, object]:
 def take_place(report: Report, place: Place | None, pack: Pack) -> None:
     """Fill or better the place: enough beats vague, then a pin beats a photo, a photo beats words.
 
-    The address in words stays beside a pin; it gives way to a better one only.
+    The address in words stays beside a pin; it gives way to a better one only. What an official
+    set is never touched.
     """
-    if place is None:
-        return
     had, found = report.sources.get("place", {}), is_enough(place, pack)
+    if place is None or had.get("by"):
+        return
     if report.address_string is None or (found and not had.get("enough")):
         report.address_string = (place.address_string or report.address_string or "")[:500] or None
     if had and (found, RANK[place.source]) <= (had["enough"], RANK[had["source"]]):
         return
+    set_place(report, place, found=found)
+
+
+def set_place(report: Report, place: Place, *, found: bool) -> None:
+    """The point, the area, and who says so; `found`: somebody can be sent there."""
     report.lat, report.long = place.lat, place.long
     report.cell = spot_cell(place.lat, place.long)
     report.area_code = place.area_code

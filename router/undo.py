@@ -35,7 +35,7 @@ def undoable(session: Session, report: Report, *, officer_id: int, house: House)
     """Make a move inside: what it owes waits UNDO_SECONDS, and undo() takes it back. In the move's transaction."""
     lock(session, report)
     before, photos = _stand(session, report), _after_photos(session, report)
-    service, owed = _service(report), watch(session)
+    service, place, owed = _service(report), _place(report), watch(session)
     yield
     if not house.settings.undo_seconds:
         return
@@ -43,6 +43,8 @@ def undoable(session: Session, report: Report, *, officer_id: int, house: House)
     session.flush()
     if report.service_code != service["service_code"]:
         before["service"] = service
+    if _place(report)["source"] != place["source"]:
+        before["place"] = place
     until = house.now() + timedelta(seconds=house.settings.undo_seconds)
     waiting = [row for row in owed if isinstance(row, Delivery) and row.state in NOT_GONE]
     for row in waiting:
@@ -74,6 +76,7 @@ def undo(session: Session, report: Report, *, officer_id: int, by: Actor, house:
     _set_back_holding(session, report, kept.before["holding"])
     _drop_photos(session, kept.photos, house)
     _set_back_service(report, kept.before.get("service"))
+    _set_back_place(report, kept.before.get("place"))
     session.delete(kept)
     return undo_change(session, report, _read(Report, kept.before["report"]), by=by, house=house)
 
@@ -154,6 +157,23 @@ def _set_back_service(report: Report, before: Mapping[str, Any] | None) -> None:
     report.service_code, report.asked_for = before["service_code"], before["asked_for"]
     others = {name: source for name, source in report.sources.items() if name != "service"}
     report.sources = {**others, "service": before["source"]} if before["source"] else others
+
+
+PLACE = ("lat", "long", "cell", "area_code", "address_string", "asked_for")
+
+
+def _place(report: Report) -> dict[str, Any]:
+    """What a correction of the place changes, beside MOVED."""
+    return _written(report, PLACE) | {"source": (report.sources or {}).get("place")}
+
+
+def _set_back_place(report: Report, before: Mapping[str, Any] | None) -> None:
+    if before is None:
+        return
+    for name in PLACE:
+        setattr(report, name, before[name])
+    others = {name: source for name, source in report.sources.items() if name != "place"}
+    report.sources = {**others, "place": before["source"]} if before["source"] else others
 
 
 def _after_photos(session: Session, report: Report) -> set[int]:
