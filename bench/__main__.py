@@ -17,6 +17,7 @@ import uvloop
 
 from bench.parts_answers import answers
 from bench.parts_burst import burst
+from bench.parts_desk import desk, desk_postgres
 from bench.parts_intake import disk, mail, sms
 from bench.parts_outbox import outbox, rq
 from bench.parts_starts import starts
@@ -36,9 +37,11 @@ PARTS = {
     "rq": rq,
     "burst": burst,
     "starts": starts,
+    "desk": desk,
     "million": million,
+    "desk-postgres": desk_postgres,
 }
-SHORT = tuple(part for part in PARTS if part != "million")
+SHORT = tuple(part for part in PARTS if part not in {"million", "desk-postgres"})
 WHOLE_BURST = 60  # seconds
 
 
@@ -96,6 +99,8 @@ def _plan(folder: Path, options: argparse.Namespace) -> Plan:
             owed=100,
             burst_seconds=2,
             copies=20_000,
+            desk_copies=2_000,
+            desk_seconds=1.0,
             say=_progress,
         )
     is_whole = options.long or options.only == ["burst"]
@@ -108,6 +113,8 @@ def _plan(folder: Path, options: argparse.Namespace) -> Plan:
         owed=2_000,
         burst_seconds=WHOLE_BURST if is_whole else 20,
         copies=1_000_000,
+        desk_copies=100_000,
+        desk_seconds=10.0,
         say=_progress,
     )
 

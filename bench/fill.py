@@ -1,10 +1,18 @@
 """Fills a store from inside the database: the few reports that real messages made, copied until it is full."""
 
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Table
 
 from bench.look import look_into, path_of
+from bench.plan import Plan
+from bench.server import ours, until
+from bench.table import Row
+from bench.wording import TEXTS
 from store.database import sqlite_module
 from store.models import Base, UtcDateTime
 
@@ -12,6 +20,29 @@ TABLES = ("reporters", "addresses", "reports", "messages", "status_updates", "de
 APART = 126  # seconds between two copies: a million reports are half a year
 OPEN_DAYS = 3  # reports older than that are closed
 SERIES = "WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {copies})"
+
+
+async def fill_with(
+    plan: Plan, folder: Path, twilio_url: str, name: str, count: int, settings: Mapping[str, str]
+) -> Row:
+    """Real messages make real rows, which are then copied in the database until there are so many reports."""
+    async with ours(folder, twilio_url, settings) as server:
+        await plan.load("a few SMS", "sms", server.port, len(TEXTS))
+
+        async def are_sent() -> bool:
+            with look_into(server.database) as look:
+                done = "state IN ('sent', 'delivered')"
+                owed = look.number("SELECT count(*) FROM words_owed")
+                return look.number(f"SELECT count(*) FROM deliveries WHERE {done}") == 2 * len(TEXTS) and not owed
+
+        await until(are_sent, "the first answers did not leave", every=0.1)
+    plan.say(f"filling {name} with {count:,} reports")
+    began = time.perf_counter()
+    await asyncio.to_thread(fill, server.database, count // len(TEXTS))
+    seconds = time.perf_counter() - began
+    return Row(
+        what=f"... filling {name} with {count:,} reports (once, not part of it)", unit="s", figures=[seconds]
+    )
 
 
 def fill(database: str, copies: int) -> None:
@@ -34,6 +65,9 @@ def _fill_sqlite(database: str, copies: int, stride: dict[str, int]) -> None:
     for name in TABLES:
         connection.execute(f"CREATE TEMP TABLE few_{name} AS SELECT * FROM {name}")
         connection.execute(_copy(name, copies, stride, "sqlite"))
+    connection.execute("CREATE TEMP TABLE few_words AS SELECT rowid AS id, words FROM report_words")
+    for statement in _words("rowid", copies, stride):
+        connection.execute(statement)
     for closing in ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA synchronous = FULL"):
         connection.execute(closing)
     connection.close()
@@ -49,8 +83,21 @@ def _fill_postgres(database: str, copies: int, stride: dict[str, int]) -> None:
             connection.execute(_copy(name, copies, stride, "postgresql").encode())
             sequence = f"pg_get_serial_sequence('{name}', 'id')"
             connection.execute(f"SELECT setval({sequence}, (SELECT max(id) FROM {name}))".encode())
+        connection.execute("CREATE TEMP TABLE few_words AS SELECT report_id AS id, words FROM report_words")
+        for statement in _words("report_id", copies, stride):
+            connection.execute(statement.encode())
         for closing in (b"VACUUM ANALYZE", b"CHECKPOINT"):
             connection.execute(closing)
+
+
+def _words(key: str, copies: int, stride: dict[str, int]) -> tuple[str, str]:
+    """The search index as the server would have written it, and nothing that is owed to it any more."""
+    series = SERIES.format(copies=copies)
+    insert = f"INSERT INTO report_words ({key}, words) {series}"
+    return (
+        f"{insert} SELECT id + n * {stride['reports']}, words FROM series CROSS JOIN few_words",
+        "DELETE FROM words_owed",
+    )
 
 
 def _copy(name: str, copies: int, stride: dict[str, int], dialect: str) -> str:

@@ -1,20 +1,17 @@
 """The whole way, sustained: from the SMS to the committed report and what is owed for it, intake beside it."""
 
-import asyncio
 import shutil
-import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.beside import LeftOut, postgres, valkey
-from bench.fill import fill
+from bench.fill import fill_with
 from bench.look import look_into
 from bench.plan import DRAIN_SECONDS, Plan
 from bench.server import Server, ours, until, worker
 from bench.stand_in import StandIn, stand_in
 from bench.table import Row
-from bench.wording import TEXTS
 
 WITHIN = 1000  # messages that are kept and no report yet, at most
 WAY_RATE = 3_000  # messages a second that are signed beforehand
@@ -90,14 +87,15 @@ async def million(plan: Plan) -> list[Row]:
     rows = []
     async with stand_in() as twilio:
         full = plan.room("full")
-        rows.append(await _filled(plan, full, twilio, "SQLite", {}))
+        rows.append(await fill_with(plan, full, twilio.url, "SQLite", plan.copies, {}))
         async with ours(plan.room("empty"), twilio.url) as empty, ours(full, twilio.url) as big:
             rows.append(await _compared(plan, "SQLite", (empty,), (big,)))
         shutil.rmtree(full)
         try:
             async with postgres(plan.folder, "began_empty", "filled") as (small, large):
                 full = plan.room("full-postgres")
-                rows.append(await _filled(plan, full, twilio, "PostgreSQL", {"DATABASE_URL": large}))
+                settings = {"DATABASE_URL": large}
+                rows.append(await fill_with(plan, full, twilio.url, "PostgreSQL", plan.copies, settings))
                 async with (
                     _with_worker(plan.room("empty-postgres"), twilio, small) as empty_ones,
                     _with_worker(full, twilio, large) as big_ones,
@@ -106,26 +104,6 @@ async def million(plan: Plan) -> list[Row]:
         except LeftOut as why:
             plan.left_out.append(f"a big store on PostgreSQL: {why}")
     return rows
-
-
-async def _filled(plan: Plan, folder: Path, twilio: StandIn, name: str, settings: Mapping[str, str]) -> Row:
-    """Real messages make real rows, which are then copied in the database until there are enough."""
-    async with ours(folder, twilio.url, settings) as server:
-        await plan.load("a few SMS", "sms", server.port, len(TEXTS))
-
-        async def are_sent() -> bool:
-            with look_into(server.database) as look:
-                done = "state IN ('sent', 'delivered')"
-                return look.number(f"SELECT count(*) FROM deliveries WHERE {done}") == 2 * len(TEXTS)
-
-        await until(are_sent, "the first answers did not leave", every=0.1)
-    plan.say(f"filling {name} with {plan.copies:,} reports")
-    began = time.perf_counter()
-    await asyncio.to_thread(fill, server.database, plan.copies // len(TEXTS))
-    seconds = time.perf_counter() - began
-    return Row(
-        what=f"... filling {name} with {plan.copies:,} reports (once, not part of it)", unit="s", figures=[seconds]
-    )
 
 
 async def _compared(plan: Plan, name: str, empty: Sequence[Server], big: Sequence[Server]) -> Row:

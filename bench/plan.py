@@ -23,6 +23,8 @@ class Plan:
     owed: int  # deliveries that an outbox is given a round
     burst_seconds: int
     copies: int  # how many reports the big store holds
+    desk_copies: int  # and the one that the desk is looked at with
+    desk_seconds: float  # of each kind of page
     say: Callable[[str], None]
     used: int = 0
     busy: dict[str, float] = field(
