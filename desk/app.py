@@ -50,6 +50,7 @@ from desk import (
     views,
 )
 from desk import map as public_map
+from desk.fresh import Pages, fresh
 from desk.live import Live, stream
 from desk.wire import HEADERS, SecurityHeaders
 from router.house import House
@@ -84,10 +85,8 @@ def _post(path: str, endpoint: Callable[[Request], Any]) -> Route:
 
 def _public(house: House) -> list[BaseRoute]:
     return [
-        _get("/", partial(public.home, house)),
         _get("/history-head.json", partial(public.history_head, house)),
         _get("/r", partial(public.find, house)),
-        _get("/r/{code}", partial(public.report_page, house)),
         _get("/r/{code}/o/{token}", partial(own.own_page, house)),
         _get("/r/{code}/photos/{number}", partial(photos.public_photo, house)),
         _get("/a/photo/{name}", partial(agency_page.photo, house)),
@@ -99,10 +98,6 @@ def _public(house: House) -> list[BaseRoute]:
         _get("/report/{token}", partial(own.after_posting, house)),
         *_own_data(house),
         *_window(house),
-        _get("/rapor", partial(card.front, house)),
-        _get("/rapor.csv", partial(card_csv.table, house)),
-        _get("/rapor/{agency}", partial(card.agency_page, house)),
-        _get("/rapor/{agency}/{kind}", partial(card.reports_page, house)),
     ]
 
 
@@ -117,6 +112,12 @@ def _own_data(house: House) -> list[BaseRoute]:
 def _window(house: House) -> list[BaseRoute]:
     """The public's map and lists, and the same for other programs."""
     pages: dict[str, Callable[[House, Request], Response]] = {
+        "/": public.home,
+        "/r/{code}": public.report_page,
+        "/rapor": card.front,
+        "/rapor.csv": card_csv.table,
+        "/rapor/{agency}": card.agency_page,
+        "/rapor/{agency}/{kind}": card.reports_page,
         "/map.json": public_map.map_json,
         "/map/areas.json": public_map.outlines,
         "/area/{code}": area_pages.area_page,
@@ -129,14 +130,11 @@ def _window(house: House) -> list[BaseRoute]:
         "/openapi.json": openapi.openapi_json,
         "/api": openapi.api_page,
     }
-    framed = [Middleware(SecurityHeaders, headers=FRAMED), SMALLER]
+    framed, kept = [Middleware(SecurityHeaders, headers=FRAMED)], Pages()
     return [
-        *(
-            Route(path, partial(work, house), methods=["GET"], middleware=[*GUARDED, SMALLER])
-            for path, work in pages.items()
-        ),
+        *(_get(path, fresh(house, kept, work)) for path, work in pages.items()),
         _get("/data/{name}", partial(bulk.data_file, house)),
-        Route("/embed", partial(public.embed, house), methods=["GET"], middleware=framed),
+        Route("/embed", fresh(house, kept, public.embed), methods=["GET"], middleware=framed),
     ]
 
 

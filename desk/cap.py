@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from desk.feeds import ATOM
+from desk.feeds import ATOM, NEVER
 from desk.map import A_MINUTE
 from desk.open311_words import date
 from desk.pages import texts
@@ -31,7 +31,7 @@ def feed(house: House, request: Request) -> Response:
     with house.store.read() as session:
         surges = list(session.scalars(query.limit(200)))
     root = ElementTree.Element("feed", {"xmlns": ATOM})
-    changed = max((each.ended_at or each.began_at for each in surges), default=house.now())
+    changed = max((each.ended_at or each.began_at for each in surges), default=NEVER)
     _text(root, "id", f"{base}/cap.atom")
     _text(root, "title", f"CAP: {house.pack.name}")
     _text(root, "updated", _date(house, changed))

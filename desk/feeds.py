@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import IO, Any
 from xml.etree import ElementTree
 
@@ -22,6 +22,7 @@ from store.public import listed
 
 IN_A_FEED, IN_A_FILE = 50, 1000
 ATOM = "http://www.w3.org/2005/Atom"
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # when a feed without entries changed: the same whenever it is asked
 COLUMNS = ("code", "service_code", "service", "status", "agency_id", "agency", "area_code", "area", "lat", "long")
 COLUMNS_OF_TIME = ("requested_at", "updated_at", "promised_by", "missed_promises", "text")
 
@@ -65,7 +66,7 @@ def _feed(
     root = ElementTree.Element("feed", {"xmlns": ATOM, "xml:lang": language})
     _text(root, "id", here)
     _text(root, "title", texts(language)["feed_title"].format(name=name))
-    _text(root, "updated", date_of(max((each.updated_at for each in reports), default=house.now())))
+    _text(root, "updated", date_of(max((each.updated_at for each in reports), default=NEVER)))
     _text(ElementTree.SubElement(root, "author"), "name", texts(language)["brand"].format(city=house.pack.name))
     for rel, href in (("self", here), ("alternate", page), ("next", next_page)):
         if href:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from config.pack import Pack
 from desk.asked import STATUSES
-from desk.map import A_DAY, LAST_ZOOM, cached
+from desk.map import A_DAY, LAST_ZOOM, keepable
 from desk.openapi_shapes import AT, FORM, NEW_REQUESTS, NEW_UPDATES, OPEN311_BODY, SHAPES, new_ones
 from desk.pages import LANGUAGES, render
 from router.house import House
@@ -130,7 +130,7 @@ READS: Mapping[str, tuple[str, str, str, str, str, tuple[int, ...]]] = {
     f"{AT}/photos/{{id}}": ("open311", "A photo, with a key", "id", JPEG, "", (400, 403, 404)),
 }  # fmt: skip
 WRITES = {
-    NEW_REQUESTS: ("Create a report", "format idempotency_key", "Taken", (400, 403, 404, 408, 413, 415, 429, 503)),
+    NEW_REQUESTS: ("Create a report", "format idempotency_key", "Taken", (400, 403, 404, 408, 413, 415, 422, 429, 503)),
     NEW_UPDATES: ("Change a report's status", "format", "Updates", (400, 403, 404, 408, 413, 415)),
 }  # fmt: skip
 WITH_A_KEY = (f"{AT}/requests", f"{AT}/servicerequestupdates", f"{AT}/photos")
@@ -141,6 +141,7 @@ SAYS = {
     408: "The body took too long",
     413: "The body is too large",
     415: "The body is of another kind",
+    422: "The Idempotency-Key was used for another report",
     429: "Too many: Retry-After",
     503: "It cannot be kept now: Retry-After",
 }
@@ -245,7 +246,7 @@ def _errors(kind: str, tag: str, statuses: tuple[int, ...]) -> Document:
 
 def openapi_json(house: House, request: Request) -> Response:
     """GET /openapi.json."""
-    return cached(request, document(house.pack, house.settings.base_url), A_DAY)
+    return keepable(document(house.pack, house.settings.base_url), A_DAY)
 
 
 def api_page(house: House, request: Request) -> Response:

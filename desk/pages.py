@@ -51,7 +51,7 @@ def render(house: House, request: Request, template: str, *, status: int = 200, 
         status_code=status,
         headers={"Cache-Control": "no-store", "Content-Language": language},
     )
-    if request.query_params.get("lang") in LANGUAGES:
+    if request.query_params.get("lang") == language != request.cookies.get(LANGUAGE_COOKIE):
         response.set_cookie(
             LANGUAGE_COOKIE, language, max_age=A_YEAR, httponly=True, samesite="lax", secure=is_secure(house)
         )

@@ -63,8 +63,7 @@
 
   waiting(form, () => busy);
 
-  if (!("geolocation" in navigator)) return;
-  here.hidden = false;
+  if (!("geolocation" in navigator)) return void (here.hidden = true);
   here.addEventListener("click", () => {
     said.textContent = here.dataset.asking;
     navigator.geolocation.getCurrentPosition(

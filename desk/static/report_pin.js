@@ -4,7 +4,6 @@
   const form = document.getElementById("report-form"), opens = document.getElementById("pin");
   const box = document.getElementById("pin-map"), said = document.getElementById("here-said");
   if (!form || !opens || !box) return;
-  opens.hidden = false;
 
   const part = (tag, said) => new Promise((done, failed) => {
     const element = Object.assign(document.createElement(tag), said);
