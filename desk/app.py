@@ -104,8 +104,8 @@ def _public(house: House) -> list[BaseRoute]:
 def _own_data(house: House) -> list[BaseRoute]:
     """What a person fetches about themselves."""
     return [
-        _get("/data/{token}", partial(copies.page, house)),
-        _post("/data/{token}", partial(copies.download, house)),
+        _get("/copy/{token}", partial(copies.page, house)),
+        _post("/copy/{token}", partial(copies.download, house)),
     ]
 
 

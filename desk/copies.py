@@ -18,14 +18,14 @@ _at_once = BoundedSemaphore(2)  # of all photos of two people, not more, is read
 
 
 def page(house: House, request: Request) -> Response:
-    """GET /data/TOKEN: says what it is, and has a button; a program that looks at links uses nothing up."""
+    """GET /copy/TOKEN: says what it is, and has a button; a program that looks at links uses nothing up."""
     if not is_good(house, _token(request)):
         return _gone(house, request)
     return _private(render(house, request, "copy.html"))
 
 
 def download(house: House, request: Request) -> Response:
-    """POST /data/TOKEN: the zip file; the token is all that is needed, and is known to no other page."""
+    """POST /copy/TOKEN: the zip file; the token is all that is needed, and is known to no other page."""
     if not _at_once.acquire(blocking=False):
         busy = render(house, request, "copy.html", status=503)
         busy.headers["Retry-After"] = "10"

@@ -47,7 +47,7 @@ def _copy(turn: Turn) -> None:
     reporter = report.reporter if report is not None else turn.address.reporter
     reporter.copy_token, reporter.copies_left = _hash(house, token), TIMES
     reporter.copy_until = house.now() + GOOD_FOR
-    link, times = f"{house.settings.base_url}/data/{token}", str(TIMES)
+    link, times = f"{house.settings.base_url}/copy/{token}", str(TIMES)
     if report is not None:
         tell_there(turn, report, "copy_link", link=link, times=times)
     else:

@@ -36,7 +36,7 @@ def town(room: Room) -> Town:
 
 def link_for(town: Town, **who: str) -> str:
     """The path of the link that they were told."""
-    found = re.search(r"/data/[\w-]+", said_to(town, who["channel"])[-1])
+    found = re.search(r"/copy/[\w-]+", said_to(town, who["channel"])[-1])
     assert found, said_to(town, who["channel"])
     return found[0]
 
@@ -94,7 +94,7 @@ def test_the_link_is_good_three_times_and_for_three_days_and_looking_uses_nothin
     newer = link_for(town, **BOT)
     town.clock.on(hours=73)
     assert newer != path
-    assert [room.http.post(newer).status_code, room.http.post("/data/" + "x" * 32).status_code] == [404, 404]
+    assert [room.http.post(newer).status_code, room.http.post("/copy/" + "x" * 32).status_code] == [404, 404]
 
 
 def test_no_file_stays_behind(room: Room, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_no_file_stays_behind(room: Room, town: Town, tmp_path: Path, monkeypatc
     town.tell(WHOLE, **BOT)
     town.tell("data saya", **BOT)
     assert room.http.post(link_for(town, **BOT)).status_code == 200
-    assert room.http.post("/data/nobodys").status_code == 404
+    assert room.http.post("/copy/nobodys").status_code == 404
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
@@ -112,7 +112,7 @@ def test_where_others_read_along_or_nothing_is_proven_there_is_no_link(town: Tow
     town.tell("SALINAN DATA SAYA", channel="telegram", sender="-100")
     town.tell("SALINAN DATA SAYA", **MAIL, proven=False)
 
-    assert not [text for text in town.answers() if "/data/" in text]
+    assert not [text for text in town.answers() if "/copy/" in text]
     assert "obrolan pribadi" in said_to(town, "x")[-1]
     assert {person.copy_token for person in town.rows(Reporter)} == {None}
 
@@ -143,7 +143,7 @@ def test_on_the_own_page_of_a_web_report_the_link_stands_in_the_conversation(roo
     token = room.tell({**FORM, "nonce": "n0"}).headers["location"].rpartition("/")[2]
     code = room.report(token).code
     page = press(room, code, 0)
-    found = re.search(r"/data/[\w-]+", page.text)
+    found = re.search(r"/copy/[\w-]+", page.text)
     assert found
     told, _ = opened(room.http.post(found[0]))
 
@@ -155,7 +155,7 @@ def test_on_the_own_page_of_a_report_by_sms_the_answer_goes_to_the_phone(room: R
     town.tell(WHOLE, **SMS)
     code = town.report().code
     page = press(room, code, 0)
-    assert "/data/" not in page.text
+    assert "/copy/" not in page.text
     assert "tempat Anda melapor" in page.text
     told, _ = opened(room.http.post(link_for(town, **SMS)))
     assert told["people"][0]["addresses"][0]["address"] == "+6281234"
