@@ -159,6 +159,7 @@ def click_the_only_marker(page: Page, house: House, code: str) -> None:
     move(house, lone, "resolved")  # so that the next size finds none again
 
 
+@pytest.mark.long
 def test_screens_are_clean_for_axe(house: House, chromium: Browser) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="LEFT OUT: axe is not installed")
     with serving(house) as address:

@@ -23,8 +23,15 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-@pytest.mark.parametrize("size", looks.SIZES)
+@pytest.mark.parametrize(
+    ("size", "script"),
+    [
+        pytest.param("phone", True, id="phone"),
+        pytest.param("desk", True, id="desk", marks=pytest.mark.long),
+        pytest.param("phone", False, id="phone, no script", marks=pytest.mark.long),
+        pytest.param("desk", False, id="desk, no script", marks=pytest.mark.long),
+    ],
+)
 def test_every_public_page_is_clean(browser: Browser, address: str, house: House, size: str, script: bool) -> None:
     with looks.opened(browser, size, script=script) as page:
         page.goto(f"{address}/")

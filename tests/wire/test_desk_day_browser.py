@@ -141,6 +141,7 @@ def test_words_and_photo_outlive_a_dead_spot_and_are_sent_when_it_ends(house: Ho
         assert len(session.query(Report).filter_by(code=code).one().photos) == 1
 
 
+@pytest.mark.long
 def test_a_page_that_was_closed_in_a_dead_spot_still_has_them_and_who_logs_out_leaves_none(
     house: House, open_screen
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_page_that_was_closed_in_a_dead_spot_still_has_them_and_who_logs_out_l
     assert page.evaluate("indexedDB.databases()") == []
 
 
+@pytest.mark.long
 def test_the_page_behind_an_agencys_link_outlives_a_dead_spot_too(house: House, open_screen) -> None:
     code = add_report(house)
     way = add_way(house, "dbm", "mail", "pju@dbm.example")
@@ -280,8 +282,15 @@ def test_triage_puts_the_service_right_and_joins_two_of_one_problem(house: House
     assert sorted((status_of(house, first), status_of(house, second))) == ["assigned", "duplicate"]
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        pytest.param(PHONE, "light", id="phone, light"),
+        pytest.param(PHONE, "dark", id="phone, dark", marks=pytest.mark.long),
+        pytest.param(DESK, "light", id="desk, light", marks=pytest.mark.long),
+        pytest.param(DESK, "dark", id="desk, dark", marks=pytest.mark.long),
+    ],
+)
 def test_axe_finds_nothing_on_the_desks_pages(
     house: House, open_screen, size: dict[str, int], scheme: str
 ) -> None:
