@@ -72,9 +72,8 @@ class Case:
 @dataclass(frozen=True, kw_only=True)
 class Rooms:
     house: House
-    address: str
     cases: dict[str, Case]
-    log_ins: dict[str | None, tuple[str, str]]  # cookie and csrf token
+    people: dict[str | None, tuple[httpx.Client, str]]  # with the token of their forms
 
 
 def addresses(house: House) -> list[str]:
@@ -94,12 +93,16 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
     places = {"dbm": MANGGARAI_SELATAN, "kelurahan": MANGGARAI_SELATAN, "dlh": ELSEWHERE}
     add_way(house, "dbm", "queue")
     cases = {agency: add_case(house, agency, area) for agency, area in places.items()}
-    log_ins: dict[str | None, tuple[str, str]] = {None: ("", "")}
-    for name, (role, agency, area) in ROLES.items():
-        add_officer(house, name, role, agency, area)
-        log_ins[name] = log_in(house, name)
     with serving(house) as address:
-        yield Rooms(house=house, address=address, cases=cases, log_ins=log_ins)
+        people: dict[str | None, tuple[httpx.Client, str]] = {None: (browser(address), "")}
+        for name, (role, agency, area) in ROLES.items():
+            add_officer(house, name, role, agency, area)
+            cookie, csrf = log_in(house, name)
+            people[name] = browser(address), csrf
+            people[name][0].cookies.set(COOKIE, cookie)
+        yield Rooms(house=house, cases=cases, people=people)
+        for client, _ in people.values():
+            client.close()
 
 
 def add_case(house: House, agency: str, area: str) -> Case:
@@ -141,12 +144,10 @@ def tried(rooms: Rooms, what: str, who: str | None, case: Case) -> str:
     if "/pack/" in path:
         values["code"] = "jalan_rusak"
     path = re.sub(r"{(\w+)}", lambda found: values[found[1]], path)
-    cookie, csrf = rooms.log_ins[who]
-    with browser(rooms.address) as client:
-        client.cookies.set(COOKIE, cookie)
-        words = {"csrf": csrf, "seen": "0", "other": case.other, "code": case.other, **FIELDS.get(what, {})}
-        data = words if method == "POST" else None
-        return said(client.request(method, path, data=data, follow_redirects=False), who)
+    client, csrf = rooms.people[who]
+    words = {"csrf": csrf, "seen": "0", "other": case.other, "code": case.other, **FIELDS.get(what, {})}
+    data = words if method == "POST" else None
+    return said(client.request(method, path, data=data, follow_redirects=False), who)
 
 
 def _into_the_surge(house: House, case: Case) -> None:
@@ -186,8 +187,7 @@ def test_nobody_gets_in_anywhere_and_a_form_without_its_token_does_nothing(rooms
     for what in addresses(rooms.house):
         if what != "POST /desk/logout":
             assert tried(rooms, what, None, rooms.cases["dbm"]) in {"log in", "not there"}, what
-    with browser(rooms.address) as client:
-        client.cookies.set(COOKIE, rooms.log_ins["admin"][0])
-        for what in addresses(rooms.house):
-            if what.startswith("POST") and "{" not in what:
-                assert client.post(what.split(" ")[1], data={"csrf": "x"}).status_code == 403, what
+    admin, _ = rooms.people["admin"]
+    for what in addresses(rooms.house):
+        if what.startswith("POST") and "{" not in what:
+            assert admin.post(what.split(" ")[1], data={"csrf": "x"}).status_code == 403, what
