@@ -21,6 +21,7 @@ log = logging.getLogger("lapor.retention")
 
 EVERY = timedelta(days=1)
 PAUSE = timedelta(minutes=10)  # when the media are away
+GAP = timedelta(days=7)  # without a round: was the server off, or does its clock run ahead? A day is waited
 AT_ONCE = 50
 BY_TIME = Actor(name="retention")
 
@@ -85,6 +86,8 @@ def forget_old(house: House) -> int:
         found = kind.due(session, house.now() - _days(house, kind.name), after, AT_ONCE)
     number = going.number if going else (newest.number + 1 if newest else 1)
     try:
+        if newest is not None and newest.ended_at is not None and house.now() - newest.ended_at > GAP:
+            return _wait_a_day(house, number)
         return _step(house, number, kind, after, found, is_new=going is None)
     except IntegrityError:  # another server began this round at the same moment
         return 0
@@ -122,6 +125,16 @@ def _end(session: Session, held: RetentionRound, now: datetime) -> None:
     held.ended_at, held.next_at = now, now + EVERY
     if held.counts["person"]:
         rebuild(session)
+
+
+def _wait_a_day(house: House, number: int) -> int:
+    """A round that takes nothing away: a clock that is years ahead must not delete what is a day old."""
+    with house.store.write() as session:
+        rounds.begin(session, number, NAMES[0], house.now())
+        held = session.get_one(RetentionRound, number)
+        held.counts, held.ended_at, held.next_at = {}, house.now(), house.now() + EVERY
+    log.warning("no retention for over %s days: is the clock right? Nothing goes before tomorrow", GAP.days)
+    return 0
 
 
 def _pause(house: House, number: int) -> None:

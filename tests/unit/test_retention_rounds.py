@@ -224,3 +224,20 @@ def test_a_day_with_nothing_to_do_is_in_the_log_too_and_the_log_names_nobody(tow
         *("number", "began_at", "ended_at", "next_at", "kind", "after", "counts"),
     }
     assert town.rows(Report) == []
+
+
+def test_a_clock_that_ran_ahead_deletes_nothing_for_a_day(town: Town) -> None:
+    speak(town)
+    close(town)
+    a_round(town)
+    town.clock.on(days=3650)
+    tick(town.house)
+    newest = town_rounds(town)[-1]
+    assert newest.ended_at is not None
+    assert newest.counts == {}
+    town.clock.on(days=-3650)
+    tick(town.house)
+    with town.house.store.read() as session:
+        assert {each.text for each in session.query(Message)} != {""}
+    town.clock.on(days=3651)
+    assert a_round(town)["person"] == 1
