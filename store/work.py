@@ -8,6 +8,7 @@ from sqlalchemy import Select, and_, delete, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from store.models import IS_UNFINISHED, OWES_PUBLIC, Delivery, Lease, Photo, Report
+from store.rounds import RetentionRound
 
 UNFINISHED = ("waiting", "sending", "unknown")
 # word for word as the index has it: with bound values SQLite would not see that they are the same
@@ -168,6 +169,8 @@ def forgive_clock(session: Session, now: datetime, quiet: timedelta) -> None:
     owed = (Photo.state == "owed", Photo.next_attempt_at > now + longest)
     session.execute(update(Photo).where(*owed).values(next_attempt_at=now))
     session.execute(update(Report).where(Report.quiet_until > now + quiet).values(quiet_until=now))
+    rounds = update(RetentionRound).where(RetentionRound.next_at > now + timedelta(days=1))
+    session.execute(rounds.values(next_at=now))
 
 
 def wait_after(attempts: int, retry_after: float | None = None) -> timedelta:
