@@ -14,6 +14,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ROOT = Path(__file__).resolve().parent.parent
 
 
+ROLES = frozenset({"officer", "head", "triage", "admin", "auditor"})
+
+
 class SettingsError(Exception):
     """A setting is missing or wrong; the message is one line that names it and says the remedy."""
 
@@ -119,6 +122,7 @@ class Settings(BaseSettings):
     quiet_seconds: float = Field(default=8, ge=0)
     join_seconds: float = Field(default=300, ge=0)
     undo_seconds: float = Field(default=20, ge=0, le=300)
+    totp_required: str = ""
     auto_migrate: Literal["on", "off"] | None = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -163,6 +167,11 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         return self.http_listen.is_loopback and is_loopback(urlsplit(self.base_url).hostname)
+
+    @cached_property
+    def totp_roles(self) -> frozenset[str]:
+        """The roles whose officials need a second step to log in."""
+        return frozenset(role.strip().lower() for role in self.totp_required.split(",") if role.strip())
 
     @property
     def has_twilio(self) -> bool:
@@ -222,6 +231,10 @@ def _check_pairs(settings: Settings) -> None:
     if not settings.database.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise SettingsError("DATABASE_URL must begin with postgresql+psycopg:// (or sqlite:///)")
     _ = settings.api_keys
+    if unknown := settings.totp_roles - ROLES:
+        raise SettingsError(
+            f"TOTP_REQUIRED: there is no role {min(unknown)!r}; there are: {', '.join(sorted(ROLES))}"
+        )
     if not settings.is_sqlite:
         for name in ("secret_key", "contact_key"):
             if not getattr(settings, name):

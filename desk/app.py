@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from desk import (
+    account,
     accuracy,
     admin,
     admin_pack,
@@ -71,6 +72,7 @@ def routes(house: House, journal: Journal | None = None, live: Live | None = Non
         *_desk(house),
         *_looks(house, live or Live(house)),
         *_admin(house, journal),
+        *_account(house),
         *_open311(house),
     ]
 
@@ -214,6 +216,16 @@ def _admin(house: House, journal: Journal | None) -> list[BaseRoute]:
         _get("/desk/deeds.csv", doors.inside(house, deeds.deeds_table)),
         _get("/desk/export.{form}", doors.inside(house, export.plain)),
         _post("/desk/export", doors.posted(house, export.personal)),
+    ]
+
+
+def _account(house: House) -> list[BaseRoute]:
+    """An official's own account, and the second step of the log-in."""
+    return [
+        _post("/desk/login/code", doors.log_in_code(house)),
+        _get("/desk/account", partial(account.page, house)),
+        _post("/desk/account", doors.posted(house, account.confirm, with_any_password=True)),
+        _post("/desk/account/out", doors.posted(house, account.log_out_everywhere, with_any_password=True)),
     ]
 
 

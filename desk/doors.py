@@ -19,8 +19,8 @@ from desk.pages import is_secure, render
 from desk.wire import BadBody, read_fields, read_upload
 from normalizer.schema import Attachment
 from router.house import House
-from store import accounts
-from store.officials import DeskSession
+from store import accounts, second_step
+from store.officials import DeskSession, Officer
 
 log = logging.getLogger("lapor.desk")
 
@@ -29,8 +29,12 @@ FORM_COOKIE = "lapor_form"  # before there is a log-in, this one and the form's 
 UPLOADS_AT_ONCE = 4  # forms with photos that are held in memory
 LOG_INS_AT_ONCE, LOG_INS_WAITING = 2, 50  # argon2 takes 64 MiB and a core for each
 _AFTER_LOG_IN = re.compile(
-    r"/desk(/r/[A-Z0-9]{1,16}|/surge/[0-9]{1,18}|/rapor|/rules|/deeds|/admin(/[a-z]{1,10})?)?"
+    r"/desk(/r/[A-Z0-9]{1,16}|/surge/[0-9]{1,18}|/rapor|/rules|/deeds|/account|/admin(/[a-z]{1,10})?)?"
 )
+
+TICKET_SECONDS = 300  # between the password and the second step
+SAID = frozenset({"password_changed", "logged_out_everywhere"})  # what the log-in page says on top
+_NUMBERS = re.compile(r"[0-9]{1,18} [0-9]{1,12}", re.ASCII)
 
 Fields = Mapping[str, str]
 Shown = Callable[[House, Request, DeskSession], Response]
@@ -54,11 +58,20 @@ def inside(house: House, work: Shown) -> Callable[[Request], Response]:
         login = current(house, request)
         if login is None:
             return _go(request, f"/desk?next={quote(request.url.path)}")
-        if login.officer.must_change_password:
-            return _go(request, "/desk/password")
+        if first := unready(house, login.officer):
+            return _go(request, first)
         return work(house, request, login)
 
     return page
+
+
+def unready(house: House, officer: Officer) -> str | None:
+    """Where an official goes first: to a password of their own, to a second step that their role needs."""
+    if officer.must_change_password:
+        return "/desk/password"
+    if officer.totp_since is None and officer.role in house.settings.totp_roles:
+        return "/desk/account"
+    return None
 
 
 def _go(request: Request, address: str) -> Response:
@@ -84,8 +97,8 @@ def _checked(
         return RedirectResponse("/desk", status_code=303)
     if not accounts.same(fields.get("csrf", ""), login.csrf_token):
         return render(house, request, "bad_form.html", status=403)
-    if login.officer.must_change_password and not with_any_password:
-        return RedirectResponse("/desk/password", status_code=303)
+    if not with_any_password and (first := unready(house, login.officer)):
+        return RedirectResponse(first, status_code=303)
     return work(house, request, login, fields)
 
 
@@ -174,10 +187,17 @@ def _log_in(house: House, request: Request, fields: Fields) -> Response:
     if officer is None:
         log.info("log-in refused")
         return log_in_page(house, request, wrong="wrong_log_in", name=name[:64], next=_next(fields))
+    if officer.totp_since is not None:
+        ticket = _ticket(house, officer, nonce, int(now.timestamp()) + TICKET_SECONDS)
+        return _code_page(house, request, ticket, _next(fields))
+    return _let_in(house, officer, _next(fields))
+
+
+def _let_in(house: House, officer: Officer, to: str) -> Response:
     with house.store.write() as session:
-        token = accounts.open_session(session, officer, now=now)
+        token = accounts.open_session(session, officer, now=house.now())
     log.info("officer %s logged in", officer.id)
-    response = RedirectResponse(_next(fields), status_code=303)
+    response = RedirectResponse(to, status_code=303)
     response.delete_cookie(FORM_COOKIE, path="/desk")
     lasts = int(accounts.SESSION_LASTS.total_seconds())
     response.set_cookie(
@@ -186,13 +206,54 @@ def _log_in(house: House, request: Request, fields: Fields) -> Response:
     return response
 
 
+def _ticket(house: House, officer: Officer, nonce: str, until: int) -> str:
+    """That this browser said the officer's password: `id.until.hmac`, void with the password and the form's cookie."""
+    said = f"{officer.id}\0{until}\0{nonce}\0{officer.password_hash}".encode()
+    return f"{officer.id}.{until}.{hmac.digest(house.keys.derive('desk ticket'), said, 'sha256').hex()}"
+
+
+def _code_page(house: House, request: Request, ticket: str, to: str, wrong: str | None = None) -> Response:
+    status = 403 if wrong else 200
+    return render(house, request, "log_in_code.html", status=status, ticket=ticket, next=to, wrong=wrong)
+
+
+def log_in_code(house: House) -> Callable[[Request], Awaitable[Response]]:
+    """POST /desk/login/code: the second step of those who have one."""
+    return _form(house, partial(_log_in_code, house))
+
+
+def _log_in_code(house: House, request: Request, fields: Fields) -> Response:
+    ticket, now = fields.get("ticket", ""), house.now()
+    officer = _of_ticket(house, ticket, request.cookies.get(FORM_COOKIE, ""))
+    if officer is None:
+        return log_in_page(house, request, wrong="form_too_old", next=_next(fields))
+    with house.store.write() as session:
+        fits = second_step.check_code(session, officer.id, fields.get("code", ""), house.store.sealer, now=now)
+    if not fits:
+        log.info("log-in refused")
+        return _code_page(house, request, ticket, _next(fields), "wrong_code")
+    return _let_in(house, officer, _next(fields))
+
+
+def _of_ticket(house: House, ticket: str, nonce: str) -> Officer | None:
+    id, _, rest = ticket.partition(".")
+    until = rest.partition(".")[0]
+    if not nonce or not _NUMBERS.fullmatch(f"{id} {until}") or int(until) < house.now().timestamp():
+        return None
+    with house.store.read() as session:
+        officer = session.get(Officer, int(id))
+    if officer is None or not accounts.same(ticket, _ticket(house, officer, nonce, int(until))):
+        return None
+    return officer
+
+
 def log_out(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
     with house.store.write() as session:
         accounts.close_session(session, request.cookies[COOKIE])
-    return _to_log_in()
+    return to_log_in()
 
 
-def _to_log_in(said: str = "") -> Response:
+def to_log_in(said: str = "") -> Response:
     response = RedirectResponse(f"/desk?said={said}" if said else "/desk", status_code=303)
     response.delete_cookie(COOKIE, path="/desk")
     return response
@@ -220,4 +281,4 @@ def change_password(house: House, request: Request, login: DeskSession, fields: 
         return _password_form(house, request, login, "password_too_short")
     if not changed:
         return _password_form(house, request, login, "old_password_wrong")
-    return _to_log_in("password_changed")
+    return to_log_in("password_changed")

@@ -43,8 +43,8 @@ LATELY = timedelta(days=30)
 def front(house: House, request: Request) -> Response:
     """/desk: the log-in, or my queue."""
     if doors.current(house, request) is None:
-        said = "password_changed" if request.query_params.get("said") == "password_changed" else None
-        return doors.log_in_page(house, request, said=said)
+        said = request.query_params.get("said")
+        return doors.log_in_page(house, request, said=said if said in doors.SAID else None)
     return doors.inside(house, queue_page)(request)
 
 

@@ -18,6 +18,7 @@ from store.database import Store
 from store.desk import DeskView
 from store.models import Report
 from store.officials import DeskSession, Officer
+from store.second_step import take_off
 
 ROLES_OF_ONE_AGENCY = ("officer", "head")
 ROLES_OF_ALL = ("triage", "admin", "auditor")
@@ -104,12 +105,13 @@ def list_officers(session: Session) -> list[Officer]:
 
 
 def reset_password(session: Session, name: str) -> str:
-    """Give a new one-time password, end all log-ins and every lock-out. Raises AccountError."""
+    """Give a new one-time password, end all log-ins, every lock-out and the second step. Raises AccountError."""
     officer = _existing(session, name)
     password = _one_time_password()
     officer.password_hash = _hash(password)
     officer.must_change_password = True
     officer.failed_logins, officer.locked_until = 0, None
+    take_off(session, officer)
     end_sessions(session, officer)
     return password
 
@@ -118,6 +120,7 @@ def remove_officer(session: Session, name: str) -> None:
     """Delete the account with its log-ins, API key and views; nobody has what it took. Raises AccountError."""
     officer = _existing(session, name)
     end_sessions(session, officer)
+    take_off(session, officer)
     session.execute(update(Report).where(Report.officer_id == officer.id).values(officer_id=None))
     session.execute(delete(DeskView).where(DeskView.officer_id == officer.id))
     session.delete(officer)
@@ -221,6 +224,12 @@ def find_sessions(session: Session, ids: Collection[str], *, now: datetime) -> l
     """Those of these log-ins that are still good, each with its officer as they are now."""
     query = select(DeskSession).where(DeskSession.id.in_(ids), DeskSession.expires_at > now)
     return list(session.scalars(query.options(joinedload(DeskSession.officer))))
+
+
+def sessions_of(session: Session, officer: Officer, *, now: datetime) -> list[DeskSession]:
+    """Where an officer is logged in, the newest first."""
+    query = select(DeskSession).where(DeskSession.officer_id == officer.id, DeskSession.expires_at > now)
+    return list(session.scalars(query.order_by(DeskSession.expires_at.desc())))
 
 
 def close_session(session: Session, token: str) -> None:

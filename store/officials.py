@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from store.models import Base, Id
@@ -27,6 +27,20 @@ class Officer(Base):
     failed_logins: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # set up; in force once totp_since is said
+    totp_since: Mapped[datetime | None]
+    totp_step: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # the last one used
+    failed_codes: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class RecoveryCode(Base):
+    """Takes the place of one code of the second step, once; kept as a hash, deleted when used."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    officer_id: Mapped[int] = mapped_column(ForeignKey("officers.id", ondelete="CASCADE"), index=True)
+    hash: Mapped[str] = mapped_column(String(64))
 
 
 class DeskSession(Base):
