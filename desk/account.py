@@ -27,7 +27,13 @@ def _drawn(house: House, request: Request, login: DeskSession, wrong: str | None
         secret = None if officer.totp_since else second_step.set_up(officer, house.store.sealer)
         left = second_step.codes_left(session, officer)
         logins = accounts.sessions_of(session, officer, now=house.now())
-    words = {"wrong": wrong, "since": officer.totp_since, "left": left, "csrf": login.csrf_token, "nav": login}
+    words: dict[str, object] = {
+        "wrong": wrong,
+        "since": officer.totp_since,
+        "left": left,
+        "csrf": login.csrf_token,
+        "nav": login,
+    }
     words |= {"logins": [(each.expires_at - accounts.SESSION_LASTS, each.id == login.id) for each in logins]}
     words |= {"secret": secret, "qr": _qr(house, officer.name, secret) if secret else None}
     words |= {"is_needed": doors.unready(house, officer) is not None}

@@ -207,7 +207,7 @@ def _let_in(house: House, officer: Officer, to: str) -> Response:
 
 
 def _ticket(house: House, officer: Officer, nonce: str, until: int) -> str:
-    """That this browser said the officer's password: `id.until.hmac`, void with the password and the form's cookie."""
+    """That this browser said the password: `id.until.hmac`, void with the password and the form's cookie."""
     said = f"{officer.id}\0{until}\0{nonce}\0{officer.password_hash}".encode()
     return f"{officer.id}.{until}.{hmac.digest(house.keys.derive('desk ticket'), said, 'sha256').hex()}"
 
@@ -236,12 +236,12 @@ def _log_in_code(house: House, request: Request, fields: Fields) -> Response:
 
 
 def _of_ticket(house: House, ticket: str, nonce: str) -> Officer | None:
-    id, _, rest = ticket.partition(".")
+    number, _, rest = ticket.partition(".")
     until = rest.partition(".")[0]
-    if not nonce or not _NUMBERS.fullmatch(f"{id} {until}") or int(until) < house.now().timestamp():
+    if not nonce or not _NUMBERS.fullmatch(f"{number} {until}") or int(until) < house.now().timestamp():
         return None
     with house.store.read() as session:
-        officer = session.get(Officer, int(id))
+        officer = session.get(Officer, int(number))
     if officer is None or not accounts.same(ticket, _ticket(house, officer, nonce, int(until))):
         return None
     return officer

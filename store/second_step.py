@@ -40,7 +40,7 @@ def address_of(secret: str, name: str, issuer: str) -> str:
 
 
 def turn_on(session: Session, officer_id: int, code: str, sealer: Sealer, *, now: datetime) -> list[str] | None:
-    """Put the second step in force when the code fits: its recovery codes, said this once. None when it does not."""
+    """Put the second step in force when the code fits: its recovery codes, said this once; else None."""
     officer = _held(session, officer_id)
     if officer.totp_since is not None or not _fits(officer, code, sealer, now):
         return None
