@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from milter import Judge
+from prepare import SBIN
 from town import ROOT, connects, eventually, free_port
 
 DEPLOY = ROOT / "docs" / "deploy" / "postfix"
@@ -39,6 +40,9 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
+
+
+os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{SBIN}"
 
 
 def missing() -> str | None:

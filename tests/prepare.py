@@ -15,7 +15,11 @@ PACKAGES = {
 ANSWERS = "postfix postfix/main_mailer_type select No configuration\n"
 
 
+SBIN = "/usr/sbin:/sbin"  # where servers and what packages are set up with lie; not in everybody's PATH
+
+
 def main() -> None:
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{SBIN}"
     missing = [name for name in PACKAGES if shutil.which(name) is None]
     wanted = [name for name in missing if not (name == "postfix" and has_other_mail_server())]
     if wanted and os.geteuid() == 0 and shutil.which("apt-get"):
