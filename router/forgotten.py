@@ -102,6 +102,7 @@ def note_forgotten(house: House, addresses: Sequence[Address]) -> None:
         each for row in addresses for each in (row.lookup, *sealer.lookups(row.channel, sealer.open(row.sealed)))
     }
     path = house.settings.data_dir / LIST
+    path.parent.mkdir(parents=True, exist_ok=True)  # with PostgreSQL and a bucket nothing else may lie there
     with os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a") as file:
         file.write("".join(f"{at} {each}\n" for each in sorted(hashes)))
         file.flush()

@@ -93,7 +93,9 @@ def test_two_weeks_of_silence_close_a_resolved_report_once(town: Town) -> None:
     town.clock.on(days=14, seconds=-1)
     tick(town.house)
     assert town.report().status == "resolved"
-    assert next_tick(town.house) == town.clock.at + timedelta(seconds=1)
+    while (due := next_tick(town.house)) <= town.clock.at:  # the day's round of the retention
+        tick(town.house)
+    assert due == town.clock.at + timedelta(seconds=1)
     town.clock.on(seconds=1)
     town = town.again()
     tick(town.house)

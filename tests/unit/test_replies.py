@@ -60,6 +60,7 @@ def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[s
                 place=place,
                 agency=agency,
                 link=LINK,
+                times="3",
                 notes=notes,
                 emergency="112",
                 promise=texts["promise"].format(date="Wednesday, 22 September 2027"),
