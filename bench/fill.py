@@ -113,8 +113,10 @@ def _value(column: Column[Any], stride: dict[str, int], dialect: str) -> str:
     name, table = f'"{column.name}"', column.table.name
     if column.primary_key:
         return f"{name} + n * {stride[table]}"
-    if key := next(iter(column.foreign_keys), None):
+    if (key := next(iter(column.foreign_keys), None)) and key.column.table.name in stride:
         return f"{name} + n * {stride[key.column.table.name]}"
+    if key is not None:
+        return "NULL"  # a surge's reports are not copied with it
     if isinstance(column.type, UtcDateTime):
         return _earlier(name, dialect)
     special = {
