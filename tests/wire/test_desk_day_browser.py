@@ -269,6 +269,7 @@ def test_a_heads_morning(house: House, open_screen) -> None:
     assert status_of(house, late) == "assigned"
 
 
+@pytest.mark.long
 def test_triage_puts_the_service_right_and_joins_two_of_one_problem(house: House, open_screen) -> None:
     first, second = pair(house, service_code="lampu_jalan")
     screen = open_screen("tono", DESK)

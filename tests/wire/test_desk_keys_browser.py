@@ -16,7 +16,9 @@ PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
+    house = open_rooms(
+        tmp_path_factory.mktemp("rooms"), undo_seconds=300
+    )  # each look of a live page moves its clock
     add_officer(house, "budi", "officer", "dbm")
     return house
 
