@@ -18,12 +18,13 @@ def soon(pack: Pack, now: datetime) -> datetime:
     return hours.end_of(day).astimezone(UTC)
 
 
-def due_words(report: Report, pack: Pack, said: Mapping[str, str], now: datetime) -> str:
-    """What a report's promise needs to be said about it; "" where it has time, or its clock stands."""
+def due_words(report: Report, pack: Pack, said: Mapping[str, str], now: datetime, until: datetime) -> str:
+    """What a report's promise needs to be said about it; "" where it has time (beyond `until`), or its clock
+    stands."""
     if report.status not in RUNS:
         return ""
     late = said["late"].format(times=report.raised) if report.raised else ""
-    if report.late_at is None or report.late_at > soon(pack, now):
+    if report.late_at is None or report.late_at > until:
         return late
     return f"{late}, {_ends(report.late_at, pack, said, now)}".removeprefix(", ")
 

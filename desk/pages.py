@@ -3,13 +3,14 @@
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -88,6 +89,7 @@ def _words_of(house: House, request: Request, language: str) -> dict[str, Any]:
         "service": partial(_service, house.pack, language),
         "further": partial(_further, house.pack, language),
         "place": partial(_place, house.pack, language),
+        "options": options,
         "nav": None,
     }
 
@@ -109,6 +111,26 @@ def service_names(pack: Pack, language: str) -> dict[str, str]:
     """All services by code, sorted by the reader's name for them."""
     names = {code: service_name(pack, code, language) or code for code in pack.services}
     return dict(sorted(names.items(), key=lambda item: item[1].lower()))
+
+
+def agency_names(pack: Pack) -> dict[str, str]:
+    """All agencies by id, sorted by name."""
+    return {agency.id: agency.name for agency in sorted(pack.agencies.values(), key=lambda each: each.name)}
+
+
+def options(names: Mapping[str, str], chosen: str | None = None) -> Markup:
+    """The <option>s of a <select>, value -> words; drawn once for all readers of the same list."""
+    return _options(tuple(names.items()), chosen)
+
+
+@lru_cache(maxsize=512)
+def _options(names: tuple[tuple[str, str], ...], chosen: str | None) -> Markup:
+    return Markup("").join(
+        Markup('<option value="{}"{}>{}</option>').format(
+            value, Markup(" selected") if value == chosen else "", seen(words)
+        )
+        for value, words in names
+    )
 
 
 def agency_name(pack: Pack, said: Mapping[str, str], agency_id: str | None) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +17,7 @@ from desk.board import CARDS, Column, group_of, presses
 from desk.due import due_words, soon
 from desk.live import mark_of
 from desk.many import MANY_MOVES, problem_of_many, said_of_many
-from desk.pages import language_of, render, service_names, texts
+from desk.pages import agency_names, language_of, render, service_names, texts
 from desk.public import bounds, tiles, with_tiles
 from desk.rights import CHANGES, may_audit, may_rule, may_take_along, official_of, sees_all
 from desk.surge import surge_name
@@ -27,7 +27,7 @@ from desk.views import views_of
 from desk.wire import typed_code
 from router.house import House
 from router.rules import count_offers
-from router.status import MOVES
+from router.status import MOVES, OPEN
 from store import counts, queries
 from store.due import Scope, count_due, count_on_record, due, on_record
 from store.models import Report
@@ -56,8 +56,8 @@ def queue_page(house: House, request: Request, login: DeskSession) -> Response:
         request,
         "queue.html",
         nav=login,
-        agencies=house.pack.agencies if sees_all(official) or official.area_code else {},
-        all_agencies=list(house.pack.agencies.values()),
+        agencies=agency_names(house.pack),
+        may_choose_agency=sees_all(official) or official.area_code is not None,
         services=service_names(house.pack, language_of(request)),
         passed_on=passed,
         undo=undo_of(house, login, passed, *(many.done if many else ())),
@@ -129,7 +129,7 @@ def _rows(house: House, request: Request, login: DeskSession) -> dict[str, Any]:
         "has_more": len(reports) > PAGE_SIZE,
         "many_moves": MANY_MOVES if official.role in CHANGES and has_ticks else (),
         "shows_agency": (sees_all(official) or view.areas is not None) and view.agency_id is None,
-        "due": lambda report: due_words(report, house.pack, said, now),
+        "due": lambda report: due_words(report, house.pack, said, now, until),
     }
 
 
@@ -141,14 +141,16 @@ def _surges(session: Session, view: View) -> list[Group]:
 
 
 def _count(session: Session, pack: Pack, view: View, until: datetime) -> dict[str, int | None]:
-    """How many reports each group has, with what narrows the view; beside what is found nothing is counted."""
+    """How many reports each group has, with what narrows the view; beside what is found nothing is counted, and
+    what is done only grows."""
     if view.group == FOUND:
         return {name: None for name in TABS if name != ON_RECORD or view.rung}
     scope = _scope(pack, view)
-    of_status = queries.count_statuses(session, view.agency_id, view.within(pack), view.conditions())
+    of_status = queries.count_statuses(session, OPEN, view.agency_id, view.within(pack), view.conditions())
     groups: dict[str, int | None] = {
         name: sum(of_status.get(each, 0) for each in these) for name, these in TABS.items()
     }
+    groups["done"] = None
     groups[DUE] = count_due(session, TABS[DUE], until, scope)
     if view.rung is None:
         groups.pop(ON_RECORD)
@@ -180,29 +182,29 @@ def ask(
     session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int] = (), size: int = PAGE_SIZE
 ) -> list[Report]:
     """One page of the view's reports, and one more where there are more; surges `apart` are lines of their own."""
-    return rows_of(session, pack, view, until, apart, start=(view.page - 1) * size, limit=size + 1)
+    query = query_of(session, pack, view, until, apart)
+    return list(session.scalars(query.offset((view.page - 1) * size).limit(size + 1)))
 
 
-def rows_of(
-    session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int] = (), *, start: int, limit: int
-) -> list[Report]:
-    """A part of the view's reports in the queue's order; surges `apart` are lines of their own."""
-    part: dict[str, int] = {"start": start, "limit": limit}
+def query_of(
+    session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int] = ()
+) -> Select[Report]:
+    """The view's reports in the queue's order; surges `apart` are lines of their own."""
     if view.group == FOUND:
-        return _found(session, pack, view, **part)
+        return _found(session, pack, view)
     if view.group == DUE:
-        return due(session, view.statuses, until, _scope(pack, view), **part)
+        return due(view.statuses, until, _scope(pack, view))
     if view.group == ON_RECORD and view.rung is not None:
-        return on_record(session, view.statuses, view.rung, pack.promise["ladder"], _scope(pack, view), **part)
-    narrow: dict[str, Any] = {"areas": view.within(pack), "also": view.conditions(), **part}
+        return on_record(view.statuses, view.rung, pack.promise["ladder"], _scope(pack, view))
+    narrow: dict[str, Any] = {"areas": view.within(pack), "also": view.conditions()}
     if view.group == "done":
-        return queries.finished(session, view.statuses, view.agency_id, **narrow)
+        return queries.finished(view.statuses, view.agency_id, **narrow)
     due_by = until if view.group in {"new", "work"} else None  # what waits for its reporter has time
-    return queries.queue(session, view.statuses, view.agency_id, due_by=due_by, without=apart, **narrow)
+    return queries.queue(view.statuses, view.agency_id, due_by=due_by, without=apart, **narrow)
 
 
-def _found(session: Session, pack: Pack, view: View, *, start: int, limit: int) -> list[Report]:
+def _found(session: Session, pack: Pack, view: View) -> Select[Report]:
     """What has the words, of what they may see, in whatever status."""
     query = queries.narrowed(select(Report), view.agency_id, view.within(pack), view.conditions())
     query = query.where(Report.status == view.status) if view.status else query
-    return list(session.scalars(found(session, query, view.words).offset(start).limit(limit)))
+    return found(session, query, view.words)

@@ -14,7 +14,7 @@ _FORMULA = ("=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20"
 
 def seen(text: str) -> str:
     """The text without control, zero-width and text-turning characters (Unicode TR 36, section 3.5)."""
-    return _UNSEEN.sub("", text)
+    return text if text.isascii() and text.isprintable() else _UNSEEN.sub("", text)  # most words need no search
 
 
 def one_line(text: str) -> str:

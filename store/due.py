@@ -23,25 +23,24 @@ class Scope:
         return [*(column.in_(values) for column, values in chosen if values is not None), *self.also]
 
 
-def _due(statuses: Collection[str], until: datetime, scope: Scope) -> Select[Report]:
+def _due(statuses: Collection[str], until: datetime, scope: Scope) -> list[ColumnElement[bool]]:
     is_due = or_(Report.raised > 0, Report.late_at <= until)
-    return select(Report).where(Report.status.in_(statuses), is_due, *scope.conditions())
+    return [Report.status.in_(statuses), is_due, *scope.conditions()]
 
 
-def due(
-    session: Session, statuses: Collection[str], until: datetime, scope: Scope, *, start: int, limit: int
-) -> list[Report]:
+def due(statuses: Collection[str], until: datetime, scope: Scope) -> Select[Report]:
     """Reports in these statuses that are late or will be by then: the latest first, then the first to be late."""
-    query = _due(statuses, until, scope)
-    query = query.order_by(Report.raised.desc(), Report.late_at, Report.urgent.desc(), Report.id)
-    return list(session.scalars(query.offset(start).limit(limit)))
+    query = select(Report).where(*_due(statuses, until, scope))
+    return query.order_by(Report.raised.desc(), Report.late_at, Report.urgent.desc(), Report.id)
 
 
 def count_due(session: Session, statuses: Collection[str], until: datetime, scope: Scope) -> int:
     return _count(session, _due(statuses, until, scope))
 
 
-def _on_record(statuses: Collection[str], rung: str, ladder: Sequence[str], scope: Scope) -> Select[Report]:
+def _on_record(
+    statuses: Collection[str], rung: str, ladder: Sequence[str], scope: Scope
+) -> list[ColumnElement[bool]]:
     """Late reports that reached this rung; a rung that has the report itself is left out of its ladder."""
     place = ladder.index(rung)
     below = ladder[:place]
@@ -49,24 +48,13 @@ def _on_record(statuses: Collection[str], rung: str, ladder: Sequence[str], scop
         and_(Report.agency_id.in_(below), Report.raised >= max(place, 1)),
         and_(Report.agency_id.not_in([*below, rung]), Report.raised >= place + 1),
     )
-    return select(Report).where(Report.status.in_(statuses), has_reached, *scope.conditions())
+    return [Report.status.in_(statuses), has_reached, *scope.conditions()]
 
 
-def on_record(
-    session: Session,
-    statuses: Collection[str],
-    rung: str,
-    ladder: Sequence[str],
-    scope: Scope,
-    *,
-    start: int,
-    limit: int,
-) -> list[Report]:
+def on_record(statuses: Collection[str], rung: str, ladder: Sequence[str], scope: Scope) -> Select[Report]:
     """Late reports in these statuses that are on record for this rung of the ladder: the latest first."""
-    query = _on_record(statuses, rung, ladder, scope).order_by(
-        Report.raised.desc(), Report.requested_at, Report.id
-    )
-    return list(session.scalars(query.offset(start).limit(limit)))
+    query = select(Report).where(*_on_record(statuses, rung, ladder, scope))
+    return query.order_by(Report.raised.desc(), Report.requested_at, Report.id)
 
 
 def count_on_record(
@@ -75,5 +63,6 @@ def count_on_record(
     return _count(session, _on_record(statuses, rung, ladder, scope))
 
 
-def _count(session: Session, query: Select[Report]) -> int:
-    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+def _count(session: Session, conditions: Sequence[ColumnElement[bool]]) -> int:
+    """Asked without a column of theirs: an index that has the conditions' columns answers alone."""
+    return session.scalar(select(func.count()).select_from(Report).where(*conditions)) or 0

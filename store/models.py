@@ -118,6 +118,8 @@ class Address(Base):
 
 
 IS_JUDGED = "service_guess IS NOT NULL"
+IS_DONE = "status IN ('closed', 'rejected', 'duplicate')"  # router/status.py: DONE
+QUEUE_ORDER = ("requested_at", "late_at", "raised", "urgent", "surge_id")
 
 
 def _where_set(column: str) -> Index:
@@ -144,7 +146,8 @@ class Report(Base):
 
     __tablename__ = "reports"
     __table_args__ = (
-        Index("ix_reports_agency_status", "agency_id", "status", "requested_at"),
+        # what the queue counts and orders by at the end: it reads the index, and rows only of the page it shows
+        Index("ix_reports_agency_status", "agency_id", "status", *QUEUE_ORDER),
         Index("ix_reports_area_code", "area_code", "status"),
         Index("ix_reports_requested_at", "requested_at"),
         Index("ix_reports_updated_at", "updated_at"),
@@ -154,7 +157,13 @@ class Report(Base):
         Index("ix_reports_area", "area_code", "service_code", "requested_at", "status", "cell"),
         Index("ix_reports_cell", "cell", "requested_at", "service_code", "status"),
         Index("ix_reports_service", "service_code", "status", "requested_at"),
-        Index("ix_reports_status", "status", "requested_at"),
+        Index("ix_reports_status", "status", *QUEUE_ORDER, "agency_id"),
+        Index(
+            "ix_reports_done",
+            *("agency_id", "updated_at", "id"),
+            sqlite_where=text(IS_DONE),
+            postgresql_where=text(IS_DONE),
+        ),
         *(_where_set(name) for name in ("parent_id", "surge_id", "closes_at", "join_at", "officer_id")),
         Index(
             "ix_reports_service_guess",

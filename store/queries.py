@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select, text
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from normalizer.photo_hash import NEAR, bands_near, distance
 from store.chain import REDACTED
-from store.models import PHASH_BANDS, Delivery, Message, Photo, Report, StatusUpdate
+from store.models import IS_DONE, PHASH_BANDS, Delivery, Message, Photo, Report, StatusUpdate
 from store.officials import ApiUpdate
 
 AnySelect = TypeVar("AnySelect", bound=Select[*tuple[Any, ...]])
@@ -35,17 +35,14 @@ def narrowed(
 
 
 def queue(
-    session: Session,
     statuses: Collection[str],
     agency_id: str | None,
     *,
-    start: int,
-    limit: int,
     areas: Collection[str] | None = None,
     also: Sequence[ColumnElement[bool]] = (),
     due_by: datetime | None = None,
     without: Collection[int] = (),
-) -> list[Report]:
+) -> Select[Report]:
     """Reports in these statuses, urgent first, then late ones and those due by then, then the oldest; of one
     agency, of none yet, or (None) of all; in these areas or (None) everywhere.
 
@@ -54,8 +51,7 @@ def queue(
     query = narrowed(select(Report).where(Report.status.in_(statuses)), agency_id, areas, also)
     if without:
         query = query.where(or_(Report.surge_id.is_(None), Report.surge_id.not_in(without), Report.urgent))
-    query = query.order_by(Report.urgent.desc(), *_due_first(due_by), Report.requested_at, Report.id)
-    return list(session.scalars(query.offset(start).limit(limit)))
+    return query.order_by(Report.urgent.desc(), *_due_first(due_by), Report.requested_at, Report.id)
 
 
 def _due_first(due_by: datetime | None) -> list[ColumnElement[int]]:
@@ -65,29 +61,27 @@ def _due_first(due_by: datetime | None) -> list[ColumnElement[int]]:
 
 
 def finished(
-    session: Session,
     statuses: Collection[str],
     agency_id: str | None,
     *,
-    start: int,
-    limit: int,
     areas: Collection[str] | None = None,
     also: Sequence[ColumnElement[bool]] = (),
-) -> list[Report]:
-    """The same for work that is done: the last one changed first."""
-    query = narrowed(select(Report).where(Report.status.in_(statuses)), agency_id, areas, also)
-    query = query.order_by(Report.updated_at.desc(), Report.id.desc())
-    return list(session.scalars(query.offset(start).limit(limit)))
+) -> Select[Report]:
+    """The same for work that is done (`statuses` are of IS_DONE): the last one changed first."""
+    query = narrowed(select(Report).where(text(IS_DONE), Report.status.in_(statuses)), agency_id, areas, also)
+    return query.order_by(Report.updated_at.desc(), Report.id.desc())
 
 
 def count_statuses(
     session: Session,
+    statuses: Collection[str],
     agency_id: str | None,
     areas: Collection[str] | None = None,
     also: Sequence[ColumnElement[bool]] = (),
 ) -> dict[str, int]:
-    """How many reports stand in each status; of what `narrowed` is told."""
-    query = narrowed(select(Report.status, func.count()), agency_id, areas, also)
+    """How many reports stand in each of these statuses; of what `narrowed` is told."""
+    query = select(Report.status, func.count()).where(Report.status.in_(statuses))
+    query = narrowed(query, agency_id, areas, also)
     return dict(session.execute(query.group_by(Report.status)).all())
 
 
