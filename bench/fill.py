@@ -19,6 +19,7 @@ from store.models import Base, UtcDateTime
 TABLES = ("reporters", "addresses", "reports", "messages", "status_updates", "deliveries")  # parents first
 APART = 126  # seconds between two copies: a million reports are half a year
 OPEN_DAYS = 3  # reports older than that are closed
+LATE_DAYS = 2  # open ones older than that are late
 SERIES = "WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {copies})"
 
 
@@ -117,16 +118,19 @@ def _value(column: Column[Any], stride: dict[str, int], dialect: str) -> str:
         return f"{name} + n * {stride[key.column.table.name]}"
     if key is not None:
         return "NULL"  # a surge's reports are not copied with it
-    if isinstance(column.type, UtcDateTime):
-        return _earlier(name, dialect)
+    is_old = f"n * {APART} > {OPEN_DAYS} * 86400"
     special = {
         ("addresses", "lookup"): _random(dialect),
         ("reports", "code"): f"'B' || (id + n * {stride['reports']})",
-        ("reports", "status"): f"CASE WHEN n * {APART} > {OPEN_DAYS} * 86400 THEN 'closed' ELSE status END",
+        ("reports", "status"): f"CASE WHEN {is_old} THEN 'closed' ELSE status END",
+        # the clock has seen them all: nothing becomes late while it is measured
+        ("reports", "late_at"): f"CASE WHEN {is_old} THEN NULL ELSE late_at END",
+        ("reports", "raised"): f"CASE WHEN {is_old} OR n * {APART} < {LATE_DAYS} * 86400 THEN 0 ELSE 1 END",
         ("messages", "external_id"): "external_id || '-' || n",
         ("deliveries", "provider_id"): "provider_id || '-' || n",
     }
-    return special.get((table, column.name), name)
+    known = special.get((table, column.name))
+    return known or (_earlier(name, dialect) if isinstance(column.type, UtcDateTime) else name)
 
 
 def _earlier(name: str, dialect: str) -> str:
