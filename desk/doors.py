@@ -58,11 +58,15 @@ def inside(house: House, work: Shown) -> Callable[[Request], Response]:
         login = current(house, request)
         if login is None:
             return _go(request, f"/desk?next={quote(request.url.path)}")
-        if first := unready(house, login.officer):
-            return _go(request, first)
-        return work(house, request, login)
+        return within(house, work, request, login)
 
     return page
+
+
+def within(house: House, work: Shown, request: Request, login: DeskSession) -> Response:
+    """The page for somebody who logged in, or where they go first."""
+    first = unready(house, login.officer)
+    return _go(request, first) if first else work(house, request, login)
 
 
 def unready(house: House, officer: Officer) -> str | None:

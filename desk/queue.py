@@ -42,10 +42,11 @@ LATELY = timedelta(days=30)
 
 def front(house: House, request: Request) -> Response:
     """/desk: the log-in, or my queue."""
-    if doors.current(house, request) is None:
+    login = doors.current(house, request)
+    if login is None:
         said = request.query_params.get("said")
         return doors.log_in_page(house, request, said=said if said in doors.SAID else None)
-    return doors.inside(house, queue_page)(request)
+    return doors.within(house, queue_page, request, login)
 
 
 def queue_page(house: House, request: Request, login: DeskSession) -> Response:

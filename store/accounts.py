@@ -213,11 +213,8 @@ def open_session(session: Session, officer: Officer, *, now: datetime) -> str:
 
 def find_session(session: Session, token: str, *, now: datetime) -> DeskSession | None:
     """The log-in that this cookie stands for, with its officer loaded."""
-    found = session.get(DeskSession, _sha256(token)) if token else None
-    if found is None or found.expires_at <= now:
-        return None
-    _ = found.officer
-    return found
+    found = session.get(DeskSession, _sha256(token), options=[joinedload(DeskSession.officer)]) if token else None
+    return found if found is not None and found.expires_at > now else None
 
 
 def find_sessions(session: Session, ids: Collection[str], *, now: datetime) -> list[DeskSession]:
