@@ -13,11 +13,12 @@ from config.pack import Pack
 from normalizer.schema import Draft, InboundMessage, Place
 from normalizer.text import own_words
 from router.codes import code_of_thread, codes_in
-from router.conversation import Context, Known, Pending, Spot
 from router.house import House
+from router.known import Context, Known, Pending
 from router.questions import is_to_come, is_waiting
 from router.replies import service_options
 from router.senders import Sender
+from router.spots import Spot
 from store.models import Address, Delivery, Message, Report, Reporter
 from store.near import lead_of
 

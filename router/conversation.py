@@ -1,140 +1,26 @@
 """What is this message: a new report, a part of one, an answer, a command, a thank-you, or nothing to act on?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from math import cos, hypot, radians
-from typing import Literal, TypeAlias
+from datetime import timedelta
 
 from normalizer.schema import Draft, InboundMessage
+from router.heard import has_more, is_bare, is_empty, is_sure, is_whole, said_service
+from router.known import LATER, NEW, Context, Decision, Known, Pending
 from router.said import Said
-from router.status import OPEN, REOPENS_WITHIN
-
-Kind: TypeAlias = Literal[
-    "auto",  # a program wrote it: kept, never answered
-    "note",  # by somebody who cannot prove that it is their report: for the desk's eyes
-    "report",  # a new report
-    "join",  # more of a report that is being told, in silence
-    "answer",  # what we asked for
-    "follow_up",  # more for the officials
-    "confirm",  # "it is done"
-    "deny",  # "it is not done"
-    "rate",  # stars
-    "reopen",  # a finished report again
-    "ask_which",  # several reports, no hint: one numbered question
-    "ask_reopen",  # a finished report: again, or a new one?
-    "choice",  # the answer to a numbered question
-    "thanks",  # no answer to that
-    "superseded",  # its edit came first
-    "unknown_code",  # a code that no report has
-    "how_to",  # nothing to act on: how to report
-    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "copy",  # commands
-    "withdraw",  # a command, too
-    "too",  # somebody else's report concerns them too
-]  # fmt: skip
+from router.spots import same_area, same_spot
+from router.status import REOPENS_WITHIN
 
 CONFIRM_WITHIN = timedelta(days=14)
 RATE_WITHIN = timedelta(days=7)
 SAME_PROBLEM_WITHIN = timedelta(days=14)
 SURELY_MEANT_WITHIN = timedelta(days=1)  # who told of a report that lately means it again
-SAME_SPOT_METRES = 100
 FEW_WORDS = 4
-NEW = "new"  # the option of a numbered question that is no report
 MOST_OPTIONS = 4
-SURE = 0.65  # below it a guess does not say that a message is of another problem than the report at hand
-LATER = "later"  # ask when the quiet time is over and nothing came that makes it clear
 
 # Who cannot prove to be the reporter (a mail without the thread's token) may only do these.
 _FREE = frozenset(
     {"auto", "report", "too", "status", "unknown_code", "how_to", "help", "thanks", "superseded", "note"}
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Spot:
-    """Where exactly: a point (lat, long in degrees) that a device measured, and an address without its areas."""
-
-    point: tuple[float, float] | None = None
-    words: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
-    """A report as `decide` sees it. `asked_for` is what we asked; `said_at` when its reporter last spoke on it.
-
-    `chosen`: they said once, asked, that they mean this one.
-    """
-
-    code: str
-    status: str
-    service_code: str | None = None
-    area_code: str | None = None
-    has_place: bool = False
-    spot: Spot = Spot()
-    asked_for: str | None = None
-    acknowledged: bool = True
-    requested_at: datetime
-    updated_at: datetime
-    said_at: datetime
-    is_theirs: bool = True
-    chosen: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in OPEN
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Still being told, or waiting for the answer to our question (also when it was closed for want of it)."""
-        asked = not self.acknowledged or self.asked_for is not None
-        return asked and self.status != "resolved" and (self.is_open or self.status == "closed")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pending:
-    """A numbered question that waits for its answer; `options` are codes of reports, services, or NEW.
-
-    `code` is the report whose service is asked for.
-    """
-
-    kind: Literal["which", "reopen", "service"]
-    options: tuple[str, ...]
-    code: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Context:
-    """All that is known when a message comes. `reports` are the sender's: open, or finished within 30 days,
-    the one they spoke on last first; `spot` is where exactly the message says it is."""
-
-    now: datetime
-    join_within: timedelta = timedelta(minutes=5)
-    reports: Sequence[Known] = ()
-    thread: Known | None = None
-    named: Known | None = None
-    edited: Known | None = None
-    spot: Spot = Spot()
-    superseded: bool = False
-    pending: Pending | None = None
-    proven: bool = True
-
-    @property
-    def open_ones(self) -> list[Known]:
-        return [report for report in self.reports if report.is_open]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
-    """What to do with a message: with which report, between which, or with which word.
-
-    `value` is an argument: a language, a code, stars, the chosen option, the service that an answer names by its
-    number, or LATER.
-    """
-
-    kind: Kind
-    code: str | None = None
-    options: tuple[str, ...] = field(default=())
-    value: str = ""
 
 
 def decide(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
@@ -195,8 +81,8 @@ def _meant(draft: Draft, context: Context) -> Known | None:
 def _is_elsewhere(report: Known, draft: Draft) -> bool:
     """Whether a message that names a problem and a place surely tells of others than this report does."""
     area = draft.place.area_code if draft.place else None
-    is_other = _is_sure(draft) and said_service(draft) != report.service_code
-    return is_other and bool(area and report.area_code and not _same_area(area, report.area_code))
+    is_other = is_sure(draft) and said_service(draft) != report.service_code
+    return is_other and bool(area and report.area_code and not same_area(area, report.area_code))
 
 
 def _command(said: Said, context: Context) -> Decision:
@@ -320,8 +206,8 @@ def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: 
         return Decision(kind="thanks" if context.reports else "how_to")
     if (not draft.is_report or said.greets or _says_nothing(draft)) and not has_more(message):
         return Decision(kind="how_to")
-    names_no_problem = said_service(draft) is None or not _is_sure(draft)
-    if names_no_problem and (draft.place is None or _is_bare(message)) and (likely := _lately(context)):
+    names_no_problem = said_service(draft) is None or not is_sure(draft)
+    if names_no_problem and (draft.place is None or is_bare(message)) and (likely := _lately(context)):
         return Decision(kind="ask_which", options=_options(likely, with_new=True), value=LATER)
     return Decision(kind="report")
 
@@ -363,7 +249,7 @@ def _on_done(message: InboundMessage, draft: Draft, said: Said, context: Context
     is_clear = bool(said.yes or said.no or said.stars or said.still or said.thanks or said.done)
     if not is_clear and (said.greets or (said_service(draft) is not None and not said.chases)):
         return None
-    if not is_clear and not _is_bare(message) and draft.place is not None:
+    if not is_clear and not is_bare(message) and draft.place is not None:
         return None
     matching = _matching(resolved, draft)
     if not matching:
@@ -385,7 +271,7 @@ def _more_of_the_last(message: InboundMessage, draft: Draft, said: Said, context
     last = next((r for r in context.open_ones if context.now - r.said_at <= context.join_within), None)
     if last is None or last.status == "resolved":
         return None
-    service = said_service(draft) if _is_sure(draft) else None
+    service = said_service(draft) if is_sure(draft) else None
     if service is None and has_more(message):
         return Decision(kind="join", code=last.code)
     if service is not None and service == last.service_code and draft.place is None:
@@ -421,21 +307,17 @@ def _matching(reports: Sequence[Known], draft: Draft) -> list[Known]:
     """Those that the message may mean: its problem's, its place's, or all where it names neither for sure."""
     service, area = said_service(draft), draft.place.area_code if draft.place else None
     found = [r for r in reports if service in {None, r.service_code} or r.service_code is None]
-    if not found and not _is_sure(draft):
+    if not found and not is_sure(draft):
         found = list(reports)
     if area:
-        found = [r for r in found if r.area_code is None or _same_area(r.area_code, area)]
+        found = [r for r in found if r.area_code is None or same_area(r.area_code, area)]
     return found
-
-
-def _same_area(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
 
 
 def _said_before(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
     """The same problem told again is no second report; where that is unclear it is asked."""
     service = said_service(draft)
-    if service is None and (draft.place is None or _is_bare(message)):
+    if service is None and (draft.place is None or is_bare(message)):
         return None
     same = [r for r in context.reports if service in {None, r.service_code}]
     here = [r for r in same if _is_here(r, draft, context)]
@@ -458,11 +340,11 @@ def _is_surely_meant(report: Known, context: Context) -> bool:
 def _is_here(report: Known, draft: Draft, context: Context) -> bool:
     """Whether a message surely speaks of the report's spot: points close by, or the same street in one area."""
     is_point = report.spot.point is not None and context.spot.point is not None
-    return _same_spot(report.spot, context.spot) is True and (is_point or _in_area(report, draft) is True)
+    return same_spot(report.spot, context.spot) is True and (is_point or _in_area(report, draft) is True)
 
 
 def _may_be_here(report: Known, draft: Draft, context: Context) -> bool:
-    return _same_spot(report.spot, context.spot) is None and _in_area(report, draft) is not False
+    return same_spot(report.spot, context.spot) is None and _in_area(report, draft) is not False
 
 
 def _in_area(report: Known, draft: Draft) -> bool | None:
@@ -470,42 +352,7 @@ def _in_area(report: Known, draft: Draft) -> bool | None:
     area = draft.place.area_code if draft.place else None
     if not area or report.area_code is None:
         return None
-    return _same_area(report.area_code, area)
-
-
-def _same_spot(one: Spot, other: Spot) -> bool | None:
-    """Whether two reports of one problem in one area are of one spot; None where that cannot be told."""
-    if one.point and other.point:
-        return metres_between(one.point, other.point) <= SAME_SPOT_METRES
-    if one.words and other.words:
-        return True if one.words == other.words else None if _says_more(one, other) else False
-    return None
-
-
-def _says_more(one: Spot, other: Spot) -> bool:
-    """Whether one address is the other with a house or a landmark added; "Jl. Kemang Raya" is not "Jl. Kemang"."""
-    short, long = sorted((one.words, other.words), key=len)
-    more = long.removeprefix(short)
-    return more.startswith(" ") and more.split()[0] in _CLOSER
-
-
-_CLOSER = {
-    "no", "nomor", "nomer", "rt", "rw", "blok", "dekat", "deket", "depan", "samping", "seberang", "sebelah",
-}  # fmt: skip
-
-
-def street_of(words: str) -> str:
-    """A spot's words without house, RT/RW and what it lies beside: "jl kemang raya no 3" -> "jl kemang raya"."""
-    parts = words.split()
-    end = next((place for place, word in enumerate(parts) if place and word in _CLOSER), len(parts))
-    return " ".join(parts[:end])
-
-
-def metres_between(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """The way between two points (lat, long in degrees), good enough within a city."""
-    north = (one[0] - other[0]) * 111_195
-    east = (one[1] - other[1]) * 111_195 * cos(radians((one[0] + other[0]) / 2))
-    return hypot(north, east)
+    return same_area(report.area_code, area)
 
 
 def _options(reports: Sequence[Known], *, with_new: bool) -> tuple[str, ...]:
@@ -520,36 +367,8 @@ def completes(report: Known, draft: Draft) -> bool:
     problem than the report has. Everything else belongs to what is unfinished.
     """
     service = said_service(draft)
-    if service != report.service_code and not _is_sure(draft):
+    if service != report.service_code and not is_sure(draft):
         service = None  # a landmark's name may sound like a problem
     if service is not None and draft.place is not None:
         return report.service_code in {None, service} and not report.has_place
     return service is None or report.service_code in {None, service}
-
-
-def said_service(draft: Draft) -> str | None:
-    """The problem that a message names, if it is a report at all."""
-    return draft.service.service_code if draft.is_report and draft.service is not None else None
-
-
-def _is_sure(draft: Draft) -> bool:
-    return draft.service is not None and draft.service.confidence >= SURE
-
-
-def _is_bare(message: InboundMessage) -> bool:
-    """Whether there is only a picture, a file or a pin, without a word."""
-    return has_more(message) and not (message.text.strip() or message.subject.strip())
-
-
-def is_whole(draft: Draft) -> bool:
-    """Whether a message names a problem and a place."""
-    return said_service(draft) is not None and draft.place is not None
-
-
-def has_more(message: InboundMessage) -> bool:
-    """Whether a photo, a file or a pin came along."""
-    return bool(message.attachments) or message.position is not None
-
-
-def is_empty(message: InboundMessage) -> bool:
-    return not (message.text.strip() or message.subject.strip() or has_more(message))

@@ -15,12 +15,14 @@ from router.codes import without_codes
 from router.commands import COMMANDS
 from router.completing import add, choose_service
 from router.context import known_of
-from router.conversation import LATER, NEW, Context, Decision, on_report, said_service
+from router.conversation import on_report
 from router.copies import COPIES
 from router.facts import take_place
 from router.forget import FORGETTING
+from router.heard import said_service
 from router.holding import current
 from router.house import House
+from router.known import LATER, NEW, Context, Decision
 from router.linking import LINKING
 from router.questions import (
     buttons_for,

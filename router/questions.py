@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from normalizer.schema import Position
-from router.conversation import NEW
 from router.house import House
+from router.known import NEW
 from router.replies import place_name, say, service_name
 from store.models import Address, Message, Report, Reporter
 

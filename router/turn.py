@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from normalizer.schema import Draft, InboundMessage
 from router.codes import code_of_thread
-from router.conversation import Decision
 from router.house import House
+from router.known import Decision
 from router.reach import NOBODY, PUBLIC, reply_address
 from router.replies import fields_of, may_answer, owe_to, say, send_held
 from router.said import Said

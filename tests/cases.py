@@ -15,7 +15,8 @@ from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts, Pos
 from normalizer.text import own_words
 from router.codes import LETTERS, codes_in, is_code
 from router.context import spot_of_place
-from router.conversation import NEW, Context, Decision, Known, Pending, decide
+from router.conversation import decide
+from router.known import NEW, Context, Decision, Known, Pending
 from router.said import read_signs
 
 TABLE = ROOT / "tests" / "data" / "conversations" / "cases.toml"

@@ -22,8 +22,8 @@ from sqlalchemy import select, update
 from normalizer.schema import Attachment, InboundMessage, Position
 from router.clock import next_tick, tick
 from router.codes import thread_of
-from router.conversation import NEW
 from router.intake import take_message
+from router.known import NEW
 from router.status import Actor, NotAllowed, change_status
 from store.models import Address, Delivery, Message, Report
 from tests.unit.houses import Town, new_town
