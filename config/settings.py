@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from config.roles import ROLES
+
 ROOT = Path(__file__).resolve().parent.parent
-
-
-ROLES = frozenset({"officer", "head", "triage", "admin", "auditor"})
 
 
 class SettingsError(Exception):
@@ -231,7 +230,7 @@ def _check_pairs(settings: Settings) -> None:
     if not settings.database.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise SettingsError("DATABASE_URL must begin with postgresql+psycopg:// (or sqlite:///)")
     _ = settings.api_keys
-    if unknown := settings.totp_roles - ROLES:
+    if unknown := settings.totp_roles - set(ROLES):
         raise SettingsError(
             f"TOTP_REQUIRED: there is no role {min(unknown)!r}; there are: {', '.join(sorted(ROLES))}"
         )

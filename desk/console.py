@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.pack import Pack, load_pack
+from config.roles import ROLES
 from config.settings import read_settings
 from normalizer.seen import seen
 
@@ -62,7 +63,7 @@ def _add_user(commands: Any) -> None:
     users = commands.add_parser("user", help="officials' accounts").add_subparsers(metavar="ACTION", required=True)
     new = add(users, "add", user, "prints a one-time password, or with --key an API key, once")
     new.add_argument("name", metavar="NAME")
-    new.add_argument("--role", required=True, choices=["officer", "head", "triage", "admin", "auditor"])
+    new.add_argument("--role", required=True, choices=ROLES)
     new.add_argument("--agency", metavar="ID")
     new.add_argument("--area", metavar="AREA", help="of a lurah, camat or wali kota: name or code")
     new.add_argument("--key", action="store_true")
@@ -224,7 +225,7 @@ def say_progress(words: str) -> None:
 
 def user(options: argparse.Namespace) -> int:
     from router.house import open_house
-    from store import accounts
+    from store import account_changes, accounts
 
     house = open_house(read_settings())
     with house.store.write() as session:
@@ -234,9 +235,9 @@ def user(options: argparse.Namespace) -> int:
                 where = f" {area.name} ({area.code})" if area else ""
                 say_line(f"{officer.name:32} {officer.role:8} {officer.agency_id or 'all agencies'}{where}")
         elif options.action == "reset":
-            say_line(accounts.reset_password(session, options.name))
+            say_line(account_changes.reset_password(session, options.name, now=house.now()))
         elif options.action == "remove":
-            accounts.remove_officer(session, options.name)
+            account_changes.remove_officer(session, options.name, now=house.now())
         else:
             _add_officer(session, options, house)
     return 0

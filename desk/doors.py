@@ -21,6 +21,7 @@ from normalizer.schema import Attachment
 from router.house import House
 from store import accounts, second_step
 from store.officials import DeskSession, Officer
+from store.passwords import PasswordError
 
 log = logging.getLogger("lapor.desk")
 
@@ -281,8 +282,8 @@ def change_password(house: House, request: Request, login: DeskSession, fields: 
         return _password_form(house, request, login, "passwords_differ")
     try:
         changed = accounts.change_password(house.store, login.officer_id, old, new, now=house.now())
-    except accounts.AccountError:
-        return _password_form(house, request, login, "password_too_short")
+    except PasswordError as refused:
+        return _password_form(house, request, login, str(refused))
     if not changed:
         return _password_form(house, request, login, "old_password_wrong")
     return to_log_in("password_changed")

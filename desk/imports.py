@@ -60,9 +60,10 @@ def take(
     lines = _checked(house, kind, lines)
     if fields.get("do") != "1":
         return page(house, request, login, kind=kind, text=text, lines=lines)
-    lines = [line if line.problem else _done(house, kind, line) for line in lines]
+    by = official_of(login.officer)
+    lines = [line if line.problem else _done(house, kind, line, by.name) for line in lines]
     made = sum(line.problem is None for line in lines)
-    write_deed(house, official_of(login.officer), "imported", f"{kind}: {made}")
+    write_deed(house, by, "imported", f"{kind}: {made}")
     log.info("import of %d %s by officer %s", made, kind, login.officer_id)
     return page(house, request, login, kind=kind, lines=lines, is_done=True)
 
@@ -120,7 +121,7 @@ def _place(house: House, cells: dict[str, str]) -> tuple[str | None, str | None]
     return agency_id, area_named(house.pack, agency_id, cells["area"]) if cells["area"] else None
 
 
-def _done(house: House, kind: str, line: Line) -> Line:
+def _done(house: House, kind: str, line: Line, by: str) -> Line:
     """Carry a line out; somebody else may have been quicker since the dry run."""
     cells = line.cells
     try:
@@ -130,7 +131,7 @@ def _done(house: House, kind: str, line: Line) -> Line:
             agency_id, area_code = _place(house, cells)
             with house.store.write() as session:
                 once = accounts.add_officer(
-                    session, cells["name"], cells["role"], agency_id, now=house.now(), area_code=area_code
+                    session, cells["name"], cells["role"], agency_id, now=house.now(), area_code=area_code, by=by
                 )
     except (LookupError, ValueError) as error:
         return Line(number=line.number, cells=cells, problem=str(error))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from config.roles import ROLES_OF_ALL
 from config.settings import ApiKey
 from router.agencies import lies_in
-from store.accounts import ROLES_OF_ALL
 from store.models import Report
 from store.officials import Officer
 

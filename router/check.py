@@ -32,6 +32,7 @@ def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield _tried("redis", lambda: _redis(settings))
     yield from channel_lines(settings)
     yield _tried("agencies", lambda: _ways(settings))
+    yield "desk", True, _second_step(settings)
     tiles = settings.map_tiles_url
     yield (
         "map",
@@ -129,6 +130,11 @@ def _ways(settings: Settings) -> str:
     if failing := [str(way.id) for way in ways if way.last_error or way.paused_at]:
         raise LookupError(f"ways that fail or are paused: {', '.join(failing)} (`run_bots.py agency list`)")
     return f"{len(ways)} ways beside the desk" if ways else "all work at the desk"
+
+
+def _second_step(settings: Settings) -> str:
+    roles = ", ".join(sorted(settings.totp_roles))
+    return f"second step needed by: {roles}" if roles else "no role needs a second step (TOTP_REQUIRED)"
 
 
 def channel_lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:

@@ -11,24 +11,19 @@ from threading import Semaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, joinedload
 
+from config.roles import ROLES, ROLES_OF_ONE_AGENCY
 from store.database import Store
-from store.desk import DeskView
-from store.models import Report
+from store.desk import Deed
 from store.officials import DeskSession, Officer
-from store.second_step import take_off
-
-ROLES_OF_ONE_AGENCY = ("officer", "head")
-ROLES_OF_ALL = ("triage", "admin", "auditor")
-ROLES = ROLES_OF_ONE_AGENCY + ROLES_OF_ALL
+from store.passwords import LONGEST, PasswordError, check_new
 
 TRIES = 5
 LOCKED_FOR = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=12)
-SHORTEST_PASSWORD = 12
-LONGEST_PASSWORD = 200
+CONSOLE = "console"  # who did it, where nobody logged in: the operators' commands, the first start
 
 _NAME = re.compile(r"[\w.@-][\w.@ -]{0,63}")
 _READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -41,7 +36,14 @@ class AccountError(ValueError):
 
 
 def add_officer(
-    session: Session, name: str, role: str, agency_id: str | None, *, now: datetime, area_code: str | None = None
+    session: Session,
+    name: str,
+    role: str,
+    agency_id: str | None,
+    *,
+    now: datetime,
+    area_code: str | None = None,
+    by: str = CONSOLE,
 ) -> str:
     """Make an account and return its one-time password. Raises AccountError.
 
@@ -49,10 +51,10 @@ def add_officer(
     an agency only.
     """
     name = check_officer(session, name, role, agency_id, area_code)
-    password = _one_time_password()
+    password = one_time_password()
     officer = Officer(name=name, role=role, agency_id=agency_id, area_code=area_code, created_at=now)
-    officer.password_hash = _hash(password)
-    session.add(officer)
+    officer.password_hash = hash_of(password)
+    session.add_all([officer, Deed(by=by, what="account_added", about=name, at=now)])
     session.flush()
     return password
 
@@ -62,6 +64,14 @@ def check_officer(session: Session, name: str, role: str, agency_id: str | None,
     name = known_as(name)
     if not _NAME.fullmatch(name):
         raise AccountError("a name has 1 to 64 letters, digits, spaces or . @ _ -")
+    check_role(role, agency_id, area_code)
+    if find_officer(session, name):
+        raise AccountError(f"there is an account {name!r} already")
+    return name
+
+
+def check_role(role: str, agency_id: str | None, area_code: str | None) -> None:
+    """Raises AccountError when role, agency and area do not go together."""
     if role not in ROLES:
         raise AccountError(f"there is no role {role!r}; there are: {', '.join(ROLES)}")
     if (role in ROLES_OF_ONE_AGENCY) != (agency_id is not None):
@@ -69,9 +79,6 @@ def check_officer(session: Session, name: str, role: str, agency_id: str | None,
         raise AccountError(f"the role {role} {needs}")
     if area_code is not None and agency_id is None:
         raise AccountError("an area goes with an agency that has an office for each")
-    if find_officer(session, name):
-        raise AccountError(f"there is an account {name!r} already")
-    return name
 
 
 def known_as(name: str) -> str:
@@ -79,11 +86,11 @@ def known_as(name: str) -> str:
     return " ".join(name.split()).lower()
 
 
-def _one_time_password() -> str:
+def one_time_password() -> str:
     return "-".join("".join(secrets.choice(_READABLE) for _ in range(4)) for _ in range(4))
 
 
-def _hash(password: str) -> str:
+def hash_of(password: str) -> str:
     with _at_once:
         return _hasher.hash(password)
 
@@ -102,35 +109,6 @@ def find_officer(session: Session, name: str) -> Officer | None:
 def list_officers(session: Session) -> list[Officer]:
     """All accounts by name."""
     return list(session.scalars(select(Officer).order_by(Officer.name)))
-
-
-def reset_password(session: Session, name: str) -> str:
-    """Give a new one-time password, end all log-ins, every lock-out and the second step. Raises AccountError."""
-    officer = _existing(session, name)
-    password = _one_time_password()
-    officer.password_hash = _hash(password)
-    officer.must_change_password = True
-    officer.failed_logins, officer.locked_until = 0, None
-    take_off(session, officer)
-    end_sessions(session, officer)
-    return password
-
-
-def remove_officer(session: Session, name: str) -> None:
-    """Delete the account with its log-ins, API key and views; nobody has what it took. Raises AccountError."""
-    officer = _existing(session, name)
-    end_sessions(session, officer)
-    take_off(session, officer)
-    session.execute(update(Report).where(Report.officer_id == officer.id).values(officer_id=None))
-    session.execute(delete(DeskView).where(DeskView.officer_id == officer.id))
-    session.delete(officer)
-
-
-def _existing(session: Session, name: str) -> Officer:
-    officer = find_officer(session, name)
-    if officer is None:
-        raise AccountError(f"there is no account {name!r}")
-    return officer
 
 
 def end_sessions(session: Session, officer: Officer) -> None:
@@ -169,7 +147,7 @@ def _count_try(session: Session, name: str, now: datetime) -> str | None:
 def _fits(password_hash: str, password: str) -> bool:
     try:
         with _at_once:
-            return _hasher.verify(password_hash, password[:LONGEST_PASSWORD])
+            return _hasher.verify(password_hash, password[:LONGEST])
     except (VerificationError, InvalidHashError):
         return False
 
@@ -177,18 +155,24 @@ def _fits(password_hash: str, password: str) -> bool:
 @cache
 def _nobody() -> str:
     """A hash that no password fits, as dear to check as a real one."""
-    return _hash(secrets.token_urlsafe(32))
+    return hash_of(secrets.token_urlsafe(32))
 
 
 def change_password(store: Store, officer_id: int, old: str, new: str, *, now: datetime) -> bool:
-    """Set a new password and end all log-ins; False when the old one is wrong. Raises AccountError."""
-    if not SHORTEST_PASSWORD <= len(new) <= LONGEST_PASSWORD or new == old:
-        raise AccountError("too short, too long or the same as before")
+    """Set a new password and end all log-ins; False when the old one is wrong.
+
+    Raises PasswordError, also for the same again.
+    """
     with store.read() as session:
         officer = session.get(Officer, officer_id)
-    if officer is None or check_password(store, officer.name, old, now=now) is None:
+    if officer is None:
         return False
-    new_hash = _hash(new)
+    check_new(new, officer.name)
+    if new == old:
+        raise PasswordError("password_too_short")
+    if check_password(store, officer.name, old, now=now) is None:
+        return False
+    new_hash = hash_of(new)
     with store.write() as session:
         kept = session.get_one(Officer, officer_id)
         kept.password_hash, kept.must_change_password = new_hash, False

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import ApiKey, Listen, Settings, SettingsError, is_loopback, read_settings
+from router.check import check_all
 
 POSTGRES = "postgresql+psycopg://lapor@127.0.0.1/lapor"
 X = {"x_api_key": "a", "x_api_secret": "b", "x_access_token": "c", "x_access_secret": "d"}
@@ -204,3 +205,8 @@ def test_postgresql_is_not_migrated_unless_asked_for() -> None:
     assert not read(**keys).migrates_itself
     assert read(**keys, auto_migrate="ON").migrates_itself
     assert not read(auto_migrate="off").migrates_itself
+
+
+def test_check_names_who_needs_a_second_step(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    check_all(read(data_dir=tmp_path, totp_required="auditor, admin"))
+    assert "second step needed by: admin, auditor" in capsys.readouterr().out

@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from router.house import House
-from store import accounts
+from store import account_changes, accounts
+from store.desk import Deed
 from store.officials import DeskSession, Officer
+from store.passwords import check_new
 from tests.wire.desk_rooms import (
     PASSWORD,
     add_officer,
@@ -158,14 +160,68 @@ def test_reset_and_removal_end_every_log_in(house: House) -> None:
     add_officer(house, "ganti", "triage")
     with house.store.write() as session:
         token = accounts.open_session(session, officer(house, "ganti"), now=house.now())
-        once = accounts.reset_password(session, "ganti")
+        once = account_changes.reset_password(session, "ganti", now=house.now())
         assert accounts.find_session(session, token, now=house.now()) is None
     assert accounts.check_password(house.store, "ganti", once, now=house.now()) is not None
     with house.store.write() as session:
         accounts.open_session(session, officer(house, "ganti"), now=house.now())
     with house.store.write() as session:
-        accounts.remove_officer(session, "ganti")
+        account_changes.remove_officer(session, "ganti", now=house.now())
     assert accounts.check_password(house.store, "ganti", once, now=house.now()) is None
+
+
+def test_reset_ends_the_api_key_too_and_both_stand_in_the_audit_log(house: House) -> None:
+    add_officer(house, "kunci-api", "triage")
+    with house.store.write() as session:
+        key = accounts.make_api_key(session, session.query(Officer).filter_by(name="kunci-api").one())
+        assert accounts.officer_of_key(session, key) is not None
+        account_changes.reset_password(session, "kunci-api", now=house.now())
+        assert accounts.officer_of_key(session, key) is None
+        account_changes.remove_officer(session, "kunci-api", now=house.now())
+    with house.store.read() as session:
+        written = [(deed.by, deed.what) for deed in session.query(Deed).filter_by(about="kunci-api")]
+    assert written == [("console", "account_reset"), ("console", "account_removed")]
+
+
+def test_the_last_admin_cannot_be_removed(tmp_path: Path) -> None:
+    house = open_rooms(tmp_path)
+    for name in ("satu", "dua"):
+        add_officer(house, name, "admin")
+    with house.store.write() as session:
+        account_changes.remove_officer(session, "satu", now=house.now())
+    with house.store.write() as session, pytest.raises(accounts.AccountError, match="last admin"):
+        account_changes.remove_officer(session, "dua", now=house.now())
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "Rahasia12345!",
+        "p4$$w0rd-2026",
+        "1q2w3e4r5t6y",
+        "839201746512",
+        "sandi siti.aminah",
+        "jakarta jakarta",
+        "a" * 20,
+    ],
+)
+def test_a_password_that_many_would_try_is_refused_and_says_why(
+    house: House, client: httpx.Client, new: str
+) -> None:
+    with house.store.read() as session:
+        is_there = session.query(Officer).filter_by(name="siti.aminah").count()
+    if not is_there:
+        add_officer(house, "siti.aminah", "triage")
+    log_in(client, "siti.aminah")
+    page = client.get("/desk/password")
+    fields = {"csrf": hidden(page, "csrf"), "old": PASSWORD, "new": new, "again": new}
+    refused = client.post("/desk/password", data=fields)
+    assert (refused.status_code, "terlalu mudah ditebak" in refused.text) == (400, True)
+
+
+@pytest.mark.parametrize("new", [PASSWORD, "a8f3-99b2-771c", "kopi tubruk di beranda", "7h2k9x4m1p6q"])
+def test_a_password_of_ones_own_is_taken(new: str) -> None:
+    check_new(new, "siti.aminah")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pyotp
 import pytest
 
 from router.house import House
-from store import accounts
+from store import account_changes
 from store.officials import Officer, RecoveryCode
 from tests.wire.desk_rooms import Clock, add_officer, browser, hidden, log_in, open_rooms, serving
 
@@ -137,7 +137,7 @@ def test_secret_is_sealed_and_a_reset_takes_the_second_step_off(house: House, cl
     assert secret.encode() not in sealed
     assert house.store.sealer.open(sealed) == secret
     with house.store.write() as session:
-        once = accounts.reset_password(session, "setel")
+        once = account_changes.reset_password(session, "setel", now=house.now())
     assert log_in(client, "setel", once).url.path == "/desk/password"
     kept = officer(house, "setel")
     assert kept.totp_sealed is None
