@@ -181,6 +181,33 @@ def test_list_shows_what_is_asked_for(client: httpx.Client, codes: dict[str, str
     assert client.get("/area/99.99").status_code == 404
 
 
+def test_area_narrows_list_map_and_files_alike(client: httpx.Client, codes: dict[str, str]) -> None:
+    other = {codes["elsewhere"]}
+    for area in ("31.71", "31.71.01", "31.71.01.1001"):
+        assert listed(client.get(f"/?area={area}")) == other
+        features = client.get(f"/reports.geojson?area={area}").json()["features"]
+        assert {each["id"] for each in features} == other
+        assert {
+            each["code"] for each in csv.DictReader(io.StringIO(client.get(f"/reports.csv?area={area}").text))
+        } == other
+        far = client.get(f"/map.json?bbox=105,-8,108,-4&zoom=9&area={area}").json()["spots"]
+        assert [(each["area"], each["n"]) for each in far] == [(area, 1)]
+    assert {each["area"] for each in spots(client, 14, area="31.74.01")} == {KELURAHAN}
+    for zoom in (14, 16, 18):
+        assert spots(client, zoom, area="31.74.01")
+        assert spots(client, zoom, area="31.71") == []
+
+
+def test_form_offers_the_kelurahan_of_the_kecamatan_that_is_shown(client: httpx.Client) -> None:
+    def offered(path: str) -> set[str]:
+        return set(re.findall(r'<option value="(31\.74\.01\.\d{4})"', client.get(path).text))
+
+    assert KELURAHAN in offered("/?area=31.74.01")
+    assert offered(f"/?area={KELURAHAN}") == offered("/?area=31.74.01")
+    assert offered("/?area=31.74") == offered("/") == set()
+    assert f'value="{KELURAHAN}" selected' in client.get(f"/?area={KELURAHAN}").text
+
+
 def test_list_is_read_page_by_page_without_gap_or_repeat(house: House, client: httpx.Client) -> None:
     seen: list[str] = []
     path = "/?service=trotoar"
