@@ -210,6 +210,8 @@ def _parts(
     """Everything that runs side by side; each is started again when it falls."""
     from channels import CHANNELS
     from desk.bulk import make_files
+    from desk.counted import counted
+    from desk.kept import LONGEST
     from router.clock import Seen, tick
     from router.house import PHOTOS
     from router.journal import Ahead, accept_for, cursor_for, work_off
@@ -227,6 +229,7 @@ def _parts(
         "photos for the public": _working(owed, PHOTOS, lambda: make_public_copies(house)),
         "clock": _working(quiet, "clock", partial(asyncio.to_thread, tick, house, Seen())),
         "open data": partial(_every, HOUR_SECONDS, partial(make_files, house)),
+        "public counts": partial(_every, LONGEST, partial(counted, house)),
         "search": partial(_every, INDEX_SECONDS, partial(index_words, house)),
         "retention": partial(_every, HOUR_SECONDS, partial(journal.forget, house.pack.journal_days)),
         "learned": partial(_every, LOOK_SECONDS, partial(look_for_model, house)),

@@ -1,17 +1,22 @@
 """How many reports the public has: by area, service, group of statuses and age, counted once for everybody."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import astuple, dataclass, fields
+from hashlib import sha256
 
 from desk.kept import standing
 from desk.view import GROUPS
 from normalizer.public_place import middle_cells
 from router.house import House
+from store.media import write_synced
 from store.public import SPANS, Count, count_all
 
 NAMES = tuple(GROUPS)
 FEW = 20_000  # reports are counted for everybody who asks
+FILE = "public-counts.json"  # in DATA_DIR
 ALL = len(SPANS)  # the place of all times in a row of counts
 LEVELS = {"kota": 5, "kecamatan": 8, "kelurahan": 13}  # letters of an area's code
 
@@ -28,17 +33,54 @@ class Counted:
     reports: int
 
 
-def counted(house: House) -> Counted:
+def counted(house: House, few: int = FEW) -> Counted:
+    """The counts as they stand; above `few` reports they are counted behind, and kept for the next start."""
+
     def count() -> Counted:
         groups, middles = tuple(GROUPS.values()), middle_cells(house.pack)
         with house.store.read() as session:
             counts = count_all(session, house.pack, house.now(), groups, middles)
-        pointless = {code for code in (None, *house.pack.services) if house.pack.publicity(code).near == "area"}
-        floats = (each for each in counts if not each.is_placed or each.service_code in pointless)
-        reports = sum(each.count for each in counts)
-        return Counted(everything=_table(counts), floating=_table(floats), reports=reports)
+        found = _counted(house, counts)
+        if found.reports >= few:
+            _save(house, counts)
+        return found
 
-    return standing(house, ("counted",), count, is_quick=lambda found: found.reports < FEW)
+    def are_few(found: Counted) -> bool:
+        return found.reports < few
+
+    return standing(house, ("counted",), count, is_quick=are_few, before=lambda: _saved(house))
+
+
+def _counted(house: House, counts: Sequence[Count]) -> Counted:
+    pointless = {code for code in (None, *house.pack.services) if house.pack.publicity(code).near == "area"}
+    floats = (each for each in counts if not each.is_placed or each.service_code in pointless)
+    reports = sum(each.count for each in counts)
+    return Counted(everything=_table(counts), floating=_table(floats), reports=reports)
+
+
+def _save(house: House, counts: Sequence[Count]) -> None:
+    """For the next start, whose first visitors would wait for seconds; a full disk is no reason to show none."""
+    content = json.dumps({"rules": _rules(house), "counts": [astuple(each) for each in counts]}).encode()
+    with suppress(OSError):
+        write_synced(house.settings.data_dir / FILE, content)
+
+
+def _saved(house: House) -> Counted | None:
+    """What was counted before the start by the rules of today; None where there is no such file."""
+    names = [each.name for each in fields(Count)]
+    try:
+        said = json.loads((house.settings.data_dir / FILE).read_bytes())
+        counts = [Count(**dict(zip(names, row, strict=True))) for row in said["counts"]]
+        return _counted(house, counts) if said["rules"] == _rules(house) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _rules(house: House) -> str:
+    """What decides which reports are counted as what, in one word."""
+    of_services = {code: astuple(house.pack.publicity(code)) for code in house.pack.services}
+    said = json.dumps([house.pack.name, SPANS, list(GROUPS.items()), of_services], default=str)
+    return sha256(said.encode()).hexdigest()
 
 
 def _table(counts: Iterable[Count]) -> Table:

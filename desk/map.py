@@ -48,8 +48,7 @@ class Box:
 
 
 def map_json(house: House, request: Request) -> Response:
-    """`bbox=west,south,east,north` in degrees, `zoom` from 0 to 19, filters as the list has them but for the area
-    (the view is one), `lang`."""
+    """`bbox=west,south,east,north` in degrees, `zoom` from 0 to 19, filters as the list has them, `lang`."""
     box, zoom = read_box(request.query_params.get("bbox")), _zoom(request.query_params.get("zoom"))
     if box is None or zoom is None:
         return JSONResponse({"error": "bbox=west,south,east,north in degrees and zoom=0 to 19 are needed"}, 400)
@@ -90,6 +89,10 @@ def spots_of(house: House, view: Asked, box: Box, zoom: int, language: str) -> l
     """Circles of areas from far away; from near the cells or the reports, and beside them one circle for what has
     no point in each kelurahan whose middle is in view."""
     level = next((level for up_to, level in LEVEL_AT if zoom <= up_to), None)
+    if level and view.area:
+        level = max(
+            level, house.pack.areas[view.area].level, key=LEVELS.__getitem__
+        )  # none larger than what is asked
     spans = None if level else _spans(house.pack, box)
     if level or spans is None:
         return _areas(house, view, box, level or "kelurahan", floating=False)
@@ -106,7 +109,9 @@ def _spans(pack: Pack, box: Box) -> list[tuple[int, int]] | None:
 
 def _areas(house: House, view: Asked, box: Box, level: str, *, floating: bool) -> list[Spot]:
     table = counted(house).floating if floating else counted(house).everything
-    found = of_area(table, LEVELS[level], service=view.service, groups=view.groups, span=view.span)
+    found = of_area(
+        table, LEVELS[level], within=view.area, service=view.service, groups=view.groups, span=view.span
+    )
     areas = ((house.pack.areas[code], count) for code, count in found.items() if code and code in house.pack.areas)
     return [
         {"area": area.code, "name": area.name, "lat": area.lat, "long": area.long, "n": count, "floats": floating}

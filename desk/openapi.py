@@ -109,7 +109,7 @@ READS: Mapping[str, tuple[str, str, str, str, str, tuple[int, ...]]] = {
     "/rapor/{agency}/{kind}": ("pages", "The reports behind a figure", "agency kind month lang", HTML, "", (404,)),
     "/api": ("pages", "This, for people", "lang", HTML, "", ()),
     "/openapi.json": ("open data", "This, for programs", "", "application/json", "Document", ()),
-    "/map.json": ("open data", "What the map shows", "bbox! zoom! service status since lang", "application/json", "Spots", (400,)),
+    "/map.json": ("open data", "What the map shows", "bbox! zoom! service status area since lang", "application/json", "Spots", (400,)),
     "/map/areas.json": ("open data", "The kelurahan's outlines", "", "application/json", "Outlines", ()),
     "/feed.atom": ("open data", "The newest reports, as Atom", f"{FILTERS} lang", ATOM, "", ()),
     "/area/{code}/feed.atom": ("open data", "Those of an area", "area_code service status since after lang", ATOM, "", (404,)),

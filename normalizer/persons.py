@@ -14,7 +14,8 @@ _TITLE = (
 )
 _WHOSE = r"(?: lengkap| pelapor| pemohon| korban| anak| ibu| ayah| pemilik)?"
 _SAYS_NAME = (
-    r"\ba\.\s?n\.?|\ba/n\b|\batas nama|\bnama saya(?: adalah)?|\bmy name is|\b(?:pelapor|pemohon|pengirim)\s*:"
+    r"\ba\.\s?n\.?|\ban\.(?=\s)|\ba/n\b|\batas nama|\bnama saya(?: adalah)?|\bmy name is"
+    r"|\b(?:pelapor|pemohon|pengirim)\s*:"
     rf"|\bnama{_WHOSE}\s*[:=]|\bbernama|\bperkenalkan,? (?:nama )?saya|\bname\s*:"
     r"|(?:^|[.,!\n])\W*(?:ttd\b\.?|hormat (?:saya|kami)\s*,?|sincerely,?|regards,?)"
 )
@@ -34,6 +35,7 @@ _SMALL_NAME = re.compile(
 )
 _MAY_NAME = (
     "a.n",
+    "an.",
     "a. n",
     "a/n",
     "nama",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from normalizer.persons import without_names
+from normalizer.titled import without_titled
 from normalizer.wordlists import words
 
 _Rules: TypeAlias = tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
@@ -141,7 +142,7 @@ def public_description(text: str) -> str:
     """
     for pattern, instead in _rules_for(text):
         text = pattern.sub(instead, text)
-    return without_names(text)
+    return without_titled(without_names(text))
 
 
 def _rules_for(text: str) -> _Rules:

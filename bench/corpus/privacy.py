@@ -94,6 +94,13 @@ def _name(dice: random.Random) -> str:
     return says + dice.choice([name, name.upper()])
 
 
+def _titled(dice: random.Random) -> str:
+    """Half of them are in no list of ours; one in four is written small, beside a number."""
+    title = dice.choice(["Pak", "Bu", "Ibu", "Bapak", "Bpk.", "Mas", "Mbak", "Haji", "H.", "Pak RT", "Mr.", "Mrs"])
+    name = dice.choice(["Sulastri", "Bambang", "Dewi Lestari", "Waluyo", "Tarigan", "Ningrum Marpaung", "Zahira"])
+    return f"{title} {name}" if dice.random() < 0.75 else f"hubungi {title} {name} {_mobile(dice)}".lower()
+
+
 _PLANTED: dict[str, _Spell] = {
     "NIK": _nik,
     "mobile numbers": _mobile,
@@ -103,8 +110,11 @@ _PLANTED: dict[str, _Spell] = {
     "profiles": _profile,
     "bank accounts": _account,
     "names that are announced": _name,
+    "names behind a title": _titled,
 }
-_LABEL_WORDS = re.compile(r"(?i)rek|bca|mandiri|nama|perkenalkan|saya|ibu|atas|https|www|no\b|a\.n|a/n")
+_LABEL_WORDS = re.compile(
+    r"(?i)rek|bca|mandiri|nama|perkenalkan|saya|ibu|atas|https|www|no\b|a\.n|a/n|hubungi|bapak|bpk|pak|mas|mbak|haji|mrs"
+)
 
 
 def _is_gone(spelled: str, public: str) -> bool:

@@ -1,6 +1,6 @@
 /* The kelurahan's outlines as the ground of a Leaflet map, from our own address: no tile server is needed. */
 "use strict";
-window.drawGround = (map, isFilled) => {
+window.drawGround = (map, isFilled, chosen) => {
   const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const ground = L.layerGroup().addTo(map);
   const rings = (steps, unit) => {
@@ -14,9 +14,12 @@ window.drawGround = (map, isFilled) => {
   };
   return fetch("/map/areas.json").then((answer) => answer.json()).then((found) => {
     const drawn = { color: ink("--quiet"), weight: 1, opacity: 0.45, fill: isFilled, fillColor: ink("--card"), fillOpacity: 0.9, interactive: false };
-    for (const area of Object.values(found.areas))
-      L.polygon(area.map((steps) => [rings(steps, found.steps)]), drawn).addTo(ground);
-    ground.eachLayer((each) => each.bringToBack());
+    const asked = { ...drawn, color: ink("--main"), weight: 2, opacity: 0.8 };
+    const isAsked = (code) => Boolean(chosen) && `${code}.`.startsWith(`${chosen}.`);
+    const codes = Object.keys(found.areas).sort((one, other) => isAsked(one) - isAsked(other));
+    for (const code of codes)
+      L.polygon(found.areas[code].map((steps) => [rings(steps, found.steps)]), isAsked(code) ? asked : drawn).addTo(ground);
+    for (const each of ground.getLayers().reverse()) each.bringToBack();
     map.getContainer().dataset.ground = "drawn";
   }).catch(() => {});
 };

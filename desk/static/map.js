@@ -20,7 +20,7 @@
     L.tileLayer(said.tiles, { maxZoom: 19, attribution: credit.innerHTML }).addTo(map);
   }
 
-  drawGround(map, !said.tiles);
+  drawGround(map, !said.tiles, new URLSearchParams(said.query).get("area"));
   const shown = L.layerGroup().addTo(map);
 
   const made = (tag, text, name) => {

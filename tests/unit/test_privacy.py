@@ -53,6 +53,22 @@ GONE = [
     ("perkenalkan saya Rina dari Warakas", "perkenalkan saya [nama] dari Warakas"),
     ("Terima kasih. Hormat saya, Budi", "Terima kasih. Hormat saya, [nama]"),
     ("ttd Slamet Riyadi", "ttd [nama]"),
+    ("an. Siti Aminah", "an. [nama]"),
+    ("Hubungi Ibu Sulastri 08123456789", "Hubungi Ibu [nama] [telepon]"),
+    ("hubungi ibu sulami tukinem 08123456789", "hubungi ibu [nama] [telepon]"),
+    ("Pak RT Bambang tidak mau", "Pak RT [nama] tidak mau"),
+    ("Pak RT 05 Waluyo tidak mau", "Pak RT 05 [nama] tidak mau"),
+    ("pak bambang tolong", "pak [nama] tolong"),
+    ("PAK BAMBANG TOLONG SALURAN MAMPET", "PAK [nama] TOLONG SALURAN MAMPET"),
+    ("Yth. Bapak Gubernur Pramono", "Yth. Bapak Gubernur [nama]"),
+    ("depan rumah Pak Tarigan Jl. Mawar 3", "depan rumah Pak [nama] Jl. Mawar 3"),
+    ("milik H. Abdul Malik, Hj. Nur", "milik H. [nama], Hj. [nama]"),
+    ("Bpk.Slamet dan sdr. Widodo", "Bpk. [nama] dan sdr. [nama]"),
+    ("kata Mr. Smith and Mrs Jones", "kata Mr. [nama] and Mrs [nama]"),
+    ("Saya Waluyo, warga RT 3", "Saya [nama], warga RT 3"),
+    ("Selamat pagi, saya rina dari Warakas", "Selamat pagi, saya [nama] dari Warakas"),
+    ("From: John Smith <a@b.id>", "From: [nama] <[email]>"),
+    ("Lampu mati. Terima kasih, Budi Santoso", "Lampu mati. Terima kasih, [nama]"),
     ("cc @budi_s", "cc [akun]"),
     ("chat wa.me/6281234567890", "chat [akun]"),
     ("https://t.me/budi_s lihat", "[akun] lihat"),
@@ -96,6 +112,19 @@ def test_personal_data_is_taken_out(text: str, public: str) -> None:
         "kenapa nama saya tercantum dua kali",
         "sudah sejak b 2019 sd 2021 begini",
         "tanpa mengurangi rasa hormat saya",
+        "Pak RT dan Pak RW 05 sudah tahu",
+        "Yth. Bapak Gubernur, Bu Lurah Manggarai, Pak Camat Tebet",
+        "Pak Wali Kota, Ibu Kepala Dinas, Bapak/Ibu petugas",
+        "Pak Tolong Jalan Rusak, bu mohon dibantu",
+        "PAK MOHON SALURAN DI DEPAN SEKOLAH DIPERBAIKI",
+        "Jl. H. Nawi, Jalan Haji Agus Salim, Gang Haji Ilyas",
+        "Jl. KH Mas Mansyur, Jalan Raya Haji Nawi, Jl. Dr. Soetomo",
+        "macet di Haji Nawi arah Blok A",
+        "Mas Mansyur street is flooded",
+        "Pasar Minggu, RS Haji, SMK Bunda, warung Bu Tiwi",
+        "Ibu Kota Jakarta, ibu saya sakit, ibu hamil",
+        "Saya Warga Tebet. Saya Melaporkan banjir",
+        "Terima kasih, Dishub",
         "Kode pos 12850, lantai 3 unit 1204",
     ],
 )
@@ -112,6 +141,29 @@ def test_any_text_can_be_made_public(text: str) -> None:
 def test_twice_is_no_more_than_once(case: tuple[str, str], before: str) -> None:
     once = public_description(before + case[0])
     assert public_description(once) == once
+
+
+PIECES = (
+    "Pak",
+    "bu",
+    "H.",
+    "Mr",
+    "RT",
+    "05",
+    "Saya",
+    "From:",
+    "terima kasih,",
+    "Jl.",
+    "Bambang",
+    "[telepon]",
+    "\n",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=40), st.sampled_from(["", " ", ". "]))
+def test_titles_and_names_in_any_order_leave_no_known_name_behind_a_title(pieces: list[str], between: str) -> None:
+    told = public_description(between.join([*pieces, "\nHubungi Pak Bambang di sini"]))
+    assert told.endswith(("Pak [nama] di sini", "[nama]"))
 
 
 @given(
@@ -162,6 +214,23 @@ def test_rt_rw_and_house_numbers_stay(rt: int, rw: int, house: int) -> None:
 
 def test_a_long_hostile_text_costs_little() -> None:
     dice = random.Random(7)
-    for unit in ("a.n. A ", "0812 ", "lahir di a ", "nama : a ", "B 1 ", "3171 ", "a@", "wa.me/"):
+    for unit in (
+        "pak ",
+        "Pak RT ",
+        "H. ",
+        "Saya A ",
+        "from: ",
+        "terima kasih, ",
+        "Jl. KH ",
+        "bu a ",
+        "a.n. A ",
+        "0812 ",
+        "lahir di a ",
+        "nama : a ",
+        "B 1 ",
+        "3171 ",
+        "a@",
+        "wa.me/",
+    ):
         assert public_description(unit * 2000) is not None
     assert public_description("".join(dice.choice(string.digits + " .-") for _ in range(20_000))) is not None

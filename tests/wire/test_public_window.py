@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import mean
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 from xml.etree import ElementTree
 
 import h3.api.basic_int as h3
@@ -47,6 +46,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 @pytest.fixture(scope="module")
 def codes(house: House) -> dict[str, str]:
+    return seed(house)
+
+
+def seed(house: House) -> dict[str, str]:
     """Reports of several services, statuses and kelurahan, all with planted words; the newest is a minute old."""
     said: dict[str, Any] = {
         "description": WORDS,
@@ -104,42 +107,6 @@ STARTS = (
     ),
     *(f"/map.json?bbox={BOX}&zoom={zoom}" for zoom in (9, 12, 14, 16, 18)),
 )
-
-
-def crawl(client: httpx.Client, starts: list[str]) -> dict[str, httpx.Response]:
-    """Every address of the house that its public pages lead to, and what is there."""
-    found: dict[str, httpx.Response] = {}
-    waiting = list(starts)
-    while waiting and len(found) < 200:
-        path = waiting.pop(0)
-        if path in found or (path.startswith("/desk") and "/static/" not in path):
-            continue
-        answer = found[path] = client.get(path)
-        for link in re.findall(r'(?:href|src|action)="([^"#]+)', answer.text):
-            whole = urlsplit(urljoin(str(client.base_url.join(path)), link.replace("&amp;", "&")))
-            if (
-                whole.netloc == client.base_url.netloc.decode()
-                and not whole.query.startswith("lang=")
-                and "service=" not in whole.query
-            ):
-                waiting.append(whole.path + (f"?{whole.query}" if whole.query else ""))
-    return found
-
-
-def test_nothing_planted_comes_out_of_any_public_page_feed_or_file(
-    client: httpx.Client, codes: dict[str, str]
-) -> None:
-    own = [f"/r/{code}" for code in codes.values()] + [
-        f"/open311/v2/requests/{code}.json" for code in codes.values()
-    ]
-    found = crawl(client, [*own, *STARTS])
-    assert {f"/r/{codes['lamp']}", f"/r/{codes['lamp']}/photos/1", "/desk/static/map.js"} <= set(found)
-    for path, answer in found.items():
-        assert answer.status_code in {200, 303, 404}, path
-        if not answer.headers.get("content-type", "").startswith("image/"):
-            assert [word for word in (*PLANTED, SECRET) if word in answer.text] == [], path
-        else:
-            assert b"Exif" not in answer.content, path
 
 
 def test_hidden_service_is_in_no_list_and_its_own_page_says_its_status_alone(
@@ -212,6 +179,33 @@ def test_list_shows_what_is_asked_for(client: httpx.Client, codes: dict[str, str
     assert listed(client.get("/?area=31.71&service=sampah")) == set()
     assert listed(client.get("/?service=kekerasan")) == listed(client.get("/"))
     assert client.get("/area/99.99").status_code == 404
+
+
+def test_area_narrows_list_map_and_files_alike(client: httpx.Client, codes: dict[str, str]) -> None:
+    other = {codes["elsewhere"]}
+    for area in ("31.71", "31.71.01", "31.71.01.1001"):
+        assert listed(client.get(f"/?area={area}")) == other
+        features = client.get(f"/reports.geojson?area={area}").json()["features"]
+        assert {each["id"] for each in features} == other
+        assert {
+            each["code"] for each in csv.DictReader(io.StringIO(client.get(f"/reports.csv?area={area}").text))
+        } == other
+        far = client.get(f"/map.json?bbox=105,-8,108,-4&zoom=9&area={area}").json()["spots"]
+        assert [(each["area"], each["n"]) for each in far] == [(area, 1)]
+    assert {each["area"] for each in spots(client, 14, area="31.74.01")} == {KELURAHAN}
+    for zoom in (14, 16, 18):
+        assert spots(client, zoom, area="31.74.01")
+        assert spots(client, zoom, area="31.71") == []
+
+
+def test_form_offers_the_kelurahan_of_the_kecamatan_that_is_shown(client: httpx.Client) -> None:
+    def offered(path: str) -> set[str]:
+        return set(re.findall(r'<option value="(31\.74\.01\.\d{4})"', client.get(path).text))
+
+    assert KELURAHAN in offered("/?area=31.74.01")
+    assert offered(f"/?area={KELURAHAN}") == offered("/?area=31.74.01")
+    assert offered("/?area=31.74") == offered("/") == set()
+    assert f'value="{KELURAHAN}" selected' in client.get(f"/?area={KELURAHAN}").text
 
 
 def test_list_is_read_page_by_page_without_gap_or_repeat(house: House, client: httpx.Client) -> None:
