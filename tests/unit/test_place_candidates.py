@@ -43,6 +43,18 @@ def name_of(code: str) -> str:
         ("pohon tumbang di pondok ranggo cipayung", "Pondok Ranggon"),
         ("lampu mati di kebn sirih", "Kebon Sirih"),
         ("got mampet rawajti", "Rawajati"),
+        # the wrong letter makes another word, or stands in the first of three
+        ("sampah numpuk di kebon kacnag", "Kebon Kacang"),
+        ("lampu mati di sumur baut", "Sumur Batu"),
+        ("jalan rusak di cipinnag besar selatan", "Cipinang Besar Selatan"),
+        ("got mampet di kebayoran laam utara", "Kebayoran Lama Utara"),
+        ("lampu mati Gunung Sahri Selatan", "Gunung Sahari Selatan"),
+        # names that are ordinary words, where only a place can stand
+        ("lampu mati kelurahan Seradng", "Serdang"),
+        ("sampah di daerah geolra", "Gelora"),
+        ("pohon tumbang RT 5 RW 3 Keagunagn", "Keagungan"),
+        ("got bau di kenrai", "Kenari"),
+        ("sampah menumpuk, Tnagki, Taman Sari", "Tangki"),
     ],
 )
 def test_one_wrong_letter_anywhere_in_a_name_is_forgiven(wrong: str, kelurahan: str) -> None:
@@ -59,11 +71,24 @@ def test_a_wrong_letter_beside_kelurahan_or_kecamatan_is_sure_and_alone_less() -
 
 
 @pytest.mark.parametrize(
-    "words", ["kamar gelap", "jalan pasir", "kapal rusak", "kepala sakit", "lagi menang", "serang"]
-)
+    "words", ["kamar gelap", "jalan pasir", "kapal rusak", "kepala sakit", "lagi menang", "serang", "taman dari batu",
+              "gedung2 gelap", "hari senin 21", "blok L gelap", "KK baru belum jadi"]
+)  # fmt: skip
 def test_ordinary_words_are_no_names_with_a_wrong_letter(words: str) -> None:
     found = place_of(told_by(words_of(words), PACK), PACK)
     assert found is None or found.area_code is None
+
+
+@pytest.mark.parametrize("text", ["#rawamagunbanjir", "banjir dirawamangun", "#banjirrawamangun"])
+def test_a_name_written_together_with_other_words_is_found(text: str) -> None:
+    found = normalize(text, pack=PACK).place
+    assert found is not None
+    assert found.kelurahan == "Rawamangun"
+
+
+def test_a_name_that_is_an_ordinary_word_with_a_wrong_letter_is_asked_about() -> None:
+    assert place("sampah di daerah geolra").confidence < ASK
+    assert place("dia sedang di desa penari").confidence < 0.8
 
 
 @pytest.mark.parametrize(
