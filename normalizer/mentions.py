@@ -157,6 +157,8 @@ def _misspelt_at(
         return None, tries
     strange = [word not in _NO_MISTAKES and word not in known for word in words.tokens[place : place + 3]]
     for last in range(place + len(strange), right.last if right else place, -1):
+        if right and len(folded[last - 1]) < 3:
+            continue  # "kampung bali I"
         if not (any(strange[: last - place]) or _half_right(folded, names, place, last)):
             continue
         key = "".join(folded[place:last]).rstrip("0123456789")
@@ -177,7 +179,7 @@ def _half_right(folded: Sequence[str], names: Gazetteer, place: int, last: int) 
     if last - place == 1 or sum(map(len, folded[place:last])) < LONG_NAME:
         return False
     if any(word in _SMALL or len(word) < 3 for word in folded[place:last]):
-        return False  # "taman dari", "kampung bali I"
+        return False  # "taman dari"
     return folded[place] in names.first_words or folded[last - 1] in names.last_words
 
 

@@ -86,6 +86,10 @@ def test_a_name_written_together_with_other_words_is_found(text: str) -> None:
     assert found.kelurahan == "Rawamangun"
 
 
+def test_a_streets_number_is_no_wrong_letter_of_the_name_before_it() -> None:
+    assert place("lampu mati jalan kampung bali I").confidence < ASK
+
+
 def test_a_name_that_is_an_ordinary_word_with_a_wrong_letter_is_asked_about() -> None:
     assert place("sampah di daerah geolra").confidence < ASK
     assert place("dia sedang di desa penari").confidence < 0.8
