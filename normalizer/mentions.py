@@ -22,6 +22,7 @@ _LEVEL_WORDS: Mapping[str, Level] = {
 _BEFORE_A_PLACE = word_list("before_a_place")
 _BEFORE_AN_AREA = word_list("before_an_area")
 _IN = frozenset(["di", "dari", "in", "at"])
+_TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards"])
 _UNITS = frozenset(["rt", "rw"])
 # One letter off them are names of areas ("pasir", "kamar"): never read as a name with a wrong letter.
 _NO_MISTAKES = (
@@ -98,9 +99,15 @@ def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, str
         return _ordinary_weight(words, names, key, place, last)
     if key in names.readable and not _stands_as_place(words, place, last):
         return READ_AS_WORDS
-    if _goes_on(words, place, last):
+    if _goes_on(words, place, last) or _towards(words, place):
         return GOES_ON
     return PLAIN
+
+
+def _towards(words: Words, place: int) -> bool:
+    """Whether a name says where a road leads, not where something is: "arah Slipi", "menuju ke Kampung Melayu"."""
+    before = words.tokens[max(0, place - 2) : place]
+    return bool(before) and (before[-1] in _TOWARDS or (before[0] in _TOWARDS and before[-1] == "ke"))
 
 
 def _ordinary_weight(words: Words, names: Gazetteer, key: str, place: int, last: int) -> float:

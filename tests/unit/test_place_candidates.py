@@ -128,6 +128,38 @@ def test_a_long_road_has_its_kelurahan_as_candidates_and_its_kecamatan_narrows_i
     assert narrowed.confidence >= ASK
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jl pangeran jayakrta macet",
+        "jalan gunung shari banjir",
+        "jl panjang raya arterri",
+        "Jl. Tomang Raay",
+    ],
+)
+def test_a_street_with_one_wrong_letter_is_the_street(text: str) -> None:
+    right = (
+        text.replace("jayakrta", "jayakarta")
+        .replace("shari", "sahari")
+        .replace("arterri", "arteri")
+        .replace("Raay", "Raya")
+    )
+    assert place(text).area_code == place(right).area_code
+    assert place(text).confidence < ASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["macet di Jl. Gatot Subroto arah Slipi", "pohon tumbang menuju ke Kampung Melayu", "banjir arah Kapuk"],
+)
+def test_where_a_road_leads_is_no_sure_place(text: str) -> None:
+    assert place(text).confidence < ASK
+
+
+def test_where_a_road_leads_gives_way_to_the_place_beside_it() -> None:
+    assert place("lampu mati di Cawang arah Tanjung Priok").kelurahan == "Cawang"
+
+
 def test_two_streets_mean_where_they_meet() -> None:
     found = place("perempatan Jl. Kwini II dan Jl. Abdul Rahman Saleh")
     assert found.kelurahan == "Senen"
