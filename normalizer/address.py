@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from normalizer.gazetteer import LONGEST_NAME, Gazetteer, keys_from
+from normalizer.misspelt import right_spellings
 from normalizer.street_names import street_key
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
@@ -29,6 +30,7 @@ _NUMBER = re.compile(
 )
 _KILOMETRE = re.compile(r"\s*,?\s*(km\.?\s?\d{1,3}(?:[.,]\d)?)\b", re.IGNORECASE)
 
+LONG_KEY = 8  # letters of a street's name that may have one wrong
 _STREET_WORDS = frozenset(["jl", "jln", "jalan", "jalam", "jalanan", "gang", "gg", "lorong"])
 _SHORT_STREET_WORDS = frozenset(["jl", "jln", "gg"])
 _TITLES = word_list("street_titles")
@@ -111,6 +113,8 @@ def _street_end(
         return place
     is_end = _ender(words, folded, place, names, known, shouting=shouting)
     last = _known_end(words, folded, place, names)
+    if last < place + 2:
+        last = max(last, _misspelt_end(words, folded, place, names, known))
     is_known = last > place
     last = max(last, place + 1)
     while last < min(place + 5, len(words.tokens)) and not is_end(last):
@@ -179,6 +183,20 @@ def _known_end(words: Words, folded: Sequence[str], place: int, names: Gazetteer
             continue
         if street_key(folded[place:last]) in names.streets:
             return last
+    return place
+
+
+def _misspelt_end(
+    words: Words, folded: Sequence[str], place: int, names: Gazetteer, known: Container[str]
+) -> int:
+    """The place after a street's name of two or three words with one wrong letter, else the place itself: the
+    last of them is no word that the lexicon knows."""
+    for last in range(min(place + 3, len(folded)), place + 1, -1):
+        strange = words.tokens[last - 1] not in known and words.tokens[last - 1] not in _STOP
+        if strange and not any(_gap(words, spot, strict=True) for spot in range(place + 1, last)):
+            key = street_key(folded[place:last])
+            if len(key) >= LONG_KEY and key.isalpha() and right_spellings(names.misspelt_streets, key):
+                return last
     return place
 
 

@@ -31,8 +31,11 @@ class Gazetteer:
     misspelt: Mapping[str, tuple[str, ...]]
     misspelt_streets: Mapping[str, tuple[str, ...]]
     beginnings: frozenset[str]
+    first_words: frozenset[str]
+    last_words: frozenset[str]
     landmark_beginnings: frozenset[str]
     ordinary: frozenset[str]
+    ordinary_after_in: frozenset[str]
     readable: frozenset[str]
     outside: frozenset[str]
 
@@ -40,6 +43,11 @@ class Gazetteer:
 def fold(token: str) -> str:
     """Spell out the short forms that people use in names of places."""
     return SHORT_NAMES.get(token, token)
+
+
+def without_in(token: str, names: Container[str]) -> str:
+    """Part "di" from the long name of an area that it was written together with: "dirawamangun"."""
+    return token[2:] if token[:2] == "di" and len(token) > 8 and token[2:] in names else token
 
 
 def joined(name: str) -> str:
@@ -51,6 +59,7 @@ def joined(name: str) -> str:
 def gazetteer(pack: Pack) -> Gazetteer:
     """Compile a pack's names once."""
     areas = _areas(pack)
+    long_names = _long_names(pack)
     landmarks, streets = _landmarks(pack.landmarks, areas), _streets(pack)
     return Gazetteer(
         areas=areas,
@@ -60,8 +69,11 @@ def gazetteer(pack: Pack) -> Gazetteer:
         misspelt=spellings(areas),
         misspelt_streets=spellings(streets),
         beginnings=frozenset(key[:3] for key in areas),
+        first_words=frozenset(words[0] for words in long_names),
+        last_words=frozenset(words[-1] for words in long_names),
         landmark_beginnings=frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name),
         ordinary=frozenset(pack.settings["ordinary_names"].split()),
+        ordinary_after_in=frozenset(pack.settings["ordinary_after_in"].split()),
         readable=frozenset(pack.settings["readable_names"].split()),
         outside=frozenset(pack.settings["outside_names"].split()),
     )
@@ -75,6 +87,12 @@ def _areas(pack: Pack) -> dict[str, tuple[Area, ...]]:
     for name, code in pack.neighbourhoods.items():
         names[joined(name)].setdefault(code, pack.areas[code])
     return {key: tuple(found.values()) for key, found in names.items()}
+
+
+def _long_names(pack: Pack) -> list[list[str]]:
+    """The names of kelurahan that are written in two words or more, as words."""
+    names = [area.name for area in pack.areas.values() if area.level == "kelurahan"]
+    return [words for name in names if len(words := [fold(token) for token in words_of(name).tokens]) > 1]
 
 
 def _streets(pack: Pack) -> dict[str, Counter[str]]:

@@ -20,12 +20,17 @@ _LEVEL_WORDS: Mapping[str, Level] = {
     **dict.fromkeys(("kota", "kotamadya", "kab", "kabupaten", "walikota"), "kota"),
 }
 _BEFORE_A_PLACE = word_list("before_a_place")
+_BEFORE_AN_AREA = word_list("before_an_area")
+_IN = frozenset(["di", "dari", "in", "at"])
+_TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards"])
+_UNITS = frozenset(["rt", "rw"])
 # One letter off them are names of areas ("pasir", "kamar"): never read as a name with a wrong letter.
 _NO_MISTAKES = (
     word_list("no_misspelt_names") | word_list("no_street") | word_list("indonesian") | word_list("english")
     | word_list("landmarks") | word_list("courtesy") | word_list("beside")
     | frozenset(SLANG) | frozenset(SLANG.values())
 )  # fmt: skip
+_SMALL = word_list("small")
 _LED_BY, _LED_TO = word_list("name_begins"), word_list("street_endings") | word_list("name_goes_on")
 
 # What a name counts, alone: at ENOUGH it stands for the place.
@@ -91,12 +96,37 @@ def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, str
     if any(street.first < place < street.last for street in streets):
         return IN_STREET
     if key in names.ordinary:
-        return ORDINARY_WORD
+        return _ordinary_weight(words, names, key, place, last)
     if key in names.readable and not _stands_as_place(words, place, last):
         return READ_AS_WORDS
-    if _goes_on(words, place, last):
+    if _goes_on(words, place, last) or _towards(words, place):
         return GOES_ON
     return PLAIN
+
+
+def _towards(words: Words, place: int) -> bool:
+    """Whether a name says where a road leads, not where something is: "arah Slipi", "menuju ke Kampung Melayu"."""
+    before = words.tokens[max(0, place - 2) : place]
+    return bool(before) and (before[-1] in _TOWARDS or (before[0] in _TOWARDS and before[-1] == "ke"))
+
+
+def _ordinary_weight(words: Words, names: Gazetteer, key: str, place: int, last: int) -> float:
+    """What "Guntur" or "Tengah" counts: a guess behind "daerah", "di" or RT and RW, though "di tengah" is one only
+    where it alone is written as a name."""
+    if not place or _goes_on(words, place, last) or _parted(words, place):
+        return ORDINARY_WORD
+    before = words.tokens[place - 1]
+    if before in _BEFORE_AN_AREA:
+        return READ_AS_WORDS
+    if before not in _IN and not (before.isdigit() and {*words.tokens[max(0, place - 2) : place - 1]} & _UNITS):
+        return ORDINARY_WORD
+    alone = not _is_upper(words, place - 1) and (last == len(words.tokens) or not _is_upper(words, last))
+    is_name = key not in names.ordinary_after_in or (alone and _is_upper(words, place))
+    return READ_AS_WORDS if is_name else ORDINARY_WORD
+
+
+def _is_upper(words: Words, place: int) -> bool:
+    return words.text[words.starts[place]].isupper()
 
 
 def _goes_on(words: Words, place: int, last: int) -> bool:
@@ -115,7 +145,7 @@ def _stands_as_place(words: Words, place: int, last: int) -> bool:
         return True
     if place and _parted(words, place):
         return True
-    return all(words.text[words.starts[spot]].isupper() for spot in range(place, last))
+    return all(_is_upper(words, spot) for spot in range(place, last))
 
 
 def _misspelt_at(
@@ -134,10 +164,16 @@ def _misspelt_at(
         return None, tries
     strange = [word not in _NO_MISTAKES and word not in known for word in words.tokens[place : place + 3]]
     for last in range(place + len(strange), right.last if right else place, -1):
-        if not (any(strange[: last - place]) if right is None else strange[last - place - 1]):
+        if right and len(folded[last - 1]) < 3:
+            continue  # "kampung bali I"
+        if not (any(strange[: last - place]) or _half_right(folded, names, place, last)):
             continue
         key = "".join(folded[place:last]).rstrip("0123456789")
-        if not SHORTEST <= len(key) <= 24 or any(_gap_between(words, spot) for spot in range(place + 1, last)):
+        if (
+            not SHORTEST <= len(key) <= 24
+            or key in _NO_MISTAKES
+            or any(_gap_between(words, spot) for spot in range(place + 1, last))
+        ):
             continue
         tries += 1
         if meant := _meant(names, key):
@@ -145,13 +181,24 @@ def _misspelt_at(
     return None, tries
 
 
+def _half_right(folded: Sequence[str], names: Gazetteer, place: int, last: int) -> bool:
+    """Whether ordinary words may be a name of two words with a wrong letter: "raw bunga", "kebayoran laam"."""
+    if last - place == 1 or sum(map(len, folded[place:last])) < LONG_NAME:
+        return False
+    if any(word in _SMALL or len(word) < 3 for word in folded[place:last]):
+        return False  # "taman dari"
+    return folded[place] in names.first_words or folded[last - 1] in names.last_words
+
+
 def _meant(names: Gazetteer, key: str) -> str | None:
-    """The one area's name that a word misses by a letter; of several the one with the same first letter."""
+    """The one area's name that a word misses by a letter; of several the one with the same first letter, or any
+    where all are long names of one area."""
     found = right_spellings(names.misspelt, key)
+    if len(found) > 1 and len(key) >= LONG_NAME and len({names.areas[name] for name in found}) == 1:
+        return min(found)
     if len(found) > 1:
         found = {name for name in found if name[0] == key[0] and name[-1] == key[-1]}
-    meant = found.pop() if len(found) == 1 else None
-    return None if meant in names.ordinary else meant
+    return found.pop() if len(found) == 1 else None
 
 
 def _misspelt(
@@ -161,7 +208,9 @@ def _misspelt(
     if level and not any(area.level == level for area in names.areas[meant]):
         level = None
     weight = EXPLICIT if level else _weight(words, names, meant, place, last, streets)
-    if weight == PLAIN:
+    if level and meant in names.ordinary:
+        weight = PLAIN  # "desa penari"
+    elif weight == PLAIN:
         weight = LONG_MISTAKE if len(meant) >= LONG_NAME else SHORT_MISTAKE
     return Mention(areas=names.areas[meant], first=place, last=last, weight=weight, level=level, exact=False)
 

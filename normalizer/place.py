@@ -8,7 +8,7 @@ from config.pack import Area, Landmark, Pack
 from normalizer.address import RtRw, Street, rt_rw_in, streets_in
 from normalizer.coordinates import point_in
 from normalizer.fuse import place_of
-from normalizer.gazetteer import Gazetteer, fold, gazetteer
+from normalizer.gazetteer import Gazetteer, fold, gazetteer, without_in
 from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
 from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, weigh
@@ -40,7 +40,7 @@ class Told:
 def told_by(words: Words, pack: Pack) -> Told:
     """Read a message's words for a place; `covered` are the words that only name it."""
     names, known = gazetteer(pack), lexicon(pack).known
-    folded = [fold(token) for token in words.tokens]
+    folded = [without_in(fold(token), names.areas) for token in words.tokens]
     streets = streets_in(words, folded, names, known)
     mentions = mentions_in(words, folded, names, streets, known)
     scores = weigh(mentions)

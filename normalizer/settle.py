@@ -213,7 +213,8 @@ def _codes_of(said: Said, street: Street, inside: str) -> Counter[str]:
 
 def _misspelt_street(names: Gazetteer, key: str) -> Mapping[str, int]:
     """The long street whose name is one letter off."""
-    found = right_spellings(names.misspelt_streets, key) if len(key) >= LONG_NAME else ()
+    is_long = len(key) >= LONG_NAME and key.isalpha()
+    found = right_spellings(names.misspelt_streets, key) if is_long else ()
     return names.streets[min(found)] if found else {}
 
 

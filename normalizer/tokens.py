@@ -60,7 +60,7 @@ def split_hashtags(text: str, known: Container[str]) -> str:
 
 
 def _parts(tag: str, known: Container[str]) -> str:
-    """The tag in words; as it is where neither all of it nor a long beginning is known."""
+    """The tag in words; as it is where neither all of it nor a long beginning nor a long end is known."""
     small = tag.lower()
     if small in known:
         return tag
@@ -70,7 +70,8 @@ def _parts(tag: str, known: Container[str]) -> str:
             return f"{tag[:place]} {tag[place:]}"
     if beginnings and beginnings[0] >= _LONG_BEGINNING:
         return f"{tag[: beginnings[0]]} {_parts(tag[beginnings[0] :], known)}"
-    return tag
+    end = next((place for place in range(4, len(tag) - 4) if small[place:] in known), None)
+    return f"{tag[:end]} {tag[end:]}" if end else tag
 
 
 def stems(token: str) -> list[str]:

@@ -43,6 +43,18 @@ def name_of(code: str) -> str:
         ("pohon tumbang di pondok ranggo cipayung", "Pondok Ranggon"),
         ("lampu mati di kebn sirih", "Kebon Sirih"),
         ("got mampet rawajti", "Rawajati"),
+        # the wrong letter makes another word, or stands in the first of three
+        ("sampah numpuk di kebon kacnag", "Kebon Kacang"),
+        ("lampu mati di sumur baut", "Sumur Batu"),
+        ("jalan rusak di cipinnag besar selatan", "Cipinang Besar Selatan"),
+        ("got mampet di kebayoran laam utara", "Kebayoran Lama Utara"),
+        ("lampu mati Gunung Sahri Selatan", "Gunung Sahari Selatan"),
+        # names that are ordinary words, where only a place can stand
+        ("lampu mati kelurahan Seradng", "Serdang"),
+        ("sampah di daerah geolra", "Gelora"),
+        ("pohon tumbang RT 5 RW 3 Keagunagn", "Keagungan"),
+        ("got bau di kenrai", "Kenari"),
+        ("sampah menumpuk, Tnagki, Taman Sari", "Tangki"),
     ],
 )
 def test_one_wrong_letter_anywhere_in_a_name_is_forgiven(wrong: str, kelurahan: str) -> None:
@@ -59,11 +71,28 @@ def test_a_wrong_letter_beside_kelurahan_or_kecamatan_is_sure_and_alone_less() -
 
 
 @pytest.mark.parametrize(
-    "words", ["kamar gelap", "jalan pasir", "kapal rusak", "kepala sakit", "lagi menang", "serang"]
-)
+    "words", ["kamar gelap", "jalan pasir", "kapal rusak", "kepala sakit", "lagi menang", "serang", "taman dari batu",
+              "gedung2 gelap", "hari senin 21", "blok L gelap", "KK baru belum jadi"]
+)  # fmt: skip
 def test_ordinary_words_are_no_names_with_a_wrong_letter(words: str) -> None:
     found = place_of(told_by(words_of(words), PACK), PACK)
     assert found is None or found.area_code is None
+
+
+@pytest.mark.parametrize("text", ["#rawamagunbanjir", "banjir dirawamangun", "#banjirrawamangun"])
+def test_a_name_written_together_with_other_words_is_found(text: str) -> None:
+    found = normalize(text, pack=PACK).place
+    assert found is not None
+    assert found.kelurahan == "Rawamangun"
+
+
+def test_a_streets_number_is_no_wrong_letter_of_the_name_before_it() -> None:
+    assert place("lampu mati jalan kampung bali I").confidence < ASK
+
+
+def test_a_name_that_is_an_ordinary_word_with_a_wrong_letter_is_asked_about() -> None:
+    assert place("sampah di daerah geolra").confidence < ASK
+    assert place("dia sedang di desa penari").confidence < 0.8
 
 
 @pytest.mark.parametrize(
@@ -97,6 +126,38 @@ def test_a_long_road_has_its_kelurahan_as_candidates_and_its_kecamatan_narrows_i
     assert all(candidate.source == "text" for candidate in whole.candidates)
     assert narrowed.kecamatan == "Setiabudi"
     assert narrowed.confidence >= ASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jl pangeran jayakrta macet",
+        "jalan gunung shari banjir",
+        "jl panjang raya arterri",
+        "Jl. Tomang Raay",
+    ],
+)
+def test_a_street_with_one_wrong_letter_is_the_street(text: str) -> None:
+    right = (
+        text.replace("jayakrta", "jayakarta")
+        .replace("shari", "sahari")
+        .replace("arterri", "arteri")
+        .replace("Raay", "Raya")
+    )
+    assert place(text).area_code == place(right).area_code
+    assert place(text).confidence < ASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["macet di Jl. Gatot Subroto arah Slipi", "pohon tumbang menuju ke Kampung Melayu", "banjir arah Kapuk"],
+)
+def test_where_a_road_leads_is_no_sure_place(text: str) -> None:
+    assert place(text).confidence < ASK
+
+
+def test_where_a_road_leads_gives_way_to_the_place_beside_it() -> None:
+    assert place("lampu mati di Cawang arah Tanjung Priok").kelurahan == "Cawang"
 
 
 def test_two_streets_mean_where_they_meet() -> None:

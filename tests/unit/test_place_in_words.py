@@ -78,6 +78,9 @@ def test_a_name_shared_with_a_kecamatan_is_no_sure_kelurahan(text: str) -> None:
         "jembatan besi berkarat",
         "gunung sampah",
         "jual beras 5 kg",
+        "Lampu Mati Di Tengah Jalan",
+        "di gunung ada kabut",
+        "ketua rw 5 baru",
     ],
 )
 def test_an_ordinary_word_is_no_sure_place(text: str) -> None:
