@@ -41,11 +41,6 @@ SECRET = "dipukul suaminya di rumah kontrakan"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return open_rooms(tmp_path_factory.mktemp("window"))
-
-
-@pytest.fixture(scope="module")
 def codes(house: House) -> dict[str, str]:
     """Reports of several services, statuses and kelurahan, all with planted words; the newest is a minute old."""
     said: dict[str, Any] = {
