@@ -19,6 +19,15 @@ playwright.sync_api.expect.set_options(timeout=20_000)
 playwright.async_api.expect.set_options(timeout=20_000)
 
 SHARED = ROOT.parent / "shared"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture
@@ -45,6 +54,18 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     yield each
     each.stop()
     each.client.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[playwright.sync_api.Browser]:
+    """A Chromium for all tests of a module; while it is open no other event loop can run in this thread."""
+    binary = shutil.which("chromium")
+    if binary is None:
+        pytest.skip("LEFT OUT: there is no chromium on this machine")
+    with playwright.sync_api.sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=binary, args=CHROMIUM_ARGUMENTS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

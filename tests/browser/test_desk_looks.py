@@ -1,15 +1,13 @@
 """The queue as list, board and map in a real Chromium, and how open pages stay new, on a phone and a desk."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from router.house import House
-from tests.browser.test_phone_to_desk import ARGUMENTS
 from tests.wire.desk_rooms import PASSWORD, add_officer, add_report, move, open_rooms, serving, status_of
 
 pytestmark = pytest.mark.browser
@@ -29,17 +27,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
             move(house, code, status)
     add_report(house, description="Tanpa titik", lat=None, long=None)
     return house
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    binary = shutil.which("chromium")
-    if binary is None:
-        pytest.skip("LEFT OUT: there is no chromium on this machine")
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=binary, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(params=["phone", "desk"])

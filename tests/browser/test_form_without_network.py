@@ -11,10 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from store.models import Message, Report
 from tests.browser import looks
-from tests.browser.test_public_map import browser
 from tests.wire.test_web_channel import Room, room_in
-
-__all__ = ["browser"]
 
 pytestmark = pytest.mark.browser
 WORDS = "Lampu jalan mati total di Jl. Manggarai Utara 2, Kelurahan Manggarai"
@@ -50,8 +47,8 @@ def at_the_form(page: Page, room: Room) -> None:
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
 
 
-def test_a_report_written_without_network_is_sent_once_when_there_is_one(browser: Browser, room: Room) -> None:
-    with looks.opened(browser, "phone") as page:
+def test_a_report_written_without_network_is_sent_once_when_there_is_one(chromium: Browser, room: Room) -> None:
+    with looks.opened(chromium, "phone") as page:
         at_the_form(page, room)
         before = len(reports(room))
         page.context.set_offline(True)
@@ -74,8 +71,8 @@ def test_a_report_written_without_network_is_sent_once_when_there_is_one(browser
         expect(page.locator("#queued li")).to_have_count(0)
 
 
-def test_a_large_photo_is_sent_small_and_upright_and_its_place_is_asked_for(browser: Browser, room: Room) -> None:
-    with looks.opened(browser, "phone") as page:
+def test_a_large_photo_is_sent_small_and_upright_and_its_place_is_asked_for(chromium: Browser, room: Room) -> None:
+    with looks.opened(chromium, "phone") as page:
         at_the_form(page, room)
         page.fill("#words", "Sampah menumpuk")
         photo = picture(2600, 1300)
@@ -94,8 +91,8 @@ def test_a_large_photo_is_sent_small_and_upright_and_its_place_is_asked_for(brow
         assert b"Exif" not in sent
 
 
-def test_the_place_is_pointed_at_on_a_map(browser: Browser, room: Room) -> None:
-    with looks.opened(browser, "phone") as page:
+def test_the_place_is_pointed_at_on_a_map(chromium: Browser, room: Room) -> None:
+    with looks.opened(chromium, "phone") as page:
         at_the_form(page, room)
         page.fill("#words", "Jalan berlubang")
         page.click("#pin")

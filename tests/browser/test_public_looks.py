@@ -5,9 +5,9 @@ from playwright.sync_api import Browser, expect
 
 from router.house import House
 from tests.browser import looks
-from tests.browser.test_public_map import address, browser, house
+from tests.browser.test_public_map import address, house
 
-__all__ = ["address", "browser", "house"]
+__all__ = ["address", "house"]
 
 pytestmark = pytest.mark.browser
 LIGHT = 150_000  # bytes on the wire before tiles and photos
@@ -32,8 +32,10 @@ PAGES = (
         pytest.param("desk", False, id="desk, no script", marks=pytest.mark.long),
     ],
 )
-def test_every_public_page_is_clean(browser: Browser, address: str, house: House, size: str, script: bool) -> None:
-    with looks.opened(browser, size, script=script) as page:
+def test_every_public_page_is_clean(
+    chromium: Browser, address: str, house: House, size: str, script: bool
+) -> None:
+    with looks.opened(chromium, size, script=script) as page:
         page.goto(f"{address}/")
         first = page.locator(".reports .row").first.get_attribute("href") or ""
         for path in (*PAGES, first):
@@ -44,8 +46,8 @@ def test_every_public_page_is_clean(browser: Browser, address: str, house: House
 
 
 @pytest.mark.parametrize("path", ["/", "/area/31.74.01.1003", "/report", "/rapor"])
-def test_a_phones_first_load_is_light_on_the_wire(browser: Browser, address: str, path: str) -> None:
-    with looks.opened(browser, "phone") as page, looks.weighed(page) as bytes_of:
+def test_a_phones_first_load_is_light_on_the_wire(chromium: Browser, address: str, path: str) -> None:
+    with looks.opened(chromium, "phone") as page, looks.weighed(page) as bytes_of:
         page.goto(f"{address}{path}")
         page.wait_for_load_state("networkidle")
         assert len(bytes_of) > 2

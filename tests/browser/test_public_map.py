@@ -1,16 +1,14 @@
 """The public's map and list in a real Chromium: on a phone and a desk, with JavaScript and without."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from normalizer.cells import spot_cell
 from router.house import House
-from tests.browser.test_phone_to_desk import ARGUMENTS
 from tests.wire.desk_rooms import START, add_report, move, open_rooms, serving
 
 pytestmark = pytest.mark.browser
@@ -52,21 +50,10 @@ def address(house: House) -> Iterator[str]:
         yield each
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("LEFT OUT: there is no chromium on this machine")
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture(params=[("phone", True), ("desk", True), ("phone", False), ("desk", False)], ids=str)
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     size, has_script = request.param
-    context = browser.new_context(viewport=SIZES[size], locale="id-ID", java_script_enabled=has_script)
+    context = chromium.new_context(viewport=SIZES[size], locale="id-ID", java_script_enabled=has_script)
     opened = context.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
@@ -114,8 +101,8 @@ def test_map_and_list_lead_to_a_report(page: Page, address: str) -> None:
     assert page.locator("body").bounding_box()["width"] <= width  # type: ignore[index]
 
 
-def test_reports_are_told_apart_from_near(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport=SIZES["desk"], locale="id-ID")
+def test_reports_are_told_apart_from_near(chromium: Browser, address: str) -> None:
+    context = chromium.new_context(viewport=SIZES["desk"], locale="id-ID")
     page = context.new_page()
     page.goto(f"{address}/area/31.74.01.1003")
     expect(page.locator("#map[data-drawn]")).to_be_visible()

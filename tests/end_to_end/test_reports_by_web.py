@@ -1,12 +1,10 @@
 """The web as a channel on a running installation: an app's request, and the form with and without JavaScript."""
 
 import re
-import shutil
-from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from town import API_KEY, PLACE, Town, eventually, jpeg
 
 KEY = {"Authorization": f"Bearer {API_KEY}"}
@@ -40,17 +38,6 @@ def test_an_app_reports_is_answered_and_hears_the_news(town: Town) -> None:
     log = town.log()
     assert token not in log
     assert own not in log
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    binary = shutil.which("chromium")
-    if binary is None:
-        pytest.skip("LEFT OUT: there is no chromium on this machine")
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 def fill_in(page: Page, photo: bytes) -> None:

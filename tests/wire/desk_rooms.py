@@ -4,7 +4,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,6 +61,14 @@ def open_rooms(folder: Path, **settings: object) -> House:
         now=Clock(),
     )
     migrate_once(house, read)
+    return house
+
+
+def open_desk(folder: Path, officers: Mapping[str, Sequence[str | None]], **settings: object) -> House:
+    """A house with these officers: by name their role, and where it matters their agency and area."""
+    house = open_rooms(folder, **settings)
+    for name, seat in officers.items():
+        add_officer(house, name, *seat)  # type: ignore[arg-type]
     return house
 
 

@@ -22,20 +22,26 @@ from store.models import Holding, Photo, Report, StatusUpdate
 from tests.unit.test_after_photo import cropped, with_software
 from tests.unit.test_pictures import saved, scene
 from tests.wire.desk_rooms import (
-    add_officer,
     add_report,
     answers_to,
     browser,
     hidden,
     log_in,
     move,
-    open_rooms,
+    open_desk,
     serving,
     status_of,
 )
 from tests.wire.test_public_photos import add_street_photo, make_all, press_show
 
 ASKS = "Foto sesudah"
+OFFICERS = {
+    "officer": ("officer", "dbm"),
+    "other": ("officer", "dlh"),
+    "auditor": ("auditor",),
+    "triage": ("triage",),
+    "admin": ("admin",),
+}
 
 
 @dataclass(frozen=True)
@@ -49,23 +55,8 @@ class Plain(Here):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    each = open_rooms(tmp_path_factory.mktemp("after"))
-    each = replace(each, readers=Plain(each.settings.city))
-    for name, role, agency in (
-        ("officer", "officer", "dbm"),
-        ("other", "officer", "dlh"),
-        ("auditor", "auditor", None),
-        ("triage", "triage", None),
-        ("admin", "admin", None),
-    ):
-        add_officer(each, name, role, agency)
-    return each
-
-
-@pytest.fixture(scope="module")
-def address(house: House) -> Iterator[str]:
-    with serving(house) as url:
-        yield url
+    each = open_desk(tmp_path_factory.mktemp("after"), OFFICERS)
+    return replace(each, readers=Plain(each.settings.city))
 
 
 @pytest.fixture(scope="module")

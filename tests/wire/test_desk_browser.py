@@ -1,38 +1,20 @@
 """The desk in a real Chromium: by keyboard alone, on a phone's screen, moving by itself, without a complaint."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
+from playwright import sync_api
 
 from router.house import House
-from tests.wire.desk_rooms import PASSWORD, add_officer, add_report, answers_to, open_rooms, serving, status_of
+from tests.wire.desk_rooms import PASSWORD, add_report, answers_to, serving, status_of
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="LEFT OUT: no playwright")
 pytestmark = pytest.mark.browser
+OFFICERS = {"budi": ("officer", "dbm")}
 PHONE = {"width": 360, "height": 740}
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    add_officer(house, "budi", "officer", "dbm")
-    return house
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["sync_api.Browser"]:
-    binary = shutil.which("chromium")
-    if binary is None:
-        pytest.skip("LEFT OUT: there is no chromium on this machine")
-    with sync_api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
-def page(house: House, chromium: "sync_api.Browser") -> Iterator["sync_api.Page"]:
+def page(house: House, chromium: sync_api.Browser) -> Iterator[sync_api.Page]:
     """A phone's screen at the log-in; whatever the browser complains about fails the test."""
     complaints: list[str] = []
     with serving(house) as address:
@@ -45,7 +27,7 @@ def page(house: House, chromium: "sync_api.Browser") -> Iterator["sync_api.Page"
     assert not complaints
 
 
-def log_in_by_keyboard(page: "sync_api.Page") -> None:
+def log_in_by_keyboard(page: sync_api.Page) -> None:
     page.wait_for_selector("#name:focus")  # the browser gives the focus a moment after the page is there
     page.keyboard.type("budi")
     page.keyboard.press("Tab")
@@ -54,7 +36,7 @@ def log_in_by_keyboard(page: "sync_api.Page") -> None:
     page.wait_for_selector("#queue")
 
 
-def test_official_works_by_keyboard_alone(house: House, page: "sync_api.Page") -> None:
+def test_official_works_by_keyboard_alone(house: House, page: sync_api.Page) -> None:
     code = add_report(house)
     log_in_by_keyboard(page)
     page.locator(f"#r-{code}").focus()
@@ -72,7 +54,7 @@ def test_official_works_by_keyboard_alone(house: House, page: "sync_api.Page") -
     assert "Regu berangkat besok." in answers_to(house, code)[-1]
 
 
-def test_new_report_appears_by_itself_and_the_focus_stays(house: House, page: "sync_api.Page") -> None:
+def test_new_report_appears_by_itself_and_the_focus_stays(house: House, page: sync_api.Page) -> None:
     old = add_report(house)
     log_in_by_keyboard(page)
     page.locator(f"#r-{old}").focus()
@@ -81,7 +63,7 @@ def test_new_report_appears_by_itself_and_the_focus_stays(house: House, page: "s
     assert page.evaluate("document.activeElement.id") == f"r-{old}"
 
 
-def test_phone_scrolls_only_downwards(house: House, page: "sync_api.Page") -> None:
+def test_phone_scrolls_only_downwards(house: House, page: sync_api.Page) -> None:
     code = add_report(house, description="w" * 300, address_string="Jalan" + "x" * 200)
     log_in_by_keyboard(page)
     for path in ("/desk", f"/desk/r/{code}", "/desk/password", "/", f"/r/{code}"):

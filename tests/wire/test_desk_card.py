@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from desk.card_csv import harmless
@@ -31,7 +31,6 @@ from tests.wire.desk_rooms import (
     hidden,
     log_in,
     move,
-    open_rooms,
     serving,
 )
 
@@ -70,18 +69,13 @@ def fill(house: House) -> dict[str, list[str]]:
     return codes
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    for name, role, agency in (
-        ("kepala", "head", "dbm"),
-        ("petugas", "officer", "dbm"),
-        ("kepala-dlh", "head", "dlh"),
-        ("pengelola", "admin", None),
-        ("pengawas", "auditor", None),
-    ):
-        add_officer(house, name, role, agency)
-    return house
+OFFICERS = {
+    "kepala": ("head", "dbm"),
+    "petugas": ("officer", "dbm"),
+    "kepala-dlh": ("head", "dlh"),
+    "pengelola": ("admin",),
+    "pengawas": ("auditor",),
+}
 
 
 @pytest.fixture(scope="module")
@@ -396,40 +390,33 @@ PHONE = {"width": 360, "height": 740}
 
 
 @pytest.mark.browser
-def test_the_card_is_readable_on_a_phone_without_javascript(house: House, address: str) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="LEFT OUT: no playwright")
-    binary = shutil.which("chromium")
-    if binary is None:
-        pytest.skip("LEFT OUT: there is no chromium on this machine")
-    with sync_api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
-        for name, size in (("phone", PHONE), ("wide", {"width": 1280, "height": 900})):
-            context = opened.new_context(base_url=address, viewport=size, java_script_enabled=False)
-            page = context.new_page()
-            for path in ("/rapor", "/rapor/dbm", "/rapor/dlh?lang=en", "/rapor/dbm/late"):
-                page.goto(path)
-                keep(page, f"{name}{path.partition('?')[0].replace('/', '-')}")
-            page.goto("/rapor?lang=id")
-            page.get_by_role("row", name="Dinas Bina Marga").get_by_role("link", name="0% tepat waktu").click()
-            assert page.get_by_role("heading", level=1).inner_text() == "Laporan yang terlambat · November 2026"
-            context.close()
-        page = opened.new_page(base_url=address, viewport=PHONE)
-        for width in (320, PHONE["width"], 800, 1249):
-            page.set_viewport_size({"width": width, "height": 740})
-            for path in ("/rapor", "/rapor/dbm", "/rapor/dlh", "/rapor/dbm/late"):
-                page.goto(path)
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
-        page.set_viewport_size(PHONE)
-        page.goto("/desk")
-        page.fill("#name", "kepala")
-        page.fill("#password", PASSWORD)
-        page.click("button.main")
-        page.goto("/desk/rapor")
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        keep(page, "phone-desk")
-        page.set_viewport_size({"width": 1280, "height": 900})
-        keep(page, "wide-desk")
-        opened.close()
+def test_the_card_is_readable_on_a_phone_without_javascript(address: str, chromium: Browser) -> None:
+    for name, size in (("phone", PHONE), ("wide", {"width": 1280, "height": 900})):
+        context = chromium.new_context(base_url=address, viewport=size, java_script_enabled=False)
+        page = context.new_page()
+        for path in ("/rapor", "/rapor/dbm", "/rapor/dlh?lang=en", "/rapor/dbm/late"):
+            page.goto(path)
+            keep(page, f"{name}{path.partition('?')[0].replace('/', '-')}")
+        page.goto("/rapor?lang=id")
+        page.get_by_role("row", name="Dinas Bina Marga").get_by_role("link", name="0% tepat waktu").click()
+        assert page.get_by_role("heading", level=1).inner_text() == "Laporan yang terlambat · November 2026"
+        context.close()
+    page = chromium.new_page(base_url=address, viewport=PHONE)
+    for width in (320, PHONE["width"], 800, 1249):
+        page.set_viewport_size({"width": width, "height": 740})
+        for path in ("/rapor", "/rapor/dbm", "/rapor/dlh", "/rapor/dbm/late"):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+    page.set_viewport_size(PHONE)
+    page.goto("/desk")
+    page.fill("#name", "kepala")
+    page.fill("#password", PASSWORD)
+    page.click("button.main")
+    page.goto("/desk/rapor")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    keep(page, "phone-desk")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    keep(page, "wide-desk")
 
 
 def keep(page: Any, name: str) -> None:

@@ -1,7 +1,6 @@
 """The desk puts a guessed service right: what is kept, who gets the report, and how well guesses do."""
 
 import re
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -45,25 +44,6 @@ GUESSED = {
         "alternatives": [["sampah", 0.2], ["trotoar", 0.1]],
     }
 }
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    for name, (role, agency_id) in OFFICERS.items():
-        add_officer(house, name, role, agency_id)
-    return house
-
-
-@pytest.fixture(scope="module")
-def clients(house: House) -> Iterator[dict[str, httpx.Client]]:
-    with serving(house) as address:
-        opened = {name: browser(address) for name in OFFICERS}
-        for name, client in opened.items():
-            assert log_in(client, name).status_code == 200
-        yield opened
-        for client in opened.values():
-            client.close()
 
 
 def guessed(house: House, **said: Any) -> str:

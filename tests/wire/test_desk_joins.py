@@ -1,6 +1,5 @@
 """The desk's two presses: join what is the same problem, take apart what is not."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
@@ -14,16 +13,11 @@ from store.models import Report
 from tests.unit.test_pictures import saved, scene
 from tests.wire.desk_rooms import (
     START,
-    add_officer,
     add_photo,
     add_report,
     answers_to,
-    browser,
     hidden,
-    log_in,
     move,
-    open_rooms,
-    serving,
     status_of,
 )
 
@@ -35,26 +29,6 @@ OFFICERS = {
 }
 PIN = {"place": {"source": "pin", "confidence": 1.0, "enough": True, "candidates": [], "conflict": []}}
 _far = iter(range(1000))
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    for name, (role, agency_id) in OFFICERS.items():
-        add_officer(house, name, role, agency_id)
-    return house
-
-
-@pytest.fixture(scope="module")
-def clients(house: House) -> Iterator[dict[str, httpx.Client]]:
-    """One browser for each officer, logged in."""
-    with serving(house) as address:
-        opened = {name: browser(address) for name in OFFICERS}
-        for name, client in opened.items():
-            assert log_in(client, name).status_code == 200
-        yield opened
-        for client in opened.values():
-            client.close()
 
 
 def pair(house: House, **second: object) -> tuple[str, str]:

@@ -3,28 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright import sync_api
 
 from router.house import House
 from router.search import index_words
-from tests.wire.desk_rooms import PASSWORD, add_officer, add_report, answers_to, open_rooms, serving, status_of
-from tests.wire.test_desk_browser import chromium, sync_api  # noqa: F401  (a fixture)
+from tests.wire.desk_rooms import PASSWORD, add_report, answers_to, serving, status_of
 from tests.wire.test_desk_work import waiting
 
 pytestmark = pytest.mark.browser
+OFFICERS = {"budi": ("officer", "dbm")}
+SETTINGS = {"undo_seconds": 300}  # each look of a live page moves its clock
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(
-        tmp_path_factory.mktemp("rooms"), undo_seconds=300
-    )  # each look of a live page moves its clock
-    add_officer(house, "budi", "officer", "dbm")
-    return house
-
-
 @pytest.fixture
-def page(house: House, chromium: "sync_api.Browser", request: pytest.FixtureRequest) -> Iterator["sync_api.Page"]:  # noqa: F811
+def page(house: House, chromium: sync_api.Browser, request: pytest.FixtureRequest) -> Iterator[sync_api.Page]:
     """Logged in, at the queue; whatever the browser complains about fails the test."""
     complaints: list[str] = []
     with serving(house) as address:
@@ -41,11 +34,11 @@ def page(house: House, chromium: "sync_api.Browser", request: pytest.FixtureRequ
     assert not complaints
 
 
-def focused(page: "sync_api.Page") -> str:
+def focused(page: sync_api.Page) -> str:
     return str(page.evaluate("document.activeElement.id"))
 
 
-def test_a_round_by_keys_alone(house: House, page: "sync_api.Page") -> None:
+def test_a_round_by_keys_alone(house: House, page: sync_api.Page) -> None:
     first, second = (
         add_report(house, description="Lubang Zamrud satu"),
         add_report(house, description="Zamrud dua"),
@@ -95,7 +88,7 @@ def test_a_round_by_keys_alone(house: House, page: "sync_api.Page") -> None:
     page.wait_for_url(lambda url: "q=zamrud" in url)
 
 
-def test_ticks_stay_while_the_queue_renews_itself(house: House, page: "sync_api.Page") -> None:
+def test_ticks_stay_while_the_queue_renews_itself(house: House, page: sync_api.Page) -> None:
     codes = [add_report(house, description=f"Banyak {number}") for number in range(2)]
     page.goto("/desk?group=new")
     for code in codes:
@@ -113,7 +106,7 @@ def test_ticks_stay_while_the_queue_renews_itself(house: House, page: "sync_api.
 
 
 @pytest.mark.parametrize("page", [PHONE], indirect=True)
-def test_by_thumb_on_a_phone(house: House, page: "sync_api.Page") -> None:
+def test_by_thumb_on_a_phone(house: House, page: sync_api.Page) -> None:
     code = add_report(house, description="w" * 200)
     page.goto("/desk")
     page.locator(f"#r-{code}").click()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from desk.live import MOST_OF_ONE, mark_of
 from desk.server import start_servers, stop_servers
@@ -33,37 +32,13 @@ from tests.wire.desk_rooms import (
     status_of,
 )
 
-OFFICERS: dict[str, tuple[str, str | None]] = {
+OFFICERS = {
     "officer": ("officer", "dbm"),
     "dlh-officer": ("officer", "dlh"),
     "triage": ("triage", None),
     "auditor": ("auditor", None),
+    "lurah": ("officer", "kelurahan", "31.74.01.1003"),
 }
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    for name, (role, agency_id) in OFFICERS.items():
-        add_officer(house, name, role, agency_id)
-    add_officer(house, "lurah", "officer", "kelurahan", area_code="31.74.01.1003")
-    return house
-
-
-@pytest.fixture(scope="module")
-def address(house: House) -> Iterator[str]:
-    with serving(house) as each:
-        yield each
-
-
-@pytest.fixture(scope="module")
-def clients(address: str) -> Iterator[dict[str, httpx.Client]]:
-    opened = {name: browser(address) for name in (*OFFICERS, "lurah")}
-    for name, client in opened.items():
-        assert log_in(client, name).status_code == 200
-    yield opened
-    for client in opened.values():
-        client.close()
 
 
 class Ear:

@@ -25,17 +25,6 @@ from tests.wire.desk_rooms import (
 )
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return open_rooms(tmp_path_factory.mktemp("rooms"))
-
-
-@pytest.fixture(scope="module")
-def address(house: House) -> Iterator[str]:
-    with serving(house) as address:
-        yield address
-
-
 @pytest.fixture
 def client(address: str) -> Iterator[httpx.Client]:
     with browser(address) as client:

@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -41,31 +40,6 @@ OFFICERS = {
     "auditor": ("auditor", None),
 }
 HOSTILE = "</p><script>alert(1)</script>\u202egnp.exe<img src=x onerror=alert(1)>{{7*7}}{% if %}\x00\x1b[31m"
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    for name, (role, agency_id) in OFFICERS.items():
-        add_officer(house, name, role, agency_id)
-    return house
-
-
-@pytest.fixture(scope="module")
-def address(house: House) -> Iterator[str]:
-    with serving(house) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def clients(address: str) -> Iterator[dict[str, httpx.Client]]:
-    """One browser for each officer, logged in."""
-    opened = {name: browser(address) for name in OFFICERS}
-    for name, client in opened.items():
-        assert log_in(client, name).status_code == 200
-    yield opened
-    for client in opened.values():
-        client.close()
 
 
 class Tags(HTMLParser):

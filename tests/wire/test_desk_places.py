@@ -1,6 +1,5 @@
 """The desk puts a place right: by one press, by words, by a point; who gets the report, and how it is undone."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,17 +12,13 @@ from router.house import House
 from router.operate import first_edited_row
 from store.models import Report, StatusUpdate
 from tests.wire.desk_rooms import (
-    add_officer,
     add_report,
     answers_to,
-    browser,
     hidden,
-    log_in,
     move,
-    open_rooms,
-    serving,
 )
 
+OFFICERS = {"triage": ("triage",), "auditor": ("auditor",)}
 MANGGARAI, PASAR_MANGGIS = "31.74.01.1007", "31.74.02.1006"
 MARKET = {
     "place": {
@@ -37,25 +32,6 @@ MARKET = {
     }
 }
 TOLD = {"area_code": MANGGARAI, "address_string": "Pasar Rumput, Manggarai", "sources": MARKET}
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    add_officer(house, "triage", "triage", None)
-    add_officer(house, "auditor", "auditor", None)
-    return house
-
-
-@pytest.fixture(scope="module")
-def clients(house: House) -> Iterator[dict[str, httpx.Client]]:
-    with serving(house) as address:
-        opened = {name: browser(address) for name in ("triage", "auditor")}
-        for name, client in opened.items():
-            assert log_in(client, name).status_code == 200
-        yield opened
-        for client in opened.values():
-            client.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The desk's "not ours", the admin's rules, who rules an area sees it, and what is due soon."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from router.status import Actor, change_status
 from store.models import Holding, Report
 from store.routes import list_rules
 from tests.wire.desk_rooms import (
-    add_officer,
     add_photo,
     add_report,
     answers_to,
@@ -25,7 +23,7 @@ from tests.wire.desk_rooms import (
     hidden,
     log_in,
     move,
-    open_rooms,
+    open_desk,
     press,
     serving,
 )
@@ -43,29 +41,6 @@ OFFICERS: dict[str, tuple[str, str | None, str | None]] = {
     "walikota": ("officer", "walikota", "31.74"),
     "old-lurah": ("officer", "kelurahan", None),
 }
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return rooms(tmp_path_factory.mktemp("rooms"))
-
-
-def rooms(folder: Path) -> House:
-    house = open_rooms(folder)
-    for name, (role, agency_id, area_code) in OFFICERS.items():
-        add_officer(house, name, role, agency_id, area_code)
-    return house
-
-
-@pytest.fixture(scope="module")
-def clients(house: House) -> Iterator[dict[str, httpx.Client]]:
-    with serving(house) as address:
-        opened = {name: browser(address) for name in OFFICERS}
-        for name, client in opened.items():
-            assert log_in(client, name).status_code == 200
-        yield opened
-        for client in opened.values():
-            client.close()
 
 
 Clients = dict[str, httpx.Client]
@@ -164,7 +139,7 @@ def rule_fields(page: httpx.Response) -> dict[str, str]:
 
 
 def test_the_admin_is_offered_a_rule_takes_it_and_takes_it_back(tmp_path: Path) -> None:
-    house = rooms(tmp_path)
+    house = open_desk(tmp_path, OFFICERS)
     with serving(house) as address, browser(address) as admin:
         assert "Usulan perubahan aturan" not in log_in(admin, "admin").text
         assert "Tidak ada yang perlu diubah" in admin.get("/desk/rules").text
@@ -351,7 +326,7 @@ def test_who_rules_no_area_has_no_such_group(house: House, clients: Clients, nam
 
 
 def test_what_is_due_stands_first_in_plain_words(tmp_path: Path) -> None:
-    house = rooms(tmp_path)
+    house = open_desk(tmp_path, OFFICERS)
     now = house.now()  # Thursday, 5 November 2026, 8.00 in Jakarta
     today = now.replace(hour=9, minute=0, second=0, microsecond=0)
     ends = {"today": 0, "tomorrow": 1, "Monday": 4, "fine": 2}

@@ -10,18 +10,9 @@ import pytest
 from router.house import House
 from store import account_changes
 from store.officials import Officer, RecoveryCode
-from tests.wire.desk_rooms import Clock, add_officer, browser, hidden, log_in, open_rooms, serving
+from tests.wire.desk_rooms import Clock, add_officer, browser, hidden, log_in
 
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return open_rooms(tmp_path_factory.mktemp("rooms"), totp_required="auditor")
-
-
-@pytest.fixture(scope="module")
-def address(house: House) -> Iterator[str]:
-    with serving(house) as address:
-        yield address
+SETTINGS = {"totp_required": "auditor"}
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ from router.house import House
 from store.models import Delivery, Report, StatusUpdate, Surge
 from tests.wire.desk_rooms import (
     START,
-    add_officer,
     add_report,
     answers_to,
     browser,
     hidden,
     log_in,
-    open_rooms,
+    open_desk,
     serving,
     status_of,
 )
@@ -35,10 +34,7 @@ NOTE = "Pompa sudah di lokasi"
 
 @pytest.fixture
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    for name, (role, agency_id) in OFFICERS.items():
-        add_officer(house, name, role, agency_id)
-    return house
+    return open_desk(tmp_path_factory.mktemp("rooms"), OFFICERS)
 
 
 @pytest.fixture

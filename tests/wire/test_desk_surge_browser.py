@@ -1,43 +1,24 @@
 """A surge's page in a real Chromium: on a phone and on a desk's screen, without a complaint of the browser."""
 
 import os
-import shutil
-from collections.abc import Iterator
 
 import pytest
+from playwright import sync_api
 from sqlalchemy import update
 
 from config.settings import ROOT
 from router.house import House
 from store.models import Surge
-from tests.wire.desk_rooms import PASSWORD, add_officer, open_rooms, serving, status_of
+from tests.wire.desk_rooms import PASSWORD, serving, status_of
 from tests.wire.test_desk_surge import add_flood, add_surge
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="LEFT OUT: no playwright")
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    add_officer(house, "budi", "officer", "dsda")
-    return house
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["sync_api.Browser"]:
-    binary = shutil.which("chromium")
-    if binary is None:
-        pytest.skip("LEFT OUT: there is no chromium on this machine")
-    with sync_api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
+OFFICERS = {"budi": ("officer", "dsda")}
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900)])
 def test_from_the_queues_line_to_two_moved_reports(
-    house: House, chromium: "sync_api.Browser", width: int, height: int
+    house: House, chromium: sync_api.Browser, width: int, height: int
 ) -> None:
     with house.store.write() as session:  # one open surge a kecamatan: the other screen's is over
         session.execute(update(Surge).values(ended_at=house.now()))

@@ -1,6 +1,5 @@
 """The desk's quick ways over HTTP: search, filters, saved views, who has it, answers, notes, undo, many at once."""
 
-from collections.abc import Iterator
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,20 +13,15 @@ from store.models import Delivery, Report
 from store.officials import Officer
 from tests.wire.desk_rooms import (
     Clock,
-    add_officer,
     add_report,
     answers_to,
-    browser,
     hidden,
-    log_in,
     move,
-    open_rooms,
     press,
-    serving,
     status_of,
 )
 
-OFFICERS: dict[str, tuple[str, str | None]] = {
+OFFICERS = {
     "officer": ("officer", "dbm"),
     "colleague": ("officer", "dbm"),
     "head": ("head", "dbm"),
@@ -35,28 +29,9 @@ OFFICERS: dict[str, tuple[str, str | None]] = {
     "triage": ("triage", None),
     "admin": ("admin", None),
     "auditor": ("auditor", None),
+    "lurah": ("officer", "kelurahan", "31.74.01.1003"),
 }
 HOSTILE = '</textarea><script>alert(1)</script>"\u202egnp.exe<img src=x onerror=alert(1)>{{7*7}}'
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    house = open_rooms(tmp_path_factory.mktemp("rooms"))
-    for name, (role, agency_id) in OFFICERS.items():
-        add_officer(house, name, role, agency_id)
-    add_officer(house, "lurah", "officer", "kelurahan", area_code="31.74.01.1003")
-    return house
-
-
-@pytest.fixture(scope="module")
-def clients(house: House) -> Iterator[dict[str, httpx.Client]]:
-    with serving(house) as address:
-        opened = {name: browser(address) for name in (*OFFICERS, "lurah")}
-        for name, client in opened.items():
-            assert log_in(client, name).status_code == 200
-        yield opened
-        for client in opened.values():
-            client.close()
 
 
 def clock_of(house: House) -> Clock:

@@ -24,11 +24,6 @@ CELL = spot_cell(-6.2146789, 106.8451234)
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return open_rooms(tmp_path_factory.mktemp("rooms"))
-
-
-@pytest.fixture(scope="module")
 def codes(house: House) -> list[str]:
     """Five reports, an hour apart: assigned, in work, resolved, rejected, and one of another agency."""
     codes = [

@@ -21,11 +21,6 @@ PATH = "/open311/v2/servicerequestupdates"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return open_rooms(tmp_path_factory.mktemp("rooms"))
-
-
-@pytest.fixture(scope="module")
 def api(house: House) -> Iterator[httpx.Client]:
     with serving(house) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client

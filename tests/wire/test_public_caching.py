@@ -7,18 +7,13 @@ import httpx
 import pytest
 
 from router.house import House
-from tests.wire.desk_rooms import add_report, move, open_rooms, serving
+from tests.wire.desk_rooms import add_report, move, serving
 
 AREA = "31.74.01.1003"
 PATHS = (
     *("/", f"/area/{AREA}", "/rapor", "/rapor.csv", "/feed.atom", "/reports.csv", "/reports.geojson", "/cap.atom"),
     *("/map.json?bbox=106.8,-6.3,106.9,-6.2&zoom=12", "/map/areas.json", "/embed", "/?lang=id"),
 )
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return open_rooms(tmp_path_factory.mktemp("caching"))
 
 
 @pytest.fixture(scope="module")

@@ -40,11 +40,6 @@ SECRET = "dipukul suaminya di rumah kontrakan"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    return open_rooms(tmp_path_factory.mktemp("window"))
-
-
-@pytest.fixture(scope="module")
 def codes(house: House) -> dict[str, str]:
     return seed(house)
 
