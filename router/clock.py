@@ -51,8 +51,9 @@ def tick(house: House, seen: Seen | None = None) -> int:
         _notice(house, seen)
     moved, done = 0, set[Callable[[House], int]]()
     while due := [do for do, at in _due(house) if at <= house.now() and do not in done]:
-        done.add(due[0])
-        moved += due[0](house)  # what it moved may make the next ones due
+        for do in [each for each in due if each is not make_head] or due:  # the histories' head is done last
+            done.add(do)
+            moved += do(house)  # which may make others due
     if moved:
         house.wake()
     return moved
@@ -162,7 +163,7 @@ SINCE = select(*(job.since.scalar_subquery() for job in JOBS))  # one question a
 
 
 def _due(house: House) -> list[tuple[Callable[[House], int], datetime]]:
-    """What is to be done, and when; the histories' head is done last."""
+    """What is to be done, and when."""
     with house.store.read() as session:
         since, head = session.execute(SINCE).one(), next_head_at(session, house)
     found = [(job.do, at + job.after) for job, at in zip(JOBS, since, strict=True) if at is not None]
