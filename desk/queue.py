@@ -25,6 +25,7 @@ from desk.undo import undo_of
 from desk.view import BOARD, DUE, FOUND, GROUPS, ON_RECORD, TABS, View, filters, view_of
 from desk.views import views_of
 from desk.wire import typed_code
+from normalizer.search_words import agency_word
 from router.house import House
 from router.rules import count_offers
 from router.status import MOVES, OPEN
@@ -184,7 +185,14 @@ def ask(
 ) -> list[Report]:
     """One page of the view's reports, and one more where there are more; surges `apart` are lines of their own."""
     query = query_of(session, pack, view, until, apart)
-    return list(session.scalars(query.offset((view.page - 1) * size).limit(size + 1)))
+    ids = ids_of(session, query.offset((view.page - 1) * size).limit(size + 1))
+    reports = {report.id: report for report in session.scalars(select(Report).where(Report.id.in_(ids)))}
+    return [reports[number] for number in ids]
+
+
+def ids_of(session: Session, query: Select[Report]) -> list[int]:
+    """The ids alone, in the query's order: they stand in the indexes, rows are read of the page only."""
+    return list(session.scalars(query.with_only_columns(Report.id)))
 
 
 def query_of(
@@ -208,4 +216,5 @@ def _found(session: Session, pack: Pack, view: View) -> Select[Report]:
     """What has the words, of what they may see, in whatever status."""
     query = queries.narrowed(select(Report), view.agency_id, view.within(pack), view.conditions())
     query = query.where(Report.status == view.status) if view.status else query
-    return found(session, query, view.words)
+    is_one = view.agency_id not in {None, queries.NO_AGENCY}
+    return found(session, query, view.words, agency_word(view.agency_id) if view.agency_id and is_one else None)

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from desk.due import soon
 from desk.pages import language_of, texts
-from desk.queue import query_of
+from desk.queue import ids_of, query_of
 from desk.rights import official_of
 from desk.view import view_of
 from router.house import House
@@ -18,7 +18,7 @@ from store.models import Report
 from store.officials import DeskSession
 
 MOST = 500  # points of one view, in the list's order
-DRAWN = (Report.code, Report.lat, Report.long, Report.status, Report.urgent, Report.service_code)
+DRAWN = (Report.id, Report.code, Report.lat, Report.long, Report.status, Report.urgent, Report.service_code)
 
 
 def map_json(house: House, request: Request, login: DeskSession) -> Response:
@@ -27,10 +27,11 @@ def map_json(house: House, request: Request, login: DeskSession) -> Response:
     view = replace(view_of(official, request.query_params, house.pack, login.officer_id), page=1)
     with house.store.read() as session:
         query = query_of(session, house.pack, view, soon(house.pack, now))
-        rows = session.execute(query.with_only_columns(*DRAWN).limit(MOST + 1)).all()
+        ids = ids_of(session, query.limit(MOST + 1))
+        rows = {row.id: row for row in session.execute(select(*DRAWN).where(Report.id.in_(ids[:MOST])))}
     language = language_of(request)
-    spots = [_spot(house, row, language) for row in rows[:MOST] if row.lat is not None]
-    said = {"spots": spots, "without": len(rows[:MOST]) - len(spots), "more": len(rows) > MOST}
+    spots = [_spot(house, rows[number], language) for number in ids[:MOST] if rows[number].lat is not None]
+    said = {"spots": spots, "without": len(rows) - len(spots), "more": len(ids) > MOST}
     return JSONResponse(said, headers={"Cache-Control": "no-store"})
 
 

@@ -186,9 +186,7 @@ def _known_end(words: Words, folded: Sequence[str], place: int, names: Gazetteer
     return place
 
 
-def _misspelt_end(
-    words: Words, folded: Sequence[str], place: int, names: Gazetteer, known: Container[str]
-) -> int:
+def _misspelt_end(words: Words, folded: Sequence[str], place: int, names: Gazetteer, known: Container[str]) -> int:
     """The place after a street's name of two or three words with one wrong letter, else the place itself: the
     last of them is no word that the lexicon knows."""
     for last in range(min(place + 3, len(folded)), place + 1, -1):

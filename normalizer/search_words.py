@@ -38,6 +38,11 @@ def kept_words(texts: Iterable[str]) -> str:
     return " ".join(found)
 
 
+def agency_word(agency_id: str) -> str:
+    """What an agency's reports have among their words, so that its question reads no others': `agencydbm`."""
+    return "agency" + "".join(words_of(agency_id))
+
+
 def asked_words(text: str) -> list[tuple[str, ...]]:
     """What a question is looked for by: for each word the beginnings of which one must be there.
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
-from normalizer.search_words import kept_words
+from normalizer.search_words import agency_word, kept_words
 from router.house import House
 from store.models import Message, Report
 from store.search import THE_INDEX, is_any_owed, renew, take_owed, write_words
@@ -40,10 +40,12 @@ def _write_some(house: House) -> set[int]:
 
 
 def _words(session: Session, ids: set[int], pack: Pack) -> dict[int, str]:
-    columns = (Report.id, Report.code, Report.description, Report.address_string, Report.area_code)
+    columns = (Report.code, Report.description, Report.address_string, Report.area_code, Report.agency_id)
     texts: dict[int, list[str]] = {}
-    for number, code, description, address, area in session.execute(select(*columns).where(Report.id.in_(ids))):
-        texts[number] = [code, description, address or "", *_names(pack, area)]
+    query = select(Report.id, *columns).where(Report.id.in_(ids))
+    for number, code, description, address, area, agency in session.execute(query):
+        texts[number] = [code, agency_word(agency) if agency else "", description, address or ""]
+        texts[number] += _names(pack, area)
     said = select(Message.report_id, Message.subject, Message.text).where(Message.report_id.in_(ids))
     for report_id, subject, words in session.execute(said.order_by(Message.id)):
         if report_id is not None:

@@ -119,7 +119,7 @@ class Address(Base):
 
 IS_JUDGED = "service_guess IS NOT NULL"
 IS_DONE = "status IN ('closed', 'rejected', 'duplicate')"  # router/status.py: DONE
-QUEUE_ORDER = ("requested_at", "late_at", "raised", "urgent", "surge_id")
+QUEUE_ORDER = ("requested_at", "late_at", "raised", "urgent", "surge_id", "id")
 
 
 def _where_set(column: str) -> Index:

@@ -92,33 +92,33 @@ def renew(store: Store) -> None:
         connection.execute(text("REINDEX INDEX CONCURRENTLY ix_report_words"))
 
 
-def found(session: Session, query: Select[Report], asked: Forms) -> Select[Report]:
-    """Of the query's reports those that have all of these words, the newest first; none for a question without
-    words."""
+def found(session: Session, query: Select[Report], asked: Forms, exactly: str | None = None) -> Select[Report]:
+    """Of the query's reports those that have all of these words (and this one `exactly`), the newest first; none
+    for a question without words."""
     if not asked:
         return query.where(false())
     key = _key(session)
     words = table("report_words", column(key))
     number: ColumnElement[Any] = words.c[key]
-    query = query.join(words, number == Report.id).where(_matches(session, asked))
+    query = query.join(words, number == Report.id).where(_matches(session, asked, exactly))
     return query.order_by(number.desc())
 
 
-def _matches(session: Session, asked: Forms) -> ColumnElement[bool]:
+def _matches(session: Session, asked: Forms, exactly: str | None) -> ColumnElement[bool]:
     if _is_sqlite(session):
-        return text("report_words MATCH :asked").bindparams(asked=_fts5(asked))  # type: ignore[return-value]
-    return text("report_words.words @@ CAST(:asked AS tsquery)").bindparams(asked=_tsquery(asked))  # type: ignore[return-value]
+        return text("report_words MATCH :asked").bindparams(asked=_fts5(asked, exactly))  # type: ignore[return-value]
+    return text("report_words.words @@ CAST(:asked AS tsquery)").bindparams(asked=_tsquery(asked, exactly))  # type: ignore[return-value]
 
 
-def _fts5(asked: Forms) -> str:
+def _fts5(asked: Forms, exactly: str | None) -> str:
     """https://sqlite.org/fts5.html#full_text_query_syntax; all words are letters and digits."""
     words = [" OR ".join(f'"{each}"' + _star(each) for each in forms) for forms in asked]
-    return " AND ".join(f"({word})" for word in words)
+    return " AND ".join(f"({word})" for word in (*words, *([f'"{exactly}"'] if exactly else [])))
 
 
-def _tsquery(asked: Forms) -> str:
+def _tsquery(asked: Forms, exactly: str | None) -> str:
     words = [" | ".join(f"'{each}'" + (_star(each) and ":*") for each in forms) for forms in asked]
-    return " & ".join(f"({word})" for word in words)
+    return " & ".join(f"({word})" for word in (*words, *([f"'{exactly}'"] if exactly else [])))
 
 
 def _star(word: str) -> str:

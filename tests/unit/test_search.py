@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from normalizer.search_words import asked_words
+from normalizer.search_words import agency_word, asked_words
 from router.forget import forget_all
 from router.search import index_words
 from store.models import Report
@@ -20,12 +20,13 @@ def town(tmp_path: Path) -> Town:
     return new_town(tmp_path)
 
 
-def search(town: Town, words: str) -> list[str]:
+def search(town: Town, words: str, agency_id: str | None = None) -> list[str]:
     """The descriptions of what is found, the newest first; what is owed to the index is there by then."""
     while index_words(town.house):
         pass
     with town.house.store.read() as session:
-        query = found(session, select(Report), asked_words(words))
+        exactly = agency_word(agency_id) if agency_id else None
+        query = found(session, select(Report), asked_words(words), exactly)
         return [report.description for report in session.scalars(query)]
 
 
@@ -47,6 +48,16 @@ def test_what_is_said_later_is_found_too(town: Town) -> None:
     town.tell(f"{town.report().code} sudah dikasih selotip kuning oleh warga", **SMS)
 
     assert search(town, "selotip kuning mati") == [WHOLE]
+
+
+def test_an_agency_looks_through_its_own_reports_also_when_one_was_passed_on(town: Town) -> None:
+    town.tell(WHOLE, **SMS)
+    assert [len(search(town, "lampu", each)) for each in ("dbm", "d", "dsda")] == [1, 0, 0]
+    with town.house.store.write() as session:
+        report = session.scalars(select(Report)).one()
+        report.agency_id = "dsda"
+
+    assert [len(search(town, "lampu", each)) for each in ("dbm", "dsda")] == [0, 1]
 
 
 def test_the_newest_comes_first(town: Town) -> None:
