@@ -36,7 +36,7 @@ def _drawn(house: House, request: Request, login: DeskSession, wrong: str | None
     }
     words |= {"logins": [(each.expires_at - accounts.SESSION_LASTS, each.id == login.id) for each in logins]}
     words |= {"secret": secret, "qr": _qr(house, officer.name, secret) if secret else None}
-    words |= {"is_needed": doors.unready(house, officer) is not None}
+    words |= {"is_needed": doors.unready(house, login) is not None}
     answer = render(house, request, "account.html", status=400 if wrong else 200, **words)
     answer.headers["Cache-Control"] = "no-store"
     return answer
