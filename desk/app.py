@@ -35,6 +35,7 @@ from desk import (
     imports,
     invitations,
     many,
+    oidc,
     open311,
     open311_tokens,
     open311_updates,
@@ -228,6 +229,7 @@ def _account(house: House) -> list[BaseRoute]:
         _post("/desk/login/code", doors.log_in_code(house)),
         _get("/desk/account", partial(account.page, house)),
         _post("/desk/account", doors.posted(house, account.confirm, with_any_password=True)),
+        _post("/desk/account/codes", doors.posted(house, account.new_codes)),
         _post("/desk/account/out", doors.posted(house, account.log_out_everywhere, with_any_password=True)),
     ]
 
@@ -241,6 +243,7 @@ def _accounts(house: House) -> list[BaseRoute]:
         _post("/desk/accounts/{what}", doors.posted(house, may(admin_accounts.move))),
         _get("/desk/invitation/{token}", partial(invitations.page, house)),
         _post("/desk/invitation/{token}", doors.posted_by_anybody(house, invitations.taken)),
+        *(_get(path, page) for path, page in oidc.pages(house).items()),
     ]
 
 

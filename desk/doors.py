@@ -34,7 +34,8 @@ _AFTER_LOG_IN = re.compile(
 )
 
 TICKET_SECONDS = 300  # between the password and the second step
-SAID = frozenset({"password_changed", "logged_out_everywhere"})  # what the log-in page says on top
+# what the log-in page says on top
+SAID = frozenset({"password_changed", "logged_out_everywhere", "logged_out_provider"})
 _NUMBERS = re.compile(r"[0-9]{1,18} [0-9]{1,12}", re.ASCII)
 
 Fields = Mapping[str, str]
@@ -289,7 +290,8 @@ def _of_ticket(house: House, ticket: str, nonce: str) -> Officer | None:
 def log_out(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
     with house.store.write() as session:
         accounts.close_session(session, request.cookies[COOKIE])
-    return to_log_in()
+    has_more = house.settings.has_oidc and login.officer.oidc_subject is not None
+    return to_log_in("logged_out_provider" if has_more else "")
 
 
 def to_log_in(said: str = "") -> Response:

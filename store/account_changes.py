@@ -89,6 +89,30 @@ def officer_of_mail(session: Session, mail: str, sealer: Sealer) -> Officer | No
     return session.scalar(select(Officer).where(Officer.mail_lookup.in_(sealer.lookups("email", mail))))
 
 
+def officer_of_subject(session: Session, issuer: str, subject: str) -> Officer | None:
+    query = select(Officer).where(Officer.oidc_issuer == issuer, Officer.oidc_subject == subject)
+    return session.scalar(query)
+
+
+def link_provider(
+    session: Session, mail: str, issuer: str, subject: str, sealer: Sealer, *, now: datetime
+) -> Officer | None:
+    """Link the account that has this verified address to the provider's; None: there is none, or it is linked.
+
+    An invitation is taken by it, and a one-time password that was never used ends.
+    """
+    found = officer_of_mail(session, mail, sealer)
+    officer = existing(session, found.name) if found else None
+    if officer is None or officer.oidc_subject is not None or officer.locked_at is not None:
+        return None
+    officer.oidc_issuer, officer.oidc_subject = issuer, subject
+    officer.invitation = officer.invited_until = None
+    if officer.must_change_password:
+        officer.password_hash, officer.must_change_password = None, False
+    written(session, f"officer:{officer.name}", "account_linked", officer.name, now)
+    return officer
+
+
 def lock(session: Session, name: str, *, now: datetime, by: str) -> None:
     """Nobody gets in with this account until it is unlocked, by key neither. Raises AccountError."""
     officer = existing(session, name)
