@@ -106,6 +106,7 @@ class StandIn:
                 Route("/token", self.token, methods=["POST"]),
                 Route("/who", self.who),
                 Route("/bye", lambda request: Response("bye")),
+                Route("/favicon.ico", lambda request: Response(status_code=204)),  # browsers ask for it
             ]
         )
 
