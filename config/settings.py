@@ -122,12 +122,18 @@ class Settings(BaseSettings):
     join_seconds: float = Field(default=300, ge=0)
     undo_seconds: float = Field(default=20, ge=0, le=300)
     totp_required: str = ""
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = Field(default=None, repr=False)
+    oidc_trusts_second_step: Literal["on", "off"] = "off"
     auto_migrate: Literal["on", "off"] | None = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator(
-        "log_level", "sandbox", "auto_migrate", "log_format", "smtp_mode", "webhook_private", mode="before"
+        *("log_level", "sandbox", "auto_migrate", "log_format", "smtp_mode", "webhook_private"),
+        "oidc_trusts_second_step",
+        mode="before",
     )
     @classmethod
     def _any_case(cls, value: object) -> object:
@@ -171,6 +177,10 @@ class Settings(BaseSettings):
     def totp_roles(self) -> frozenset[str]:
         """The roles whose officials need a second step to log in."""
         return frozenset(role.strip().lower() for role in self.totp_required.split(",") if role.strip())
+
+    @property
+    def has_oidc(self) -> bool:
+        return bool(self.oidc_issuer and self.oidc_client_id and self.oidc_client_secret)
 
     @property
     def has_twilio(self) -> bool:
@@ -218,6 +228,13 @@ def _is_url(text: str, *schemes: str) -> bool:
         return False
 
 
+def is_safe_issuer(text: str) -> bool:
+    """An address that secrets may be sent to: https, or this machine."""
+    parts = urlsplit(text) if _is_url(text, "http", "https") else None
+    is_plain = parts is not None and not (parts.query or parts.fragment or parts.username)
+    return parts is not None and is_plain and (parts.scheme == "https" or is_loopback(parts.hostname))
+
+
 def _is_tiles(text: str) -> bool:
     """A template of addresses whose host is fixed: the pages allow pictures from there and from nowhere else."""
     plain = _is_url(text, "http", "https") and re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", urlsplit(text).netloc)
@@ -245,6 +262,11 @@ def _check_pairs(settings: Settings) -> None:
     _check_together(
         settings, "x_api_key", "x_api_secret", "x_access_token", "x_access_secret", where="developer.x.com"
     )
+    _check_together(
+        settings, "oidc_issuer", "oidc_client_id", "oidc_client_secret", where="your identity provider's clients"
+    )
+    if settings.oidc_issuer and not is_safe_issuer(settings.oidc_issuer):
+        raise SettingsError("OIDC_ISSUER must be https://…, without a question mark (http:// on loopback only)")
     _check_together(settings, "smtp_tls_cert", "smtp_tls_key", where="your certificate authority")
     if settings.has_twilio and not (settings.twilio_number or settings.twilio_whatsapp_number):
         raise SettingsError("TWILIO_NUMBER is missing: the number to answer from (console.twilio.com)")

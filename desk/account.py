@@ -8,6 +8,7 @@ from desk import doors
 from desk.pages import render
 from router.house import House
 from store import accounts, second_step
+from store.account_changes import written
 from store.officials import DeskSession, Officer
 
 
@@ -36,10 +37,8 @@ def _drawn(house: House, request: Request, login: DeskSession, wrong: str | None
     }
     words |= {"logins": [(each.expires_at - accounts.SESSION_LASTS, each.id == login.id) for each in logins]}
     words |= {"secret": secret, "qr": _qr(house, officer.name, secret) if secret else None}
-    words |= {"is_needed": doors.unready(house, officer) is not None}
-    answer = render(house, request, "account.html", status=400 if wrong else 200, **words)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    words |= {"is_needed": doors.unready(house, login) is not None}
+    return render(house, request, "account.html", status=400 if wrong else 200, **words)
 
 
 def _qr(house: House, name: str, secret: str) -> str:
@@ -57,9 +56,25 @@ def confirm(house: House, request: Request, login: DeskSession, fields: doors.Fi
         codes = second_step.turn_on(session, login.officer_id, code, sealer, now=house.now())
     if codes is None:
         return _drawn(house, request, login, "wrong_code")
-    answer = render(house, request, "recovery_codes.html", codes=codes, nav=login)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return _codes_page(house, request, login, codes)
+
+
+def new_codes(house: House, request: Request, login: DeskSession, fields: doors.Fields) -> Response:
+    """New recovery codes, for a code of the app or one of the old ones, which are all void then."""
+    with house.store.write() as session:
+        sealer, code = house.store.sealer, fields.get("code", "")
+        codes = None
+        if second_step.check_code(session, login.officer_id, code, sealer, now=house.now()):
+            officer = session.get_one(Officer, login.officer_id)
+            codes = second_step.new_codes(session, officer)
+            written(session, f"officer:{officer.name}", "recovery_codes", officer.name, house.now())
+    return (
+        _drawn(house, request, login, "wrong_code") if codes is None else _codes_page(house, request, login, codes)
+    )
+
+
+def _codes_page(house: House, request: Request, login: DeskSession, codes: list[str]) -> Response:
+    return render(house, request, "recovery_codes.html", codes=codes, nav=login)
 
 
 def log_out_everywhere(house: House, request: Request, login: DeskSession, fields: doors.Fields) -> Response:

@@ -16,6 +16,7 @@ from desk import (
     account,
     accuracy,
     admin,
+    admin_accounts,
     admin_pack,
     admin_ways,
     agency_page,
@@ -32,7 +33,9 @@ from desk import (
     export,
     feeds,
     imports,
+    invitations,
     many,
+    oidc,
     open311,
     open311_tokens,
     open311_updates,
@@ -73,6 +76,7 @@ def routes(house: House, journal: Journal | None = None, live: Live | None = Non
         *_looks(house, live or Live(house)),
         *_admin(house, journal),
         *_account(house),
+        *_accounts(house),
         *_open311(house),
     ]
 
@@ -225,7 +229,21 @@ def _account(house: House) -> list[BaseRoute]:
         _post("/desk/login/code", doors.log_in_code(house)),
         _get("/desk/account", partial(account.page, house)),
         _post("/desk/account", doors.posted(house, account.confirm, with_any_password=True)),
+        _post("/desk/account/codes", doors.posted(house, account.new_codes)),
         _post("/desk/account/out", doors.posted(house, account.log_out_everywhere, with_any_password=True)),
+    ]
+
+
+def _accounts(house: House) -> list[BaseRoute]:
+    """Everybody's accounts, for admins, and the invitations to them."""
+    may = partial(admin.only, rights.may_administer)
+    return [
+        _get("/desk/accounts", doors.inside(house, may(admin_accounts.accounts_page))),
+        _post("/desk/accounts", doors.posted(house, may(admin_accounts.add))),
+        _post("/desk/accounts/{what}", doors.posted(house, may(admin_accounts.move))),
+        _get("/desk/invitation/{token}", partial(invitations.page, house)),
+        _post("/desk/invitation/{token}", doors.posted_by_anybody(house, invitations.taken)),
+        *(_get(path, page) for path, page in oidc.pages(house).items()),
     ]
 
 

@@ -32,16 +32,9 @@ PAGE_SIZE, IN_A_FILE = 50, 50_000
 WHATS = (
     *(LOOKED, "answered", "exported", "exported_people", "replayed"),
     *("way_added", "way_changed", "way_tried", "way_resumed", "way_removed", "imported"),
-    *(
-        "account_added",
-        "account_changed",
-        "account_locked",
-        "account_unlocked",
-        "account_reset",
-        "account_removed",
-    ),
-    *("step_reset", "invited", "invite_sent", "invite_withdrawn", "invite_taken", "account_linked"),
-    "recovery_codes",
+    *("account_added", "account_changed", "account_locked", "account_unlocked", "account_reset"),
+    *("account_removed", "account_linked", "mail_changed", "step_reset", "recovery_codes"),
+    *("invited", "invite_sent", "invite_withdrawn", "invite_taken"),
 )
 Page = Callable[..., Response]  # draws the report's page with a sentence on top
 

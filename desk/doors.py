@@ -30,11 +30,12 @@ FORM_COOKIE = "lapor_form"  # before there is a log-in, this one and the form's 
 UPLOADS_AT_ONCE = 4  # forms with photos that are held in memory
 LOG_INS_AT_ONCE, LOG_INS_WAITING = 2, 50  # argon2 takes 64 MiB and a core for each
 _AFTER_LOG_IN = re.compile(
-    r"/desk(/r/[A-Z0-9]{1,16}|/surge/[0-9]{1,18}|/rapor|/rules|/deeds|/account|/admin(/[a-z]{1,10})?)?"
+    r"/desk(/r/[A-Z0-9]{1,16}|/surge/[0-9]{1,18}|/rapor|/rules|/deeds|/account|/accounts|/admin(/[a-z]{1,10})?)?"
 )
 
 TICKET_SECONDS = 300  # between the password and the second step
-SAID = frozenset({"password_changed", "logged_out_everywhere"})  # what the log-in page says on top
+# what the log-in page says on top
+SAID = frozenset({"password_changed", "logged_out_everywhere", "logged_out_provider"})
 _NUMBERS = re.compile(r"[0-9]{1,18} [0-9]{1,12}", re.ASCII)
 
 Fields = Mapping[str, str]
@@ -66,17 +67,23 @@ def inside(house: House, work: Shown) -> Callable[[Request], Response]:
 
 def within(house: House, work: Shown, request: Request, login: DeskSession) -> Response:
     """The page for somebody who logged in, or where they go first."""
-    first = unready(house, login.officer)
+    first = unready(house, login)
     return _go(request, first) if first else work(house, request, login)
 
 
-def unready(house: House, officer: Officer) -> str | None:
+def unready(house: House, login: DeskSession) -> str | None:
     """Where an official goes first: to a password of their own, to a second step that their role needs."""
+    officer = login.officer
     if officer.must_change_password:
         return "/desk/password"
-    if officer.totp_since is None and officer.role in house.settings.totp_roles:
+    if officer.totp_since is None and officer.role in house.settings.totp_roles and not _trusted(house, login):
         return "/desk/account"
     return None
+
+
+def _trusted(house: House, login: DeskSession) -> bool:
+    """Whether the city's provider asked for the second step."""
+    return login.by_provider and house.settings.oidc_trusts_second_step == "on"
 
 
 def _go(request: Request, address: str) -> Response:
@@ -84,6 +91,13 @@ def _go(request: Request, address: str) -> Response:
     if request.headers.get("HX-Request"):
         return Response(headers={"HX-Redirect": address, "Cache-Control": "no-store"})
     return RedirectResponse(address, status_code=303)
+
+
+def posted_by_anybody(
+    house: House, work: Callable[[House, Request, Fields], Response]
+) -> Callable[[Request], Awaitable[Response]]:
+    """A form that needs no log-in; `work` asks `is_of_form`."""
+    return _form(house, partial(work, house))
 
 
 def posted(
@@ -102,7 +116,7 @@ def _checked(
         return RedirectResponse("/desk", status_code=303)
     if not accounts.same(fields.get("csrf", ""), login.csrf_token):
         return render(house, request, "bad_form.html", status=403)
-    if not with_any_password and (first := unready(house, login.officer)):
+    if not with_any_password and (first := unready(house, login)):
         return RedirectResponse(first, status_code=303)
     return work(house, request, login, fields)
 
@@ -148,23 +162,37 @@ def _form(
     return endpoint
 
 
-def log_in_page(house: House, request: Request, **words: Any) -> Response:
-    """The log-in form, with a token that only this browser's cookie fits."""
+def log_in_page(house: House, request: Request, *, status: int = 0, **words: Any) -> Response:
+    words = {"wrong": None, "name": "", "next": next_of(request.query_params), "said": None, **words}
+    words |= {"has_provider": house.settings.has_oidc}
+    return open_form(house, request, "log_in.html", status=status or (403 if words["wrong"] else 200), **words)
+
+
+def open_form(house: House, request: Request, template: str, *, status: int = 200, **words: Any) -> Response:
+    """A form for somebody who is not logged in, with a token that only this browser's cookie fits."""
     nonce = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(16)
-    words = {"wrong": None, "name": "", "next": _next(request.query_params), "said": None, **words}
-    status = 403 if words["wrong"] else 200
-    response = render(house, request, "log_in.html", status=status, csrf=_form_token(house, nonce), **words)
+    response = render(house, request, template, status=status, csrf=_form_token(house, nonce), **words)
+    _set_form_cookie(house, response, nonce)
+    return response
+
+
+def _set_form_cookie(house: House, response: Response, nonce: str) -> None:
     response.set_cookie(
         FORM_COOKIE, nonce, max_age=3600, path="/desk", httponly=True, samesite="lax", secure=is_secure(house)
     )
-    return response
+
+
+def is_of_form(house: House, request: Request, fields: Fields) -> bool:
+    """Whether a form of `open_form` was sent from the browser that got it."""
+    nonce = request.cookies.get(FORM_COOKIE, "")
+    return bool(nonce) and accounts.same(fields.get("csrf", ""), _form_token(house, nonce))
 
 
 def _form_token(house: House, nonce: str) -> str:
     return hmac.digest(house.keys.derive("desk form"), nonce.encode(), "sha256").hex()
 
 
-def _next(said: Mapping[str, str]) -> str:
+def next_of(said: Mapping[str, str]) -> str:
     """Where to go after the log-in: only our own desk's pages."""
     wanted = said.get("next", "")
     return wanted if _AFTER_LOG_IN.fullmatch(wanted) else "/desk"
@@ -185,22 +213,29 @@ def log_in(house: House) -> Callable[[Request], Awaitable[Response]]:
 
 def _log_in(house: House, request: Request, fields: Fields) -> Response:
     name, now = fields.get("name", ""), house.now()
-    nonce = request.cookies.get(FORM_COOKIE, "")
-    if not nonce or not accounts.same(fields.get("csrf", ""), _form_token(house, nonce)):
-        return log_in_page(house, request, wrong="form_too_old", name=name[:64], next=_next(fields))
+    if not is_of_form(house, request, fields):
+        return log_in_page(house, request, wrong="form_too_old", name=name[:64], next=next_of(fields))
     officer = accounts.check_password(house.store, name, fields.get("password", ""), now=now)
     if officer is None:
         log.info("log-in refused")
-        return log_in_page(house, request, wrong="wrong_log_in", name=name[:64], next=_next(fields))
+        return log_in_page(house, request, wrong="wrong_log_in", name=name[:64], next=next_of(fields))
     if officer.totp_since is not None:
-        ticket = _ticket(house, officer, nonce, int(now.timestamp()) + TICKET_SECONDS)
-        return _code_page(house, request, ticket, _next(fields))
-    return _let_in(house, officer, _next(fields))
+        return ask_code(house, request, officer, next_of(fields))
+    return let_in(house, officer, next_of(fields))
 
 
-def _let_in(house: House, officer: Officer, to: str) -> Response:
+def ask_code(house: House, request: Request, officer: Officer, to: str) -> Response:
+    """The page for the second step, for a browser that has shown the first."""
+    nonce = request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(16)
+    ticket = _ticket(house, officer, nonce, int(house.now().timestamp()) + TICKET_SECONDS)
+    page = _code_page(house, request, ticket, to)
+    _set_form_cookie(house, page, nonce)
+    return page
+
+
+def let_in(house: House, officer: Officer, to: str, *, by_provider: bool = False) -> Response:
     with house.store.write() as session:
-        token = accounts.open_session(session, officer, now=house.now())
+        token = accounts.open_session(session, officer, now=house.now(), by_provider=by_provider)
     log.info("officer %s logged in", officer.id)
     response = RedirectResponse(to, status_code=303)
     response.delete_cookie(FORM_COOKIE, path="/desk")
@@ -231,13 +266,13 @@ def _log_in_code(house: House, request: Request, fields: Fields) -> Response:
     ticket, now = fields.get("ticket", ""), house.now()
     officer = _of_ticket(house, ticket, request.cookies.get(FORM_COOKIE, ""))
     if officer is None:
-        return log_in_page(house, request, wrong="form_too_old", next=_next(fields))
+        return log_in_page(house, request, wrong="form_too_old", next=next_of(fields))
     with house.store.write() as session:
         fits = second_step.check_code(session, officer.id, fields.get("code", ""), house.store.sealer, now=now)
     if not fits:
         log.info("log-in refused")
-        return _code_page(house, request, ticket, _next(fields), "wrong_code")
-    return _let_in(house, officer, _next(fields))
+        return _code_page(house, request, ticket, next_of(fields), "wrong_code")
+    return let_in(house, officer, next_of(fields))
 
 
 def _of_ticket(house: House, ticket: str, nonce: str) -> Officer | None:
@@ -255,7 +290,8 @@ def _of_ticket(house: House, ticket: str, nonce: str) -> Officer | None:
 def log_out(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
     with house.store.write() as session:
         accounts.close_session(session, request.cookies[COOKIE])
-    return to_log_in()
+    has_more = house.settings.has_oidc and login.officer.oidc_subject is not None
+    return to_log_in("logged_out_provider" if has_more else "")
 
 
 def to_log_in(said: str = "") -> Response:

@@ -79,7 +79,7 @@ def stream(live: Live) -> Callable[[Request], Awaitable[Response]]:
 
     async def endpoint(request: Request) -> Response:
         login = await run_in_threadpool(doors.current, live.house, request)
-        if login is None or doors.unready(live.house, login.officer):
+        if login is None or doors.unready(live.house, login):
             return Response(status_code=401, headers=HEADERS)
         if live.is_closed or len(live.listeners) >= MOST_STREAMS:
             return Response(status_code=503, headers=HEADERS)

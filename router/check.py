@@ -33,6 +33,7 @@ def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield from channel_lines(settings)
     yield _tried("agencies", lambda: _ways(settings))
     yield "desk", True, _second_step(settings)
+    yield _tried("log-in", lambda: _log_in(settings))
     tiles = settings.map_tiles_url
     yield (
         "map",
@@ -135,6 +136,12 @@ def _ways(settings: Settings) -> str:
 def _second_step(settings: Settings) -> str:
     roles = ", ".join(sorted(settings.totp_roles))
     return f"second step needed by: {roles}" if roles else "no role needs a second step (TOTP_REQUIRED)"
+
+
+def _log_in(settings: Settings) -> str:
+    from router.oidc import say_provider
+
+    return say_provider(settings)
 
 
 def channel_lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from channels import CHANNELS, agency_queue, webhook
 from channels.protocol import Connection
@@ -26,6 +27,7 @@ from router.codes import thread_of
 from router.elsewhere import is_unwanted, note_unreachable, withdraw
 from router.handover import message_by_way, with_bytes
 from router.house import House
+from router.invitations import invitation_letter
 from router.limits import LONGEST_WAIT, Limits
 from router.receipts import is_any_early, take_early
 from router.ways import PAUSED, REMOVED, note_outcome, waits_for_photos
@@ -132,12 +134,17 @@ def _claim(house: House, limit: int, ids: Iterable[int] | None, channel: str | N
     with house.store.write() as session:
         rows = claim_deliveries(session, house.now(), limit, ids, channel)
         ways = ways_by_id(session, [row.way_id for row in rows if row.way_id is not None])
-        return [
-            _by_way(house, row, ways[row.way_id])
-            if row.way_id is not None
-            else Owed(row=row, message=_message(house, row))
-            for row in rows
-        ]
+        return [_owed(house, session, row, ways) for row in rows]
+
+
+def _owed(house: House, session: Session, row: Delivery, ways: Mapping[int, AgencyWay]) -> Owed:
+    if row.way_id is not None:
+        return _by_way(house, row, ways[row.way_id])
+    if row.officer_id is None:
+        return Owed(row=row, message=_message(house, row))
+    letter = invitation_letter(house, session, row)
+    ended = PermanentFailure("the invitation has ended") if letter is None else None
+    return Owed(row=row, message=letter or _message(house, row), waits=ended)
 
 
 def _by_way(house: House, row: Delivery, way: AgencyWay) -> Owed:

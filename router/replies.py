@@ -309,6 +309,13 @@ def owe_by_way(session: Session, report: Report | None, way: Way, happened: str,
     return row
 
 
+def owe_official(session: Session, officer_id: int, happened: str, now: datetime) -> None:
+    """Owe an official a mail; it is put together when it is sent."""
+    row = _owed(channel="email", queue="replies", now=now, report=None, subject=happened)
+    row.officer_id = officer_id
+    keep(session, row)
+
+
 def owe_group(session: Session, agency_id: str, text: str, key: str, now: datetime) -> None:
     """Hand a group of reports over in one line; `key` names it and finds it again as its `provider_id`."""
     queue = f"deliver-{agency_id}"
@@ -342,6 +349,7 @@ def _owed(
         address=address,
         agency_id=agency_id,
         way_id=None,
+        officer_id=None,
         channel=channel,
         queue=queue,
         in_reply_to=in_reply_to,

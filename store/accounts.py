@@ -11,7 +11,7 @@ from threading import Semaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from config.roles import ROLES, ROLES_OF_ONE_AGENCY
@@ -32,7 +32,11 @@ _at_once = Semaphore(2)  # a flood of log-ins must not take 64 MiB each
 
 
 class AccountError(ValueError):
-    """This account cannot be made or changed; the message is one line that says why."""
+    """This account cannot be made or changed; `str()` is one line that says why, `key` names its sentence."""
+
+    def __init__(self, key: str, words: str) -> None:
+        super().__init__(words)
+        self.key = key
 
 
 def add_officer(
@@ -63,22 +67,22 @@ def check_officer(session: Session, name: str, role: str, agency_id: str | None,
     """Whether an account could be made now: its name as it is kept. Raises AccountError."""
     name = known_as(name)
     if not _NAME.fullmatch(name):
-        raise AccountError("a name has 1 to 64 letters, digits, spaces or . @ _ -")
+        raise AccountError("account_bad_name", "a name has 1 to 64 letters, digits, spaces or . @ _ -")
     check_role(role, agency_id, area_code)
     if find_officer(session, name):
-        raise AccountError(f"there is an account {name!r} already")
+        raise AccountError("account_there", f"there is an account {name!r} already")
     return name
 
 
 def check_role(role: str, agency_id: str | None, area_code: str | None) -> None:
     """Raises AccountError when role, agency and area do not go together."""
     if role not in ROLES:
-        raise AccountError(f"there is no role {role!r}; there are: {', '.join(ROLES)}")
+        raise AccountError("account_bad_role", f"there is no role {role!r}; there are: {', '.join(ROLES)}")
     if (role in ROLES_OF_ONE_AGENCY) != (agency_id is not None):
         needs = "needs an agency" if role in ROLES_OF_ONE_AGENCY else "is for all agencies and takes none"
-        raise AccountError(f"the role {role} {needs}")
+        raise AccountError("account_role_agency", f"the role {role} {needs}")
     if area_code is not None and agency_id is None:
-        raise AccountError("an area goes with an agency that has an office for each")
+        raise AccountError("account_role_agency", "an area goes with an agency that has an office for each")
 
 
 def known_as(name: str) -> str:
@@ -133,10 +137,15 @@ def check_password(store: Store, name: str, password: str, *, now: datetime) -> 
         return officer
 
 
+def is_locked(officer: Officer, now: datetime) -> bool:
+    """Whether an admin, or the door after wrong tries, keeps them out."""
+    return officer.locked_at is not None or (officer.locked_until is not None and officer.locked_until > now)
+
+
 def _count_try(session: Session, name: str, now: datetime) -> str | None:
     query = select(Officer).where(Officer.name == known_as(name)).with_for_update()
     officer = session.scalar(query)
-    if officer is None or (officer.locked_until and officer.locked_until > now):
+    if officer is None or is_locked(officer, now):
         return None
     officer.failed_logins += 1
     if officer.failed_logins >= TRIES:
@@ -180,16 +189,18 @@ def change_password(store: Store, officer_id: int, old: str, new: str, *, now: d
     return True
 
 
-def open_session(session: Session, officer: Officer, *, now: datetime) -> str:
+def open_session(session: Session, officer: Officer, *, now: datetime, by_provider: bool = False) -> str:
     """Log an officer in and return the cookie's value; old log-ins that ran out are swept away."""
     session.execute(delete(DeskSession).where(DeskSession.expires_at < now))
+    session.execute(update(Officer).where(Officer.id == officer.id).values(last_login_at=now))
     token = secrets.token_urlsafe(32)
     session.add(
         DeskSession(
-            id=_sha256(token),
+            id=sha256(token),
             officer_id=officer.id,
             csrf_token=secrets.token_urlsafe(32),
             expires_at=now + SESSION_LASTS,
+            by_provider=by_provider,
         )
     )
     return token
@@ -197,14 +208,17 @@ def open_session(session: Session, officer: Officer, *, now: datetime) -> str:
 
 def find_session(session: Session, token: str, *, now: datetime) -> DeskSession | None:
     """The log-in that this cookie stands for, with its officer loaded."""
-    found = session.get(DeskSession, _sha256(token), options=[joinedload(DeskSession.officer)]) if token else None
-    return found if found is not None and found.expires_at > now else None
+    found = session.get(DeskSession, sha256(token), options=[joinedload(DeskSession.officer)]) if token else None
+    if found is None or found.expires_at <= now or found.officer.locked_at is not None:
+        return None
+    return found
 
 
 def find_sessions(session: Session, ids: Collection[str], *, now: datetime) -> list[DeskSession]:
     """Those of these log-ins that are still good, each with its officer as they are now."""
     query = select(DeskSession).where(DeskSession.id.in_(ids), DeskSession.expires_at > now)
-    return list(session.scalars(query.options(joinedload(DeskSession.officer))))
+    found = session.scalars(query.options(joinedload(DeskSession.officer)))
+    return [each for each in found if each.officer.locked_at is None]
 
 
 def sessions_of(session: Session, officer: Officer, *, now: datetime) -> list[DeskSession]:
@@ -214,19 +228,20 @@ def sessions_of(session: Session, officer: Officer, *, now: datetime) -> list[De
 
 
 def close_session(session: Session, token: str) -> None:
-    session.execute(delete(DeskSession).where(DeskSession.id == _sha256(token)))
+    session.execute(delete(DeskSession).where(DeskSession.id == sha256(token)))
 
 
 def make_api_key(session: Session, officer: Officer) -> str:
     """Give the officer an API key (and end the one before); only its hash is kept."""
     key = secrets.token_urlsafe(32)
-    officer.api_key_hash = _sha256(key)
+    officer.api_key_hash = sha256(key)
     session.flush()
     return key
 
 
 def officer_of_key(session: Session, key: str) -> Officer | None:
-    return session.scalar(select(Officer).where(Officer.api_key_hash == _sha256(key)))
+    query = select(Officer).where(Officer.api_key_hash == sha256(key), Officer.locked_at.is_(None))
+    return session.scalar(query)
 
 
 def same(one: str, other: str) -> bool:
@@ -234,5 +249,5 @@ def same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
 
 
-def _sha256(token: str) -> str:
+def sha256(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

@@ -478,7 +478,8 @@ class Delivery(Base):
     """Something owed: an answer to a citizen (`address_id`) or a hand-over to an agency (`agency_id`).
 
     A hand-over without `way_id` is the desk's. One with it goes by that way, and its `subject` is what happened
-    (router/ways.py): what is sent is how the report stands when it is sent.
+    (router/ways.py): what is sent is how the report stands when it is sent. One with `officer_id` is an official's
+    invitation, put together when it is sent, too.
 
     `state`: waiting, sending (leased), sent, delivered, unknown (the provider may have it), failed, withdrawn
     (they asked us to write no more before it went), held (for the next digest: router/digests.py).
@@ -507,6 +508,7 @@ class Delivery(Base):
     address_id: Mapped[int | None] = mapped_column(ForeignKey("addresses.id"))
     agency_id: Mapped[str | None] = mapped_column(String(40))
     way_id: Mapped[int | None] = mapped_column(ForeignKey("agency_ways.id"))
+    officer_id: Mapped[int | None] = mapped_column(Id)
     channel: Mapped[str] = mapped_column(String(16))
     queue: Mapped[str] = mapped_column(String(60))
     text: Mapped[str]

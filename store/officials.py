@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from store.models import Base, Id
@@ -12,9 +12,20 @@ from store.models import Base, Id
 
 class Officer(Base):
     """An official's account. `agency_id` None: all agencies (triage, admin, auditor). `area_code`: where a lurah,
-    camat or wali kota rules."""
+    camat or wali kota rules.
+
+    `locked_until` is the door's own lock after wrong tries, `locked_at` an admin's. `mail_sealed` is an address
+    that an admin put here, `mail_lookup` its keyed hash. `invitation` is the hash of a link that waits to be taken
+    until `invited_until` (router/invitations.py); `oidc_issuer` and `oidc_subject` are their account at the city's
+    provider.
+    """
 
     __tablename__ = "officers"
+    __table_args__ = (
+        Index("ix_officers_mail_lookup", "mail_lookup", unique=True),
+        Index("ix_officers_invitation", "invitation", unique=True),
+        Index("ix_officers_oidc", "oidc_issuer", "oidc_subject", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)
@@ -31,6 +42,14 @@ class Officer(Base):
     totp_since: Mapped[datetime | None]
     totp_step: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # the last one used
     failed_codes: Mapped[int] = mapped_column(default=0, server_default="0")
+    locked_at: Mapped[datetime | None]
+    last_login_at: Mapped[datetime | None]
+    mail_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    mail_lookup: Mapped[str | None] = mapped_column(String(64))
+    invitation: Mapped[str | None] = mapped_column(String(64))
+    invited_until: Mapped[datetime | None]
+    oidc_issuer: Mapped[str | None] = mapped_column(String(300))
+    oidc_subject: Mapped[str | None] = mapped_column(String(255))
 
 
 class RecoveryCode(Base):
@@ -44,7 +63,7 @@ class RecoveryCode(Base):
 
 
 class DeskSession(Base):
-    """A log-in at the desk; `id` is the hash of the cookie's value."""
+    """A log-in at the desk; `id` is the hash of the cookie's value. `by_provider`: through the city's own."""
 
     __tablename__ = "desk_sessions"
 
@@ -52,6 +71,7 @@ class DeskSession(Base):
     officer_id: Mapped[int] = mapped_column(ForeignKey("officers.id", ondelete="CASCADE"), index=True)
     csrf_token: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime]
+    by_provider: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     officer: Mapped[Officer] = relationship()
 

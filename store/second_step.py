@@ -45,6 +45,11 @@ def turn_on(session: Session, officer_id: int, code: str, sealer: Sealer, *, now
     if officer.totp_since is not None or not _fits(officer, code, sealer, now):
         return None
     officer.totp_since, officer.failed_codes = now, 0
+    return new_codes(session, officer)
+
+
+def new_codes(session: Session, officer: Officer) -> list[str]:
+    """Recovery codes in place of all that there were, said this once."""
     session.execute(delete(RecoveryCode).where(RecoveryCode.officer_id == officer.id))
     codes = [_recovery_code() for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCode(officer_id=officer.id, hash=_hash(code)) for code in codes)
@@ -67,7 +72,8 @@ def check_code(session: Session, officer_id: int, code: str, sealer: Sealer, *, 
     Wrong ones are counted with the officer's row held: the fifth in a row closes the account for 15 minutes.
     """
     officer = _held(session, officer_id)
-    if officer.totp_since is None or (officer.locked_until and officer.locked_until > now):
+    is_locked = officer.locked_at is not None or (officer.locked_until is not None and officer.locked_until > now)
+    if officer.totp_since is None or is_locked:
         return False
     if _fits(officer, code, sealer, now) or _recovers(session, officer, code):
         officer.failed_codes = 0

@@ -207,6 +207,18 @@ def test_postgresql_is_not_migrated_unless_asked_for() -> None:
     assert not read(auto_migrate="off").migrates_itself
 
 
+@pytest.mark.parametrize(
+    "issuer", ["http://idp.example", "idp.example", "https://idp.example?x", "https://u@idp.example", "ftp://x"]
+)
+def test_secrets_go_to_no_provider_in_the_clear(issuer: str) -> None:
+    client = {"oidc_client_id": "a", "oidc_client_secret": "b"}
+    with pytest.raises(SettingsError, match="OIDC_ISSUER"):
+        read(oidc_issuer=issuer, **client)
+    assert read(oidc_issuer="https://idp.example/city", **client).has_oidc
+    with pytest.raises(SettingsError, match="OIDC_CLIENT_SECRET"):
+        read(oidc_issuer="https://idp.example", oidc_client_id="a")
+
+
 def test_check_names_who_needs_a_second_step(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     check_all(read(data_dir=tmp_path, totp_required="auditor, admin"))
     assert "second step needed by: admin, auditor" in capsys.readouterr().out

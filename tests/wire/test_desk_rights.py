@@ -45,7 +45,11 @@ COLUMNS = {
     "nobody": (None, "dbm"),
 }
 # what everybody may ask for, logged in or not: the way in, which tells nothing
-FOR_ALL = {"GET /desk", "POST /desk/login", "POST /desk/login/code", "GET /desk/password"}
+FOR_ALL = {
+    *("GET /desk", "POST /desk/login", "POST /desk/login/code", "GET /desk/password"),
+    *("GET /desk/login/oidc", "GET /desk/login/oidc/back", "GET /desk/logout/oidc"),
+    *("GET /desk/invitation/{token}", "POST /desk/invitation/{token}"),
+}
 # these end the log-ins that the others need
 ENDS = {"POST /desk/logout", "POST /desk/account/out"}
 # pictures, styles and scripts, which hold nobody's words

@@ -9,6 +9,7 @@ import pytest
 
 from router.house import House
 from store import account_changes
+from store.desk import Deed
 from store.officials import Officer, RecoveryCode
 from tests.wire.desk_rooms import Clock, add_officer, browser, hidden, log_in
 
@@ -90,6 +91,27 @@ def test_recovery_code_is_good_once_and_kept_as_a_hash(house: House, client: htt
     assert "Tersisa 7 kode" in client.get("/desk/account").text
     client.cookies.clear()
     assert say_code(client, log_in(client, "cadangan"), codes[0]).status_code == 403
+
+
+def test_new_recovery_codes_end_the_old_ones_and_need_a_code(house: House, client: httpx.Client) -> None:
+    secret, old = turned_on(house, client, "kode-baru")
+    say_code(client, log_in(client, "kode-baru"), code_now(house, secret))
+    later(house, minutes=2)
+    csrf = hidden(client.get("/desk/account"), "csrf")
+    assert client.post("/desk/account/codes", data={"csrf": csrf, "code": "000000x"}).status_code == 400
+    with house.store.read() as session:
+        number = officer(house, "kode-baru").id
+        assert session.query(RecoveryCode).filter_by(officer_id=number).count() == 8
+    page = client.post("/desk/account/codes", data={"csrf": csrf, "code": code_now(house, secret)})
+    new = re.findall(r"<li><code>([\w-]+)</code>", page.text)
+    assert (len(set(new)), set(new) & set(old)) == (8, set())
+    assert page.headers["cache-control"] == "no-store"
+    client.cookies.clear()
+    assert say_code(client, log_in(client, "kode-baru"), old[0]).status_code == 403
+    assert say_code(client, log_in(client, "kode-baru"), new[0]).status_code == 200
+    with house.store.read() as session:
+        written = session.query(Deed).filter_by(what="recovery_codes", about="kode-baru").one()
+    assert written.by == "officer:kode-baru"
 
 
 def test_five_wrong_codes_close_the_account_also_when_the_password_is_said_between(
