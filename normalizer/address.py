@@ -36,6 +36,7 @@ _SHORT_STREET_WORDS = frozenset(["jl", "jln", "gg"])
 _TITLES = word_list("street_titles")
 _ENDINGS = word_list("street_endings")
 _STOP = word_list("no_street")
+_LED_BY = word_list("street_led_by")
 _BEGIN_NAMES = word_list("street_begins")
 
 
@@ -134,7 +135,8 @@ def _may_begin(
         return False
     token = words.tokens[place]
     if token in _STOP:
-        return _is_name(words, place) and _known_end(words, folded, place, names) > place + 1
+        is_led = token in _LED_BY and words.tokens[marker] != "jalanan"
+        return (is_led or _is_name(words, place)) and _known_end(words, folded, place, names) > place + 1
     if (
         words.tokens[marker] in _SHORT_STREET_WORDS
         or token in _TITLES
