@@ -88,6 +88,7 @@ def test_a_name_written_together_with_other_words_is_found(text: str) -> None:
 
 def test_a_streets_number_is_no_wrong_letter_of_the_name_before_it() -> None:
     assert place("lampu mati jalan kampung bali I").confidence < ASK
+    assert place("Jl Kebon Kacang Barat V Rorotan banjir").kelurahan == "Rorotan"
 
 
 def test_a_name_that_is_an_ordinary_word_with_a_wrong_letter_is_asked_about() -> None:
