@@ -30,6 +30,7 @@ _NUMBER = re.compile(
 )
 _KILOMETRE = re.compile(r"\s*,?\s*(km\.?\s?\d{1,3}(?:[.,]\d)?)\b", re.IGNORECASE)
 
+_VERB = re.compile(r"(?:ber|ter|di|mem|men)[a-z]{4,}")
 LONG_KEY = 8  # letters of a street's name that may have one wrong
 _STREET_WORDS = frozenset(["jl", "jln", "jalan", "jalam", "jalanan", "gang", "gg", "lorong"])
 _SHORT_STREET_WORDS = frozenset(["jl", "jln", "gg"])
@@ -148,6 +149,8 @@ def _may_begin(
         or _known_end(words, folded, place, names) > place
     ):
         return True
+    if _VERB.fullmatch(token) and street_key(folded[place : place + 1]) not in names.families:
+        return False  # "jalan tersebut", "jalan membahayakan"
     return not token.isdigit() and token not in known and len(token) > 2
 
 
