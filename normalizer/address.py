@@ -30,12 +30,14 @@ _NUMBER = re.compile(
 )
 _KILOMETRE = re.compile(r"\s*,?\s*(km\.?\s?\d{1,3}(?:[.,]\d)?)\b", re.IGNORECASE)
 
+_VERB = re.compile(r"(?:ber|ter|di|mem|men)[a-z]{4,}")
 LONG_KEY = 8  # letters of a street's name that may have one wrong
 _STREET_WORDS = frozenset(["jl", "jln", "jalan", "jalam", "jalanan", "gang", "gg", "lorong"])
 _SHORT_STREET_WORDS = frozenset(["jl", "jln", "gg"])
 _TITLES = word_list("street_titles")
 _ENDINGS = word_list("street_endings")
 _STOP = word_list("no_street")
+_LED_BY = word_list("street_led_by")
 _BEGIN_NAMES = word_list("street_begins")
 
 
@@ -134,7 +136,8 @@ def _may_begin(
         return False
     token = words.tokens[place]
     if token in _STOP:
-        return _is_name(words, place) and _known_end(words, folded, place, names) > place + 1
+        is_led = token in _LED_BY and words.tokens[marker] != "jalanan"
+        return (is_led or _is_name(words, place)) and _known_end(words, folded, place, names) > place + 1
     if (
         words.tokens[marker] in _SHORT_STREET_WORDS
         or token in _TITLES
@@ -146,6 +149,8 @@ def _may_begin(
         or _known_end(words, folded, place, names) > place
     ):
         return True
+    if _VERB.fullmatch(token) and street_key(folded[place : place + 1]) not in names.families:
+        return False  # "jalan tersebut", "jalan membahayakan"
     return not token.isdigit() and token not in known and len(token) > 2
 
 

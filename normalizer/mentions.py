@@ -164,8 +164,8 @@ def _misspelt_at(
         return None, tries
     strange = [word not in _NO_MISTAKES and word not in known for word in words.tokens[place : place + 3]]
     for last in range(place + len(strange), right.last if right else place, -1):
-        if right and len(folded[last - 1]) < 3:
-            continue  # "kampung bali I"
+        if (right and len(folded[last - 1]) < 3) or (last - place > 1 and len(folded[place]) < 3):
+            continue  # "kampung bali I", "gang V Rorotan"
         if not (any(strange[: last - place]) or _half_right(folded, names, place, last)):
             continue
         key = "".join(folded[place:last]).rstrip("0123456789")

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from normalizer.wordlists import words as word_list
 
-_SKIPPED = word_list("street_titles") | word_list("street_first_names")
+_SKIPPED = word_list("street_titles") | word_list("street_first_names") | word_list("street_led_by")
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9",
           "x": "10", "xi": "11", "xii": "12", "xiii": "13", "xiv": "14", "xv": "15", "xvi": "16"}  # fmt: skip
 _OLD = (("oe", "u"), ("dj", "j"), ("ch", "h"), ("dh", "d"), ("iy", "i"), ("kh", "h"))

@@ -88,6 +88,7 @@ def test_a_name_written_together_with_other_words_is_found(text: str) -> None:
 
 def test_a_streets_number_is_no_wrong_letter_of_the_name_before_it() -> None:
     assert place("lampu mati jalan kampung bali I").confidence < ASK
+    assert place("Jl Kebon Kacang Barat V Rorotan banjir").kelurahan == "Rorotan"
 
 
 def test_a_name_that_is_an_ordinary_word_with_a_wrong_letter_is_asked_about() -> None:
@@ -104,6 +105,8 @@ def test_a_name_that_is_an_ordinary_word_with_a_wrong_letter_is_asked_about() ->
         ("banjir di seberang kokas", "Menteng Dalam"),
         ("pohon tumbang di perumahan Green Garden", "Kedoya Utara"),
         ("trotoar rusak di depan stasiun tebet", "Bukit Duri"),
+        ("lampu padam jl komplek depag rt 2 rw 3", "Kedaung Kali Angke"),
+        ("got mampet Jalan Dalam Toko Tiga Seberang", "Glodok"),
     ],
 )
 def test_landmarks_and_streets_tell_the_kelurahan(text: str, kelurahan: str) -> None:
@@ -224,7 +227,7 @@ def test_explain_tells_alternatives_and_conflict() -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [("Prof. Dr. Soepomo", "supomo raya"), ("R.E. Martadinata", "re martadinata"), ("Raya Ragunan", "Ragunan Raya"),
-     ("Dharmawangsa", "Darmawangsa"), ("Warakas IV", "warakas 4"), ("Jend. Sudirman", "sudirman")],
+     ("Dharmawangsa", "Darmawangsa"), ("Warakas IV", "warakas 4"), ("Komplek Depag", "depag"), ("Jend. Sudirman", "sudirman")],
 )  # fmt: skip
 def test_spellings_of_one_street_meet(one: str, other: str) -> None:
     assert street_key(words_of(one).tokens) == street_key(words_of(other).tokens)

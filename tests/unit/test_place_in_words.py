@@ -151,8 +151,10 @@ def test_a_street_goes_as_far_as_its_name(text: str, street: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["jalan rusak parah", "jalan cuma 3 meter", "orang jalan kaki", "masih jalan terus"]
-)
+    "text", ["jalan rusak parah", "jalan cuma 3 meter", "orang jalan kaki", "masih jalan terus",
+             "mobil parkir di jalan sehingga macet", "tolong jalan tersebut diaspal", "lubang di jalan membahayakan",
+             "genangan di jalanan beraspal", "jalan semakin gelap"]
+)  # fmt: skip
 def test_jalan_alone_is_no_street(text: str) -> None:
     assert told_by(words_of(text), PACK).street == ""
 
