@@ -113,7 +113,7 @@ def _stand_ins(settings: Settings) -> list["BaseRoute"]:
 async def serve_until_stopped(given: Settings) -> None:
     """Keep, understand, route and answer until SIGTERM or SIGINT. Raises OSError when disk or port refuse."""
     from config.logs import start_log
-    from desk.server import start_servers, stop_servers
+    from desk.server import check_ports, start_servers, stop_servers
     from router.house import open_house
     from router.outbox import open_connections
     from router.readers import Beside
@@ -130,6 +130,7 @@ async def serve_until_stopped(given: Settings) -> None:
         stack.callback(house.readers.close)
         journal = Journal(settings.data_dir / "journal")
         stack.callback(journal.close)
+        check_ports(settings)
         first_password, *_ = await asyncio.gather(
             asyncio.to_thread(_prepare_database, house),
             asyncio.to_thread(house.readers.start),

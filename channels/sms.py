@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -17,7 +17,6 @@ from starlette.routing import BaseRoute, Route
 
 from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
 from channels.protocol import Accept, Connection
-from channels.sms_api import HTTP_SECONDS, Teller, api_of, open_teller
 from channels.sms_form import fields_of, message_key, parse, status_key
 from channels.sms_reconcile import receive, watched
 from config.settings import Settings
@@ -28,6 +27,9 @@ from normalizer.schema import (
     PermanentFailure,
     TemporaryFailure,
 )
+
+if TYPE_CHECKING:
+    from channels.sms_api import Teller
 
 __all__ = ["connect", "parse", "receive", "routes"]
 
@@ -123,6 +125,8 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
     if not settings.has_twilio:
         yield Off("TWILIO_ACCOUNT_SID")
         return
+    from channels.sms_api import HTTP_SECONDS, api_of, open_teller  # Twilio's library: readers do without
+
     hosts = PhotoHosts(
         hosts=MEDIA_HOSTS,
         only=settings.twilio_api_url,
@@ -138,7 +142,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Connection:
     settings: Settings
-    teller: Teller
+    teller: "Teller"
     http: httpx.AsyncClient
     hosts: PhotoHosts
 

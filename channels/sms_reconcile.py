@@ -9,14 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from channels.protocol import Accept, Cursor
-from channels.sms_api import Asker, api_of, open_client
 from channels.sms_form import MAX_MEDIA, message_key, read_form
 from config.settings import Settings
 from normalizer.schema import PermanentFailure, TemporaryFailure
+
+if TYPE_CHECKING:
+    from channels.sms_api import Asker
 
 log = logging.getLogger("lapor.sms")
 
@@ -95,6 +97,8 @@ async def receive(
     """
     if not settings.has_twilio:
         return
+    from channels.sms_api import Asker, open_client  # Twilio's library: readers do without
+
     watch = watch_of(settings)
     watch.refused = asyncio.Event()
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="twilio-list")
@@ -139,12 +143,14 @@ def _pause(error: Exception, failures: int, every: float, soon: float, *, is_our
     return soon * min(failures, 10) if is_ours else min(soon * 2.0 ** min(failures, 20), every)
 
 
-async def _pass(asker: Asker, settings: Settings, accept: Accept, cursor: Cursor, watch: Watch) -> None:
+async def _pass(asker: "Asker", settings: Settings, accept: Accept, cursor: Cursor, watch: Watch) -> None:
     """One comparison; the cursor moves behind it when it was whole."""
     began = datetime.now(UTC)
     account = settings.twilio_account_sid or ""
     since = _since(await cursor.get(), account, began)
     failed: TemporaryFailure | PermanentFailure | None = None
+    from channels.sms_api import api_of
+
     for number in _numbers(settings):
         missing: list[Missing] = []
         try:
@@ -180,7 +186,7 @@ def _digits(address: str | None) -> str:
     return re.sub(r"\D", "", address or "")
 
 
-async def _list(asker: Asker, number: str, since: datetime, watch: Watch, missing: list[Missing]) -> None:
+async def _list(asker: "Asker", number: str, since: datetime, watch: Watch, missing: list[Missing]) -> None:
     """Put what is not known into `missing`, the newest first as Twilio lists it.
 
     https://www.twilio.com/docs/messaging/api/message-resource#read-multiple-message-resources
@@ -240,7 +246,7 @@ def _read(row: Any) -> Missing:
     return Missing(sid=row.sid, account=form["AccountSid"], lane=sender or "unknown", form=form, media=media)
 
 
-async def _keep_all(asker: Asker, api: str, missing: Sequence[Missing], accept: Accept) -> None:
+async def _keep_all(asker: "Asker", api: str, missing: Sequence[Missing], accept: Accept) -> None:
     """Keep them oldest first: a sender's in order, senders side by side, so that they share an fsync."""
     oldest_first = missing[::-1]
     for start in range(0, len(missing), AT_ONCE):
@@ -257,7 +263,7 @@ async def _keep_all(asker: Asker, api: str, missing: Sequence[Missing], accept: 
         log.info("%d messages of Twilio's list were given to the journal", len(missing))
 
 
-async def _keep_lane(asker: Asker, api: str, lane: Sequence[Missing], accept: Accept) -> None:
+async def _keep_lane(asker: "Asker", api: str, lane: Sequence[Missing], accept: Accept) -> None:
     for each in lane:
         media = await _media(asker, api, each) if each.media else {}
         raw = urlencode({**each.form, **media}).encode()
@@ -265,7 +271,7 @@ async def _keep_lane(asker: Asker, api: str, lane: Sequence[Missing], accept: Ac
         await accept(external_id=key, lane=each.lane, raw=raw, meta={"channel_kind": "message"})
 
 
-async def _media(asker: Asker, api: str, message: Missing) -> dict[str, str]:
+async def _media(asker: "Asker", api: str, message: Missing) -> dict[str, str]:
     """MediaUrlN and MediaContentTypeN: https://www.twilio.com/docs/messaging/api/media-resource."""
     try:
         found = await asker.ask(lambda client: client.messages(message.sid).media.list(limit=MAX_MEDIA))

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import httpx
 from starlette.requests import Request
@@ -19,7 +20,6 @@ from starlette.routing import BaseRoute, Route
 
 from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
 from channels.protocol import Accept, Connection, Cursor
-from channels.x_api import HTTP_SECONDS, Asker, open_client
 from channels.x_posts import Json, as_id, as_list, as_object, author_of, fit, is_ours_or_repost, parse
 from config.settings import Settings
 from normalizer.schema import (
@@ -29,6 +29,9 @@ from normalizer.schema import (
     PermanentFailure,
     TemporaryFailure,
 )
+
+if TYPE_CHECKING:
+    from channels.x_api import Asker
 
 __all__ = ["connect", "parse", "receive", "routes"]
 
@@ -101,6 +104,8 @@ async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
     """Ask for mentions every X_POLL_SECONDS, for ever; the cursor moves behind what is kept."""
     if not settings.has_x:
         return
+    from channels.x_api import Asker, open_client  # tweepy: readers do without
+
     pool = ThreadPoolExecutor(2, thread_name_prefix="x-poll")
     try:
         await _poll(Asker(client=open_client(settings), pool=pool), settings, accept, cursor)
@@ -108,7 +113,7 @@ async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
         pool.shutdown(wait=False, cancel_futures=True)  # an answer under way holds nobody up
 
 
-async def _poll(asker: Asker, settings: Settings, accept: Accept, cursor: Cursor) -> None:
+async def _poll(asker: "Asker", settings: Settings, accept: Accept, cursor: Cursor) -> None:
     user_id = ""
     failures = 0
     while True:
@@ -125,14 +130,14 @@ async def _poll(asker: Asker, settings: Settings, accept: Accept, cursor: Cursor
         await asyncio.sleep(wait)
 
 
-async def _own_id(asker: Asker) -> str:
+async def _own_id(asker: "Asker") -> str:
     answer = await asker.ask(lambda client: client.get_me(user_auth=True))
     if not (found := as_id(as_object(as_object(answer).get("data")))):
         raise TemporaryFailure("X did not say who we are")
     return found
 
 
-async def _round(asker: Asker, settings: Settings, user_id: str, accept: Accept, cursor: Cursor) -> None:
+async def _round(asker: "Asker", settings: Settings, user_id: str, accept: Accept, cursor: Cursor) -> None:
     """Read every page since the newest kept post, then keep them oldest first, one by one."""
     owner, _, newest = (await cursor.get() or "").partition(":")
     since = newest if owner == user_id and newest.isdecimal() else None
@@ -148,7 +153,7 @@ async def _round(asker: Asker, settings: Settings, user_id: str, accept: Accept,
             await cursor.put(f"{user_id}:{kept}")
 
 
-async def _pages(asker: Asker, settings: Settings, user_id: str, since: str | None) -> list[Json]:
+async def _pages(asker: "Asker", settings: Settings, user_id: str, since: str | None) -> list[Json]:
     pages: list[Json] = []
     asked: dict[str, object] = {"since_id": since} if since else {"start_time": datetime.now(UTC) - FIRST_LOOK}
     token: object = None
@@ -189,6 +194,8 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
     if not settings.has_x:
         yield Off("X_API_KEY")
         return
+    from channels.x_api import HTTP_SECONDS, Asker, open_client
+
     hosts = PhotoHosts(hosts=MEDIA_HOSTS, only=settings.x_api_url, max_bytes=MAX_MEDIA)
     pool = ThreadPoolExecutor(4, thread_name_prefix="x")
     try:
@@ -200,7 +207,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Connection:
-    asker: Asker
+    asker: "Asker"
     http: httpx.AsyncClient
     hosts: PhotoHosts
 

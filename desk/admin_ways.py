@@ -16,7 +16,7 @@ from router.house import House
 from router.way_changes import add_way, change_way, needs_warning, remove_way, resume_way, try_way
 from store.models import AgencyWay
 from store.officials import DeskSession
-from store.ways import count_owed, last_by, ways_there
+from store.ways import count_owed, last_by, tries_of, ways_there
 
 log = logging.getLogger("lapor.desk")
 
@@ -109,6 +109,7 @@ def way(house: House, request: Request, login: DeskSession) -> Response:
         way=found,
         where=_where(house, found) if found.removed_at is None else "",
         rows=rows[:LOG_LINES],
+        tries_of=tries_of,
         page=page,
         has_more=len(rows) > LOG_LINES,
         done=done,

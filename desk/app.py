@@ -178,6 +178,7 @@ def _desk(house: House) -> list[BaseRoute]:
         _get("/desk/surge/{id}", doors.inside(house, surge.surge_page)),
         _post("/desk/surge/{id}", doors.posted(house, surge.move)),
         _post("/desk/surge/{id}/out", doors.posted(house, surge.out)),
+        _post("/desk/surge/{id}/undo", doors.posted(house, surge.undo)),
         _post("/desk/r/{code}/explanation", doors.posted(house, explanations.explain)),
         _get("/desk/r/{code}/thread", doors.inside(house, thread.thread_part)),
         _get("/desk/rules", doors.inside(house, rules.rules_page)),

@@ -5,18 +5,20 @@ from datetime import datetime
 
 from router.house import House
 from store.models import Report
-from store.ways import ways_by_id
+from store.ways import Try, tries_of, ways_by_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HandedOver:
-    """The newest word to an agency by one of its ways: how it went, when, and whether the way itself fails."""
+    """The newest word to an agency by one of its ways: how it went, when, its last tries, and whether the way
+    itself fails."""
 
     kind: str
     agency_id: str
     state: str
     at: datetime
     fails: bool
+    tries: list[Try]
 
 
 def handed_over(house: House, report: Report) -> list[HandedOver]:
@@ -32,6 +34,7 @@ def handed_over(house: House, report: Report) -> list[HandedOver]:
             agency_id=ways[number].agency_id,
             state=row.state,
             at=row.updated_at,
+            tries=tries_of(row),
             fails=ways[number].last_error is not None and ways[number].removed_at is None,
         )
         for number, row in newest.items()

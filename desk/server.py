@@ -60,11 +60,17 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def check_ports(settings: Settings) -> None:
+    """Raise OSError when a port is taken: said before anything is loaded, and for SMTP not by a channel that
+    falls again and again."""
+    for listen in (settings.http_listen, settings.ops_listen, settings.smtp_listen):
+        open_socket(listen).close()
+
+
 async def start_servers(
     house: House, journal: Journal, wake: Callable[[], None], stand_ins: Sequence[BaseRoute]
 ) -> list[Server]:
-    """Listen on HTTP_LISTEN and OPS_LISTEN. Raises OSError when one is taken, SMTP_LISTEN included."""
-    open_socket(house.settings.smtp_listen).close()  # said now, not by a channel that falls again and again
+    """Listen on HTTP_LISTEN and OPS_LISTEN. Raises OSError when one is taken."""
     live = Live(house)
     public = [
         *_own_routes(house.settings),

@@ -1,6 +1,7 @@
 """One surge on one page: how many, where, the list, and the change of many reports with one press."""
 
 import logging
+import math
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,8 @@ from desk.wire import typed_code
 from router.house import House
 from router.status import NEEDS_REASON, Actor
 from router.surge import brief_name
-from router.surge_moves import GROUP_MOVES, move_many, take_out
+from router.surge_moves import GROUP_MOVES, move_many, take_out, undo_press
+from router.undo import moved_at
 from store import queries, surges
 from store.models import Surge
 from store.officials import DeskSession
@@ -94,6 +96,8 @@ def _page(house: House, request: Request, login: DeskSession, *, status: int = 2
         circles=circles_of(frame, spots) if frame else [],
         moves=GROUP_MOVES if official.role in CHANGES else (),
         hours=house.pack.surge["digest_hours"],
+        chance=_chance(house, request, login),
+        late=_number(request.query_params.get("late", "")),
         **{"problem": None, "note": "", "scope": "chosen", "said": _said(house, request), **words},
     )
 
@@ -108,6 +112,8 @@ def _said(house: House, request: Request) -> list[str]:
     t, asked = texts(language_of(request)), request.query_params
     if code := typed_code(asked.get("out", "")):
         return [t["surge_taken_out"].format(code=code)]
+    if undone := _number(asked.get("undone", "")):
+        return [t["surge_undone"].format(count=undone)]
     if asked.get("status") not in GROUP_MOVES:
         return []
     done, left = _number(asked.get("done", "")), _number(asked.get("left", ""))
@@ -134,11 +140,40 @@ def move(house: House, request: Request, login: DeskSession, fields: Fields) -> 
         return again(status=400, problem=t[problem])
     by = Actor(name=official.name, agency_id=_mine(official))
     up_to = _number(fields.get("up_to", ""))
-    moved = move_many(house, surge.id, wanted, by=by, notes=note, up_to=up_to, codes=codes)
+    moved = move_many(
+        house, surge.id, wanted, by=by, officer_id=login.officer_id, notes=note, up_to=up_to, codes=codes
+    )
     log.info("surge %s: %s reports to %s by officer %s", surge.id, moved.done, wanted, login.officer_id)
     house.wake()
-    where = f"/desk/surge/{surge.id}?status={wanted}&done={moved.done}&left={moved.left}"
+    where = f"/desk/surge/{surge.id}?status={wanted}&done={moved.done}&left={moved.left}&press={moved.press}"
     return RedirectResponse(where, status_code=303)
+
+
+def undo(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
+    """Undo what one press of theirs moved, as far as that can still be."""
+    official = official_of(login.officer)
+    surge = _visible(house, official, request.path_params["id"])
+    if surge is None:
+        return render(house, request, "not_found.html", status=404, nav=login)
+    if official.role not in CHANGES:
+        return _page(house, request, login, status=403, problem=texts(language_of(request))["no_change_right"])
+    by = Actor(name=official.name, agency_id=_mine(official))
+    undone = undo_press(house, fields.get("press", "")[:64], by=by, officer_id=login.officer_id)
+    log.info("surge %s: %s moves undone by officer %s", surge.id, undone, login.officer_id)
+    house.wake()
+    late = max(_number(fields.get("moved", "")) - undone, 0)
+    return RedirectResponse(f"/desk/surge/{surge.id}?undone={undone}&late={late}", status_code=303)
+
+
+def _chance(house: House, request: Request, login: DeskSession) -> dict[str, Any] | None:
+    """What they may still undo of the press that the address names; the seconds are those of its first report."""
+    press, now = request.query_params.get("press", "")[:64], house.now()
+    with house.store.read() as session:
+        found = moved_at(session, press, login.officer_id, now) if press else []
+        ends = [each.until for each in found]
+    if not ends:
+        return None
+    return {"press": press, "count": len(ends), "seconds": math.ceil((min(ends) - now).total_seconds())}
 
 
 def _missing(wanted: str, note: str, codes: list[str] | None) -> str | None:

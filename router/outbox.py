@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -33,8 +34,8 @@ from router.receipts import is_any_early, take_early
 from router.ways import PAUSED, REMOVED, note_outcome, waits_for_photos
 from store.models import AgencyWay, Delivery
 from store.steps import reached
-from store.ways import ways_by_id
-from store.work import GIVE_UP_AFTER, claim_deliveries, is_any_due, wait_after
+from store.ways import Try, note_try, ways_by_id
+from store.work import GIVE_UP_AFTER, UNFINISHED, claim_deliveries, is_any_due, wait_after
 
 log = logging.getLogger("lapor.outbox")
 
@@ -182,6 +183,7 @@ class Outcome:
     provider_id: str = ""
     failure: TemporaryFailure | PermanentFailure | None = None
     is_ours: bool = False  # we held it back ourselves: no reason ever to give it up
+    seconds: float = 0.0  # what the try took
 
 
 async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits) -> Outcome:
@@ -196,6 +198,12 @@ async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits
     if (wait := limits.paused(channel)) > 0:  # the provider asked for a pause meanwhile
         failure = TemporaryFailure("the provider's pause", retry_after=wait)
         return Outcome(owed=owed, failure=failure, is_ours=True)
+    began = time.monotonic()
+    outcome = await _sending(connections, owed, limits)
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+async def _sending(connections: Mapping[str, Connection], owed: Owed, limits: Limits) -> Outcome:
     try:
         async with asyncio.timeout(SEND_SECONDS):
             return Outcome(owed=owed, provider_id=await _send(connections, owed))
@@ -203,7 +211,7 @@ async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits
         return Outcome(owed=owed, failure=TemporaryFailure("no answer in time", uncertain=True))
     except (TemporaryFailure, PermanentFailure) as failure:
         if isinstance(failure, TemporaryFailure) and (wait := _pause_after(owed, failure)) > 0:
-            limits.pause(channel, wait)
+            limits.pause(owed.line, wait)
         return Outcome(owed=owed, failure=failure)
     except Exception as error:
         log.error("delivery %s broke: %s", owed.row.id, type(error).__name__)  # noqa: TRY400  (may hold a token)
@@ -287,8 +295,21 @@ def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
                 _failed(row, str(failure))
                 if isinstance(failure, PermanentFailure) and failure.of_address:
                     note_unreachable(session, row, str(failure), house)
+            if row.way_id is not None and not outcome.is_ours:
+                note_try(row, _try_of(outcome, row, house))
         reached("write down, before commit")
     metrics.written_down(rows.values())
+
+
+def _try_of(outcome: Outcome, row: Delivery, house: House) -> Try:
+    """As the log of a way has it; `row` is written down already."""
+    return Try(
+        at=house.now() - timedelta(seconds=outcome.seconds),
+        seconds=round(outcome.seconds, 3),
+        is_taken=outcome.failure is None,
+        said=outcome.provider_id if outcome.failure is None else str(outcome.failure),
+        next_at=row.next_attempt_at if row.state in UNFINISHED else None,
+    )
 
 
 def _is_young(row: Delivery, house: House) -> bool:

@@ -11,6 +11,7 @@ from router.elsewhere import note_unreachable
 from router.house import House
 from router.ways import note_outcome
 from store.models import AgencyWay, Delivery, EarlyReceipt
+from store.ways import Try, note_try
 
 ORDER = {"waiting": 0, "sending": 0, "unknown": 0, "withdrawn": 0, "sent": 1, "failed": 2, "delivered": 3}
 UNREACHABLE = "unreachable"  # an early receipt's state: failed, and so will everything else to that address
@@ -54,6 +55,7 @@ def move_on(session: Session, delivery: Delivery, state: str, reason: str, house
     delivery.updated_at = house.now()
     if moved == "failed" and delivery.way_id is not None:  # a mail to an agency came back
         note_outcome(session, session.get(AgencyWay, delivery.way_id), PermanentFailure(reason), house)
+        note_try(delivery, Try(at=house.now(), seconds=None, is_taken=False, said=reason, next_at=None))
     if state == UNREACHABLE:
         note_unreachable(session, delivery, reason, house)
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import delete, inspect, select, update
 from sqlalchemy.orm import Session
 
-from router.held import lock
+from router.held import is_ours, lock, lock_all
 from router.holding import current
 from router.house import House
 from router.status import Actor, NotAllowed, undo_change
@@ -33,43 +33,67 @@ NOT_GONE = ("waiting", "held")
 @contextmanager
 def undoable(session: Session, report: Report, *, officer_id: int, house: House) -> Iterator[None]:
     """Make a move inside: what it owes waits UNDO_SECONDS, and undo() takes it back. In the move's transaction."""
-    lock(session, report)
-    before, photos = _stand(session, report), _after_photos(session, report)
-    service, place, owed = _service(report), _place(report), watch(session)
+    moves = undoable_each(session, [report], officer_id=officer_id, house=house)
+    next(moves)
     yield
+    next(moves, None)
+
+
+def undoable_each(
+    session: Session, reports: Sequence[Report], *, officer_id: int, house: House, press: str | None = None
+) -> Iterator[Report]:
+    """As undoable(), with as few questions as for one: each report's move is made in the loop's body, all in one
+    transaction. moved_at() finds them again by their `press`."""
+    lock_all(session, reports)
+    had, owed, moved = _after_photos(session, reports), watch(session), []
+    for report in reports:
+        stood, service, place, already = _stand(session, report), _service(report), _place(report), len(owed)
+        yield report
+        if report.service_code != service["service_code"]:
+            stood["service"] = service
+        if _place(report)["source"] != place["source"]:
+            stood["place"] = place
+        moved.append((report, stood | ({"press": press} if press else {}), owed[already:]))
     if not house.settings.undo_seconds:
         return
     write_now(session)
     session.flush()
-    if report.service_code != service["service_code"]:
-        before["service"] = service
-    if _place(report)["source"] != place["source"]:
-        before["place"] = place
-    until = house.now() + timedelta(seconds=house.settings.undo_seconds)
-    waiting = [row for row in owed if isinstance(row, Delivery) and row.state in NOT_GONE]
-    for row in waiting:
-        row.next_attempt_at = max(row.next_attempt_at, until)
-    session.execute(delete(Undo).where((Undo.until < house.now()) | (Undo.report_id == report.id)))
-    session.add(
-        Undo(
-            report_id=report.id,
-            officer_id=officer_id,
-            seq=queries.last_line(session, report),
-            until=until,
-            before=before,
-            owed=[row.id for row in waiting],
-            photos=sorted(_after_photos(session, report) - photos),
+    has, now = _after_photos(session, reports), house.now()
+    until = now + timedelta(seconds=house.settings.undo_seconds)
+    ids = [report.id for report in reports]
+    session.execute(delete(Undo).where((Undo.until < now) | Undo.report_id.in_(ids)))
+    for report, before, rows in moved:
+        waiting = [row for row in rows if isinstance(row, Delivery) and row.state in NOT_GONE]
+        for row in waiting:
+            row.next_attempt_at = max(row.next_attempt_at, until)
+        session.add(
+            Undo(
+                report_id=report.id,
+                officer_id=officer_id,
+                seq=_last_line(session, report),
+                until=until,
+                before=before,
+                owed=[row.id for row in waiting],
+                photos=sorted(has[report.id] - had[report.id]),
+            )
         )
-    )
 
 
-def undo(session: Session, report: Report, *, officer_id: int, by: Actor, house: House) -> StatusUpdate:
+def moved_at(session: Session, press: str, officer_id: int, now: datetime) -> list[Undo]:
+    """What may still be undone, as far as time goes, of what this official moved at one press."""
+    mine = (Undo.officer_id == officer_id, Undo.until > now, Undo.before["press"].as_string() == press)
+    return list(session.scalars(select(Undo).where(*mine).order_by(Undo.report_id)))
+
+
+def undo(
+    session: Session, report: Report, *, officer_id: int, by: Actor, house: House, now: datetime | None = None
+) -> StatusUpdate:
     """Take this official's newest move back: the report stands as before, what was owed is withdrawn, and a line
-    of the history says so. Raises NotAllowed when it is not theirs, too late, or something happened since, and
-    OSError while the photos are away.
+    of the history says so. `now` is when they pressed. Raises NotAllowed, and has changed nothing, when it is not
+    theirs, too late, or something happened since; OSError while the photos are away.
     """
     lock(session, report)
-    kept = newest(session, report, officer_id=officer_id, now=house.now())
+    kept = newest(session, report, officer_id=officer_id, now=now or house.now())
     if kept is None:
         raise NotAllowed("there is nothing of yours to undo any more")
     _withdraw(session, kept.owed, house.now())
@@ -85,7 +109,13 @@ def newest(session: Session, report: Report, *, officer_id: int, now: datetime) 
     """What this official may still undo of the report; None: nothing."""
     kept = session.get(Undo, report.id)
     is_theirs = kept is not None and kept.officer_id == officer_id and now < kept.until
-    return kept if is_theirs and kept and kept.seq == queries.last_line(session, report) else None
+    return kept if is_theirs and kept and kept.seq == _last_line(session, report) else None
+
+
+def _last_line(session: Session, report: Report) -> int:
+    if is_ours(session, report):
+        return report.newest_line.seq if report.newest_line else 0
+    return queries.last_line(session, report)
 
 
 def settle(session: Session, report: Report, now: datetime) -> None:
@@ -176,11 +206,18 @@ def _set_back_place(report: Report, before: Mapping[str, Any] | None) -> None:
     report.sources = {**others, "place": before["source"]} if before["source"] else others
 
 
-def _after_photos(session: Session, report: Report) -> set[int]:
-    return set(session.scalars(select(Photo.id).where(Photo.report_id == report.id, Photo.is_after)))
+def _after_photos(session: Session, reports: Sequence[Report]) -> dict[int, set[int]]:
+    """The after-photos of each report, by its id."""
+    found: dict[int, set[int]] = {report.id: set() for report in reports}
+    query = select(Photo.report_id, Photo.id).where(Photo.report_id.in_(found), Photo.is_after)
+    for report_id, photo_id in session.execute(query):
+        found[report_id or 0].add(photo_id)
+    return found
 
 
 def _drop_photos(session: Session, ids: Sequence[int], house: House) -> None:
+    if not ids:
+        return
     rows = list(session.scalars(select(Photo).where(Photo.id.in_(ids))))
     keys = [key for row in rows for key in (row.media_key, row.copy_key, row.thumb_key, row.public_key) if key]
     session.execute(delete(Photo).where(Photo.id.in_(ids)))

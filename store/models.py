@@ -485,7 +485,8 @@ class Delivery(Base):
     (they asked us to write no more before it went), held (for the next digest: router/digests.py).
     An unfinished one is to be looked at when `next_attempt_at` comes: its next try, its lease's end, or the time
     that its id may lie in Redis. `queue` is the rq queue that carries it. `provider_id` is what receipts and
-    replies refer to. `uncertain` counts the tries that ended without an answer.
+    replies refer to. `uncertain` counts the tries that ended without an answer. `tries` are the last ones of a
+    hand-over by a way (store/ways.py: note_try).
     """
 
     __tablename__ = "deliveries"
@@ -524,6 +525,7 @@ class Delivery(Base):
     lease_until: Mapped[datetime | None]
     last_error: Mapped[str | None] = mapped_column(String(300))
     provider_id: Mapped[str | None] = mapped_column(String(300))
+    tries: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from store.models import AgencyWay, Delivery
 from store.work import UNFINISHED
 
+MOST_TRIES = 20  # of one delivery; in three days it has some 300, all but the first ones alike
+LONGEST_SAID = 200
 FRESH_SECONDS = 5.0  # how long a way that was added, paused or removed by another process may go unnoticed
 
 
@@ -88,6 +90,39 @@ def ways_there(session: Session, agency_id: str | None = None) -> list[AgencyWay
     if agency_id is not None:
         query = query.where(AgencyWay.agency_id == agency_id)
     return list(session.scalars(query.order_by(AgencyWay.agency_id, AgencyWay.id)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Try:
+    """One try of a hand-over: when it began, how long it took (None: nobody waited for it, a mail came back), what
+    was answered, and when the next one is due (None: it was the last)."""
+
+    at: datetime
+    seconds: float | None
+    is_taken: bool
+    said: str
+    next_at: datetime | None
+
+
+def note_try(row: Delivery, one: Try) -> None:
+    """Write a try down on its delivery, which keeps the newest MOST_TRIES."""
+    next_at = one.next_at.isoformat() if one.next_at else None
+    words = (one.at.isoformat(), one.seconds, one.is_taken, one.said[:LONGEST_SAID], next_at)
+    row.tries = [*(row.tries or ()), words][-MOST_TRIES:]
+
+
+def tries_of(row: Delivery) -> list[Try]:
+    """The newest tries, the first of them first."""
+    return [
+        Try(
+            at=datetime.fromisoformat(at),
+            seconds=seconds,
+            is_taken=is_taken,
+            said=said,
+            next_at=datetime.fromisoformat(next_at) if next_at else None,
+        )
+        for at, seconds, is_taken, said, next_at in row.tries or ()
+    ]
 
 
 def withdraw_by(session: Session, way: AgencyWay, reason: str, now: datetime) -> int:

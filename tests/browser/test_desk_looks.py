@@ -29,7 +29,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     return house
 
 
-@pytest.fixture(params=["phone", "desk"])
+@pytest.fixture(params=["phone", pytest.param("desk", marks=pytest.mark.long)])
 def context(house: House, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     """Logged in; whatever its pages complain about fails the test."""
     complaints: list[str] = []

@@ -48,7 +48,7 @@ def post(town: Town, form: dict[str, str]) -> int:
     return town.client.post("/hooks/twilio", content=body, headers=headers).status_code
 
 
-def test_what_came_while_the_server_was_down_is_one_report_however_late_its_webhook_is(
+def test_what_came_while_the_server_was_down_is_one_report_however_late_its_webhook_is_and_however_often_listed(
     new_town: Callable[..., Town],
 ) -> None:
     town = new_town().start()
@@ -74,6 +74,17 @@ def test_what_came_while_the_server_was_down_is_one_report_however_late_its_webh
     for channel, number in (("sms", early.name), ("sms", late.name), ("whatsapp", whatsapp)):
         assert len(town.answers(channel, number)) == 1
 
+    # a journal that does not know them: each day has a file of its own, what Twilio lists again meets the database
+    town.stop()
+    for file in (town.folder / "data" / "journal").glob("*.sqlite*"):
+        file.unlink()
+    town.start()
+    eventually(lambda: counted(town, "lapor_journal_entries", "done") == 3, what="they are kept once more")
+    becomes_quiet(town)
+    assert counted(town, "lapor_reports") == 3
+    for channel, number in (("sms", early.name), ("sms", late.name), ("whatsapp", whatsapp)):
+        assert len(town.answers(channel, number)) == 1
+
 
 def test_what_heard_503_from_a_full_disk_is_one_report_once_there_is_room(tmp_path: Path) -> None:
     town = Town(folder=tmp_path)
@@ -92,22 +103,3 @@ def test_what_heard_503_from_a_full_disk_is_one_report_once_there_is_room(tmp_pa
         becomes_quiet(town)
         assert len(town.answers("sms", refused.name)) == 1
         assert counted(town, "lapor_reports") == 1
-
-
-def test_a_journal_that_does_not_know_it_gives_no_second_report(new_town: Callable[..., Town]) -> None:
-    """Each day has a file of its own: what Twilio lists again then meets the database's key."""
-    town = new_town().start()
-    citizen = a_citizen("sms")
-    assert post_sms(town, citizen) == 200
-    twilio_hears(town, sms_form(town, citizen))
-    town.answer("sms", citizen.name)
-    becomes_quiet(town)
-    town.stop()
-    for file in (town.folder / "data" / "journal").glob("*.sqlite*"):
-        file.unlink()
-    town.start()
-
-    eventually(lambda: counted(town, "lapor_journal_entries", "done") == 1, what="it is kept once more")
-    becomes_quiet(town)
-    assert len(town.answers("sms", citizen.name)) == 1
-    assert counted(town, "lapor_reports") == 1

@@ -95,8 +95,7 @@ def _left(town: Town) -> list[str]:
     return [path.name for path in files if any(trace in path.read_bytes() for trace in traces)]
 
 
-def test_an_operator_forgets_a_person_only_with_a_yes(new_town: Callable[..., Town]) -> None:
-    town = new_town().start()
+def test_an_operator_forgets_a_person_only_with_a_yes(town: Town) -> None:
     phone = ("sms", "+6281277776667")
     town.say(*phone, TEXT)
     code = code_in(town.answer(*phone))

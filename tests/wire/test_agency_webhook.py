@@ -22,10 +22,12 @@ from channels.webhook import all_public, check_address, signature
 from desk.app import routes
 from router.check import check_all
 from router.forget import forget_all
+from router.limits import Limits
 from router.outbox import deliver_due, open_connections
 from router.status import Actor, change_status
 from router.way_changes import add_way, remove_way, resume_way
 from store.models import AgencyWay, Delivery, Report
+from store.ways import LONGEST_SAID, MOST_TRIES, Try, note_try, tries_of
 from tests.unit.houses import WHOLE, Town, another, new_town
 from tests.wire.loopback import answering, serving
 
@@ -188,6 +190,37 @@ async def test_what_is_refused_is_tried_again_with_the_same_id_and_the_log_says_
     assert len({call_id for call_id, _ in system.calls}) == 1
     assert (owed(town)[0].state, owed(town)[0].attempts, owed(town)[0].provider_id) == ("sent", 3, "HTTP 204")
     assert way(town).last_error is None
+    tries = tries_of(owed(town)[0])
+    assert [(each.said, each.is_taken) for each in tries] == [
+        ("HTTP 503", False),
+        ("HTTP 302", False),
+        ("HTTP 204", True),
+    ]
+    assert [each.at < each.next_at for each in tries[:2]] == [True, True]
+    assert tries[2].next_at is None
+    assert all(0 < each.seconds < 15 for each in tries)
+
+
+async def test_what_was_held_back_by_ourselves_is_no_try(town: Town) -> None:
+    system, limits = System(), Limits()
+    async with connected(town, system), open_connections(town.house.settings) as connections:
+        limits.pause(f"way {way(town).id}", 60.0)
+        town.tell(WHOLE)
+        await deliver_due(town.house, connections, channel="webhook", limits=limits)
+
+    assert (owed(town)[0].attempts, tries_of(owed(town)[0]), system.calls) == (1, [], [])
+
+
+def test_a_delivery_keeps_its_newest_tries(town: Town) -> None:
+    row = Delivery()
+    for number in range(MOST_TRIES + 7):
+        one = Try(
+            at=town.clock(), seconds=1.0, is_taken=False, said=f"{number} " + "x" * 500, next_at=town.clock()
+        )
+        note_try(row, one)
+    kept = tries_of(row)
+    assert [each.said.partition(" ")[0] for each in kept] == [str(number) for number in range(7, MOST_TRIES + 7)]
+    assert {len(each.said) for each in kept} == {LONGEST_SAID}
 
 
 async def test_an_address_that_is_gone_pauses_its_way_until_somebody_resumes_it(town: Town) -> None:

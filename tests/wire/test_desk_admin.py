@@ -23,6 +23,7 @@ from store.desk import Deed
 from store.journal import Journal
 from store.models import AgencyWay, Delivery, Message, Report
 from store.officials import Officer
+from store.ways import Try, note_try
 from tests.wire.desk_rooms import add_officer, add_report, browser, log_in, move, open_rooms
 
 PAGES = ("", "/owed?state=failed", "/agencies", "/pack", "/pack/lampu_jalan", "/texts", "/try", "/accuracy")
@@ -218,6 +219,12 @@ def test_a_webhooks_secret_is_shown_once_and_the_way_can_be_tried_changed_and_re
     tried = admin.post(f"/desk/admin/ways/{number}/tried", data={"csrf": token})
     assert tried.url.path == f"/desk/admin/ways/{number}"
     assert "<strong>test</strong>" in tried.text
+    with rooms.house.store.write() as session:
+        row = session.query(Delivery).filter_by(way_id=number).one()
+        note_try(row, Try(at=row.created_at, seconds=2.5, is_taken=False, said="HTTP 503 <b>", next_at=None))
+    log = admin.get(f"/desk/admin/ways/{number}").text
+    assert "1 percobaan terakhir" in log
+    assert "gagal · <bdi>HTTP 503 &lt;b&gt;</bdi> · 2.5 detik" in log
 
     assert admin.post("/desk/admin/ways", data=fields).status_code == 400
     other = {"csrf": token, "address": "http://127.0.0.1:9/other"}

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from desk.rights import Official, may_change, may_see
 from desk.view import GROUPS
 from router.house import House
 from router.status import MOVES
+from router.way_changes import add_way
 from store.models import Delivery, Message, Report, StatusUpdate
+from store.ways import Try, note_try
 from tests.wire.desk_rooms import (
     START,
     add_officer,
@@ -398,3 +401,22 @@ def test_queue_part_asks_for_a_log_in_through_htmx(address: str) -> None:
     assert answer.status_code == 200
     assert answer.headers["hx-redirect"].startswith("/desk")
     assert not answer.content
+
+
+def test_a_hand_overs_tries_are_for_those_who_may_move_the_report(
+    house: House, clients: dict[str, httpx.Client]
+) -> None:
+    way = add_way(house, "dbm", "queue")
+    code, at = add_report(house), START
+    with house.store.write() as session:
+        row = session.query(Delivery).filter_by(way_id=way.id).one()
+        for seconds, said in ((15.0, "no answer: ReadTimeout"), (0.2, "HTTP 503")):
+            note_try(
+                row, Try(at=at, seconds=seconds, is_taken=False, said=said, next_at=at + timedelta(seconds=2))
+            )
+        row.state = "failed"
+    mine = clients["dbm-officer"].get(f"/desk/r/{code}").text
+    assert "2 percobaan terakhir" in mine
+    assert mine.index("HTTP 503") < mine.index("no answer: ReadTimeout")  # the newest first
+    assert "dicoba lagi" in mine
+    assert "HTTP 503" not in clients["auditor"].get(f"/desk/r/{code}").text

@@ -10,7 +10,7 @@ import pytest
 
 from router.clock import tick
 from router.house import House
-from store.models import Delivery, Report, StatusUpdate, Surge
+from store.models import Delivery, Holding, Report, StatusUpdate, Surge
 from tests.wire.desk_rooms import (
     START,
     add_report,
@@ -18,6 +18,7 @@ from tests.wire.desk_rooms import (
     browser,
     hidden,
     log_in,
+    move,
     open_desk,
     serving,
     status_of,
@@ -207,6 +208,83 @@ def test_many_are_moved_in_several_transactions(
     assert statuses(house, codes) == {"accepted"}
 
 
+def take_back(client: httpx.Client, page: httpx.Response) -> httpx.Response:
+    fields = {name: hidden(page, name) for name in ("csrf", "press", "moved")}
+    return client.post(f"{page.url.path}/undo", data=fields)
+
+
+def test_a_move_of_all_is_undone_with_one_press_and_nobody_is_told(
+    house: House, officer: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.surge_moves.AT_ONCE", 4)
+    number, codes = add_surge(house, 10)
+    stood = rows_of(house)
+    page = press(officer, number, "resolved", "Air sudah surut", scope="all")
+    assert "10 laporan masih dapat dikembalikan" in page.text
+    back = take_back(officer, page)
+    assert "10 laporan kembali seperti semula" in back.text
+    assert 'name="press"' not in back.text
+    assert rows_of(house) == stood
+    with house.store.read() as session:
+        owed = session.query(Delivery).filter(Delivery.address_id.is_not(None)).all()
+        lines = session.query(StatusUpdate).order_by(StatusUpdate.id.desc()).limit(10).all()
+    assert [(row.state, row.attempts) for row in owed] == [("withdrawn", 0)] * 10
+    assert {line.status for line in lines} == {"assigned"}
+    assert len({line.report_id for line in lines}) == 10
+    press(officer, number, "accepted", scope="all")
+    assert statuses(house, codes) == {"accepted"}
+
+
+def rows_of(house: House) -> list[tuple[object, ...]]:
+    """How reports and holdings stand."""
+    with house.store.read() as session:
+        reports = session.query(
+            Report.code, Report.status, Report.closes_at, Report.late_at, Report.agency_id
+        ).all()
+        names = [column for column in Holding.__table__.columns if column.name != "id"]
+        holdings = session.query(*names).order_by(Holding.id).all()
+        return [tuple(row) for row in (*reports, *holdings)]
+
+
+def test_what_changed_since_or_was_told_already_stays_and_the_page_says_how_many(
+    house: House, officer: httpx.Client
+) -> None:
+    number, codes = add_surge(house, 4)
+    page = press(officer, number, "resolved", "Air sudah surut", scope="all")
+    move(house, codes[0], "reopened")
+    with house.store.write() as session:
+        sent = session.query(Report.id).filter_by(code=codes[1]).scalar_subquery()
+        session.query(Delivery).filter(Delivery.report_id == sent).update({"attempts": 1, "state": "sent"})
+    back = take_back(officer, page)
+    assert "2 laporan kembali seperti semula" in back.text
+    assert "2 laporan tidak dapat dikembalikan lagi" in back.text
+    assert [status_of(house, code) for code in codes] == ["reopened", "resolved", "assigned", "assigned"]
+
+
+def test_nobody_else_undoes_it_and_nobody_after_its_time(
+    house: House, officer: httpx.Client, address: str
+) -> None:
+    number, codes = add_surge(house, 2)
+    page = press(officer, number, "accepted", scope="all")
+    for client in logged_in(address, "triage"):
+        fields = {"csrf": hidden(client.get("/desk"), "csrf"), "press": hidden(page, "press"), "moved": "2"}
+        assert "2 laporan tidak dapat" in client.post(f"/desk/surge/{number}/undo", data=fields).text
+        assert 'name="press"' not in client.get(str(page.url)).text
+    house.now.at += timedelta(seconds=house.settings.undo_seconds)
+    assert "2 laporan tidak dapat" in take_back(officer, page).text
+    assert 'name="press"' not in officer.get(str(page.url)).text
+    assert statuses(house, codes) == {"accepted"}
+
+
+def test_a_single_move_meanwhile_is_not_undone_with_the_group(house: House, officer: httpx.Client) -> None:
+    number, codes = add_surge(house, 3)
+    earlier = press(officer, number, "accepted", scope="chosen", **{f"r-{codes[0]}": "on"})
+    later = press(officer, number, "in_progress", scope="chosen", **{f"r-{codes[1]}": "on"})
+    assert "1 laporan kembali" in take_back(officer, later).text
+    assert [status_of(house, code) for code in codes] == ["accepted", "assigned", "assigned"]
+    assert "1 laporan kembali" in take_back(officer, earlier).text
+
+
 def test_one_taken_out_is_an_ordinary_report_and_stays_one(house: House, officer: httpx.Client) -> None:
     number, codes = add_surge(house, 3)
     press(officer, number, "accepted", scope="all")
@@ -260,7 +338,7 @@ def test_an_auditor_reads_and_changes_nothing(house: House, address: str) -> Non
     assert statuses(house, codes) == {"assigned"}
 
 
-@pytest.mark.parametrize("path", ["", "/out"])
+@pytest.mark.parametrize("path", ["", "/out", "/undo"])
 def test_a_form_without_the_log_ins_own_token_changes_nothing(
     house: House, officer: httpx.Client, path: str
 ) -> None:
