@@ -196,6 +196,9 @@ def compose(message: OutboundMessage, settings: Settings) -> EmailMessage:
     if message.in_reply_to:
         mail["In-Reply-To"] = message.in_reply_to
         mail["References"] = " ".join(dict.fromkeys([*message.references, message.in_reply_to]))
+    if message.unsubscribe:  # one press in the mail program (RFC 8058)
+        mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     mail.set_content(message.text, cte="quoted-printable")

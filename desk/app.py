@@ -32,6 +32,7 @@ from desk import (
     explanations,
     export,
     feeds,
+    follow,
     imports,
     invitations,
     many,
@@ -103,6 +104,7 @@ def _public(house: House) -> list[BaseRoute]:
         _get("/manifest.webmanifest", partial(own.manifest, house)),
         _get("/report/{token}", partial(own.after_posting, house)),
         *_own_data(house),
+        *_following(house),
         *_window(house),
     ]
 
@@ -112,6 +114,15 @@ def _own_data(house: House) -> list[BaseRoute]:
     return [
         _get("/copy/{token}", partial(copies.page, house)),
         _post("/copy/{token}", partial(copies.download, house)),
+    ]
+
+
+def _following(house: House) -> list[BaseRoute]:
+    """An area's news by mail."""
+    return [
+        _post("/area/{code}/follow", follow.signing_up(house)),
+        _get("/follow/{token}", partial(follow.page, house)),
+        _post("/follow/{token}", partial(follow.press, house)),
     ]
 
 

@@ -51,6 +51,8 @@ def forget(options: argparse.Namespace) -> int:
     if gone is not None:
         counts = (f"{gone.addresses} addresses", f"{gone.messages} messages", f"{gone.photos} photos")
         say_line(f"deleted: {', '.join(counts)}, {gone.answers} answers")
+        if gone.subscriptions:
+            say_line(f"ended: {gone.subscriptions} subscriptions to an area's news")
         say_line(f"{gone.reports} reports stay, without a trace of the person")
     blanked = operate.blank_here(house, settings, known)
     if gone is None and not blanked:

@@ -144,7 +144,8 @@ class OutboundMessage:
 
     `thread` is the token a mail's Reply-To carries; `in_reply_to` the provider id that this answers;
     `ask_position` asks for a location where the channel has a button for it. `photos` go along with a mail,
-    `secret` signs a webhook's call. `not_before` of `find`: when the first try was made.
+    `secret` signs a webhook's call, `unsubscribe` is the address that ends a subscription. `not_before` of
+    `find`: when the first try was made.
     """
 
     delivery_id: int
@@ -160,6 +161,7 @@ class OutboundMessage:
     ask_position: bool = False
     photos: tuple[Attachment, ...] = ()
     secret: str = field(default="", repr=False)
+    unsubscribe: str = field(default="", repr=False)
     first_tried_at: datetime | None = None
 
 

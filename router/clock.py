@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
+from router.area_news import NEXT_NEWS, tell_subscribers
 from router.digests import NEXT_DIGEST, tell_digests
 from router.effects import decide_question
 from router.forget import NEXT_TO_LET_GO, let_go
@@ -17,6 +18,7 @@ from router.held import lock_all
 from router.house import House
 from router.joins import join_if_sure
 from router.late import raise_late
+from router.public_hooks import NEXT_CALLS, tell_hooks
 from router.reports import acknowledge
 from router.retention import forget_old
 from router.silence import close_silent, give_up, remind
@@ -157,6 +159,8 @@ JOBS = (
     Job(do=look_at_surges, since=NEXT_LOOK),
     Job(do=tell_digests, since=NEXT_DIGEST),
     Job(do=let_go, since=NEXT_TO_LET_GO),
+    Job(do=tell_subscribers, since=NEXT_NEWS),
+    Job(do=tell_hooks, since=NEXT_CALLS),
     Job(do=forget_old, since=NEXT_ROUND),
 )
 SINCE = select(*(job.since.scalar_subquery() for job in JOBS))  # one question at each beat, however many jobs

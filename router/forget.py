@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, select
@@ -18,11 +18,13 @@ from router.one_time import give, hash_of, is_given, may_try, new_digits, note_w
 from router.reach import NOBODY, is_group
 from router.reports import BY_CITIZEN, BY_ROUTER
 from router.status import Actor, add_line, change_status
+from router.subscriptions import end, lookups_of
 from router.turn import Turn, answer, owner_by_link, settle_rows, tell_there
 from router.ways import tell_programs
 from store.chain import REDACTED
 from store.models import Address, Delivery, Report, Reporter, StatusUpdate
 from store.search import rebuild, take_out
+from store.subscriptions import drop, of_mailbox, since_forgotten
 from store.traces import Removed, blank_messages, blank_notes, drop_answers, drop_photos
 from store.work import UNFINISHED
 
@@ -74,12 +76,15 @@ def erase(
     session: Session, reporter: Reporter, house: House, *, by: Actor, keep: Address | None = None
 ) -> Removed:
     """Delete a person as take_away() does, for good: their hashes go on the list that a restore heeds, and the
-    search index keeps no trace of their words."""
-    note_forgotten(house, list(session.scalars(select(Address).where(Address.reporter_id == reporter.id))))
+    search index keeps no trace of their words. What their mailboxes subscribed to goes, too."""
+    addresses = list(session.scalars(select(Address).where(Address.reporter_id == reporter.id)))
+    mailboxes = [house.store.sealer.open(each.sealed) for each in addresses if each.channel == "email"]
+    note_forgotten(house, addresses)
+    ended = sum(end(house, session, lookups_of(house, each)) for each in mailboxes)
     removed = take_away(session, reporter, house, by=by, keep=keep)
     if removed.reports:
         rebuild(session)
-    return removed
+    return replace(removed, subscriptions=ended)
 
 
 def take_away(
@@ -237,13 +242,27 @@ def traces(person: str, house: House) -> Traces:
         except LookupError:
             if (left := traces_of_name(person)).names:  # forgotten on another server, whose journal is not ours
                 return left
+            if of_mailbox(session, lookups_of(house, _mailbox(person))):
+                return traces_of_name(f"email:{_mailbox(person)}")
             raise
 
 
+def _mailbox(person: str) -> str:
+    return person.removeprefix("email:")
+
+
 def forget_all(person: str, house: House) -> Removed:
-    """Delete everybody who is meant (find_people), at once and without a word to them; how much went, in all."""
+    """Delete everybody who is meant (find_people), at once and without a word to them, and what a mailbox
+    subscribed to that never reported; how much went, in all. Raises LookupError."""
     with house.store.write() as session:
-        gone = [erase(session, one, house, by=BY_OPERATOR) for one in find_people(session, person, house)]
+        ended = end(house, session, lookups_of(house, _mailbox(person)))
+        try:
+            people = find_people(session, person, house)
+        except LookupError:
+            if not ended:
+                raise
+            people = []
+        gone = [Removed(subscriptions=ended), *(erase(session, one, house, by=BY_OPERATOR) for one in people)]
     house.store.scrub()
     return _sum(gone)
 
@@ -255,7 +274,8 @@ def forget_listed(list_of: Path, house: House) -> tuple[Removed, Traces]:
     with house.store.write() as session:
         people = list(listed(session, forgotten))
         known = traces_of(session, people, house)
-        gone = [erase(session, one, house, by=BY_OPERATOR) for one in people]
+        ended = drop(session, since_forgotten(session, forgotten))
+        gone = [Removed(subscriptions=ended), *(erase(session, one, house, by=BY_OPERATOR) for one in people)]
     house.store.scrub()
     return _sum(gone), known
 

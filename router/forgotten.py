@@ -96,11 +96,21 @@ def _pattern(channel: str, name: str) -> bytes | None:
 
 
 def note_forgotten(house: House, addresses: Sequence[Address]) -> None:
-    """Add them to the list, fsync'd: a time and a keyed hash a line. Raises OSError."""
-    sealer, at = house.store.sealer, house.now().astimezone(UTC).isoformat(timespec="microseconds")
-    hashes = {
-        each for row in addresses for each in (row.lookup, *sealer.lookups(row.channel, sealer.open(row.sealed)))
-    }
+    """Add them to the list. Raises OSError."""
+    sealer = house.store.sealer
+    note_hashes(
+        house,
+        {
+            each
+            for row in addresses
+            for each in (row.lookup, *sealer.lookups(row.channel, sealer.open(row.sealed)))
+        },
+    )
+
+
+def note_hashes(house: House, hashes: Collection[str]) -> None:
+    """Add keyed hashes to the list, fsync'd: a time and a hash a line. Raises OSError."""
+    at = house.now().astimezone(UTC).isoformat(timespec="microseconds")
     path = house.settings.data_dir / LIST
     path.parent.mkdir(parents=True, exist_ok=True)  # with PostgreSQL and a bucket nothing else may lie there
     with os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a") as file:

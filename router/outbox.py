@@ -30,10 +30,12 @@ from router.handover import message_by_way, with_bytes
 from router.house import House
 from router.invitations import invitation_letter
 from router.limits import LONGEST_WAIT, Limits
+from router.public_hooks import message_to_subscriber, note_subscriber
 from router.receipts import is_any_early, take_early
 from router.ways import PAUSED, REMOVED, note_outcome, waits_for_photos
-from store.models import AgencyWay, Delivery
+from store.models import AgencyWay, Delivery, Subscription
 from store.steps import reached
+from store.subscriptions import subscriptions_by_id
 from store.ways import Try, note_try, ways_by_id
 from store.work import GIVE_UP_AFTER, UNFINISHED, claim_deliveries, is_any_due, wait_after
 
@@ -58,9 +60,18 @@ class Owed:
     waits: TemporaryFailure | PermanentFailure | None = None  # why it is not sent now
 
     @property
+    def is_to_system(self) -> bool:
+        """Whether it goes to a system of somebody's, which alone is left alone when it fails."""
+        return self.row.way_id is not None or (
+            self.row.subscription_id is not None and self.row.channel == "webhook"
+        )
+
+    @property
     def line(self) -> str:
-        """What has limits and pauses of its own: a channel's provider, or one agency's way."""
-        return f"way {self.row.way_id}" if self.row.way_id is not None else self.row.channel
+        """What has limits and pauses of its own: a channel's provider, one agency's way, or one subscriber's."""
+        if self.row.way_id is not None:
+            return f"way {self.row.way_id}"
+        return f"subscription {self.row.subscription_id}" if self.is_to_system else self.row.channel
 
     @property
     def may_have_arrived(self) -> bool:
@@ -135,17 +146,40 @@ def _claim(house: House, limit: int, ids: Iterable[int] | None, channel: str | N
     with house.store.write() as session:
         rows = claim_deliveries(session, house.now(), limit, ids, channel)
         ways = ways_by_id(session, [row.way_id for row in rows if row.way_id is not None])
-        return [_owed(house, session, row, ways) for row in rows]
+        subscribed = subscriptions_by_id(
+            session, [row.subscription_id for row in rows if row.subscription_id is not None]
+        )
+        return [_owed(house, session, row, ways, subscribed) for row in rows]
 
 
-def _owed(house: House, session: Session, row: Delivery, ways: Mapping[int, AgencyWay]) -> Owed:
+def _owed(
+    house: House,
+    session: Session,
+    row: Delivery,
+    ways: Mapping[int, AgencyWay],
+    subscribed: Mapping[int, Subscription],
+) -> Owed:
     if row.way_id is not None:
         return _by_way(house, row, ways[row.way_id])
-    if row.officer_id is None:
-        return Owed(row=row, message=_message(house, row))
+    if row.subscription_id is not None:
+        return _to_subscriber(house, session, row, subscribed[row.subscription_id])
+    if row.officer_id is not None:
+        return _to_official(house, session, row)
+    return Owed(row=row, message=_message(house, row))
+
+
+def _to_official(house: House, session: Session, row: Delivery) -> Owed:
     letter = invitation_letter(house, session, row)
     ended = PermanentFailure("the invitation has ended") if letter is None else None
     return Owed(row=row, message=letter or _message(house, row), waits=ended)
+
+
+def _to_subscriber(house: House, session: Session, row: Delivery, subscription: Subscription) -> Owed:
+    """Of a report that the public may not see any more nothing goes out."""
+    try:
+        return Owed(row=row, message=message_to_subscriber(house, session, row, subscription))
+    except LookupError as error:
+        return Owed(row=row, message=_message(house, row), waits=PermanentFailure(str(error)))
 
 
 def _by_way(house: House, row: Delivery, way: AgencyWay) -> Owed:
@@ -222,7 +256,7 @@ async def _sending(connections: Mapping[str, Connection], owed: Owed, limits: Li
 def _pause_after(owed: Owed, failure: TemporaryFailure) -> float:
     """Seconds for which nothing leaves on this line: what the provider says. An agency's system that failed is
     left alone a while in any case, so that thousands of its reports do not hold up another agency's."""
-    if failure.retry_after is not None or owed.row.way_id is None:
+    if failure.retry_after is not None or not owed.is_to_system:
         return failure.retry_after or 0.0
     return min(wait_after(owed.row.attempts).total_seconds(), WAY_PAUSE)
 
@@ -285,6 +319,8 @@ def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
             row.lease_until, row.updated_at = None, house.now()
             if row.way_id is not None and not outcome.is_ours:
                 note_outcome(session, ways[row.way_id], failure, house)
+            if row.subscription_id is not None and not outcome.is_ours:
+                note_subscriber(session, row.subscription_id, failure, house)
             if failure is None:
                 _sent(row, outcome.provider_id)
             elif isinstance(failure, TemporaryFailure) and is_unwanted(row):

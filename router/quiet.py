@@ -23,9 +23,16 @@ def end_of_night(pack: Pack, now: datetime) -> datetime | None:
     is_late, is_early = local.time() >= begins, local.time() < ends
     if not (is_late or is_early if begins > ends else is_late and is_early):
         return None
-    day = local.date() + timedelta(days=1) if local.time() >= ends else local.date()
-    return datetime.combine(day, ends, local.tzinfo).astimezone(UTC)
+    return next_morning(pack, now)
 
 
 def _is_awake(report: Report, quiet: Mapping[str, Any], now: datetime) -> bool:
     return report.said_at is not None and now - report.said_at < timedelta(hours=quiet["awake_hours"])
+
+
+def next_morning(pack: Pack, now: datetime) -> datetime:
+    """The next time that the quiet hours end, whether or not it is night now."""
+    ends = time.fromisoformat(pack.quiet["ends"])
+    local = now.astimezone(ZoneInfo(pack.timezone))
+    day = local.date() + timedelta(days=1) if local.time() >= ends else local.date()
+    return datetime.combine(day, ends, local.tzinfo).astimezone(UTC)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from normalizer.schema import PermanentFailure, Receipt
 from router.elsewhere import note_unreachable
 from router.house import House
+from router.public_hooks import note_subscriber
 from router.ways import note_outcome
 from store.models import AgencyWay, Delivery, EarlyReceipt
 from store.ways import Try, note_try
@@ -56,7 +57,10 @@ def move_on(session: Session, delivery: Delivery, state: str, reason: str, house
     if moved == "failed" and delivery.way_id is not None:  # a mail to an agency came back
         note_outcome(session, session.get(AgencyWay, delivery.way_id), PermanentFailure(reason), house)
         note_try(delivery, Try(at=house.now(), seconds=None, is_taken=False, said=reason, next_at=None))
-    if state == UNREACHABLE:
+    if state == UNREACHABLE and delivery.subscription_id is not None:
+        gone = PermanentFailure(reason, of_address=True)
+        note_subscriber(session, delivery.subscription_id, gone, house)
+    elif state == UNREACHABLE:
         note_unreachable(session, delivery, reason, house)
 
 

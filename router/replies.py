@@ -16,7 +16,7 @@ from router.quiet import end_of_night, wait_until
 from router.reach import reply_address
 from router.words import SEGMENT, cut, gsm7, gsm7_length, tidy
 from store.bulk import keep, made
-from store.models import Address, Delivery, Message, Report
+from store.models import Address, Delivery, Message, Report, Subscription
 from store.near import lead_of
 from store.ways import Way
 
@@ -316,6 +316,21 @@ def owe_official(session: Session, officer_id: int, happened: str, now: datetime
     keep(session, row)
 
 
+def owe_subscriber(
+    session: Session,
+    subscription: Subscription,
+    now: datetime,
+    *,
+    text: str,
+    subject: str,
+) -> None:
+    """Owe a subscriber a mail; to a webhook `text` is the code of a report, whose body is made when it is sent."""
+    channel = "email" if subscription.kind == "mail" else subscription.kind
+    row = _owed(channel=channel, queue=REPLIES, now=now, report=None, text=text, subject=subject)
+    row.subscription_id = subscription.id
+    keep(session, row)
+
+
 def owe_group(session: Session, agency_id: str, text: str, key: str, now: datetime) -> None:
     """Hand a group of reports over in one line; `key` names it and finds it again as its `provider_id`."""
     queue = f"deliver-{agency_id}"
@@ -350,6 +365,7 @@ def _owed(
         agency_id=agency_id,
         way_id=None,
         officer_id=None,
+        subscription_id=None,
         channel=channel,
         queue=queue,
         in_reply_to=in_reply_to,

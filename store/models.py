@@ -470,12 +470,51 @@ class AgencyWay(Base):
     failed_at: Mapped[datetime | None]
 
 
+class Subscription(Base):
+    """Somebody of the public who hears what is new and what is solved in an area; `kind` is mail or webhook.
+
+    A mailbox (`lookup` finds it; a hash of another kind than a reporter's, so that neither tells of the other)
+    gets a digest a day; an API key's (`owner`) address gets a signed call for each change. `sealed` is the mailbox
+    or the URL, `secret` (sealed) what calls are signed with. Before `confirmed_at` nothing goes there but the
+    question, `asked` times. All up to `told_until` was told. `next_at` is when the clock looks at it: for the next
+    round, or to take away what nobody confirmed. `failing_since` ends with the next success; while `suspended_at`
+    is set nothing is owed.
+    """
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        UniqueConstraint("lookup", "area_code"),
+        Index("ix_subscriptions_next_at", "kind", "next_at"),
+        Index("ix_subscriptions_owner", "owner"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str | None] = mapped_column(String(100))
+    lookup: Mapped[str | None] = mapped_column(String(64))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    area_code: Mapped[str | None] = mapped_column(String(16))
+    service_code: Mapped[str | None] = mapped_column(String(40))
+    language: Mapped[str] = mapped_column(String(8))
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    asked: Mapped[int] = mapped_column(default=0)
+    told_until: Mapped[datetime]
+    next_at: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(String(300))
+    failing_since: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+
+
 IS_UNFINISHED = "state IN ('waiting', 'sending', 'unknown')"
 HAS_WAY = "way_id IS NOT NULL"
+IS_SUBSCRIBED = "subscription_id IS NOT NULL"
 
 
 class Delivery(Base):
-    """Something owed: an answer to a citizen (`address_id`) or a hand-over to an agency (`agency_id`).
+    """Something owed: an answer to a citizen (`address_id`), a hand-over to an agency (`agency_id`), or news to a
+    subscriber (`subscription_id`).
 
     A hand-over without `way_id` is the desk's. One with it goes by that way, and its `subject` is what happened
     (router/ways.py): what is sent is how the report stands when it is sent. One with `officer_id` is an official's
@@ -502,6 +541,12 @@ class Delivery(Base):
         Index("ix_deliveries_order", "report_id", "address_id", "id"),
         Index("ix_deliveries_address", "address_id", "created_at"),
         Index("ix_deliveries_way", "way_id", "id", sqlite_where=text(HAS_WAY), postgresql_where=text(HAS_WAY)),
+        Index(
+            "ix_deliveries_subscription",
+            *("subscription_id", "created_at"),
+            sqlite_where=text(IS_SUBSCRIBED),
+            postgresql_where=text(IS_SUBSCRIBED),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -510,6 +555,7 @@ class Delivery(Base):
     agency_id: Mapped[str | None] = mapped_column(String(40))
     way_id: Mapped[int | None] = mapped_column(ForeignKey("agency_ways.id"))
     officer_id: Mapped[int | None] = mapped_column(Id)
+    subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscriptions.id"))
     channel: Mapped[str] = mapped_column(String(16))
     queue: Mapped[str] = mapped_column(String(60))
     text: Mapped[str]

@@ -24,6 +24,7 @@ class Removed:
     messages: int = 0
     photos: int = 0
     answers: int = 0
+    subscriptions: int = 0
 
 
 def blank_messages(

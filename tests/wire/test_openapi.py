@@ -23,7 +23,7 @@ KEY = "key-of-all"
 HOW = Path(__file__).with_name("schemathesis.toml")
 # Whose address is a secret of one person or agency, or one's own browser's: no program is invited there.
 PRIVATE = re.compile(
-    r"/desk.*|/a/.*|/report/\{token\}|/r/\{code\}/o/\{token\}|/copy/\{token\}|/report-worker\.js|/manifest\..*"
+    r"/desk.*|/a/.*|/report/\{token\}|/r/\{code\}/o/\{token\}|/copy/\{token\}|/follow/\{token\}|/area/\{code\}/follow|/report-worker\.js|/manifest\..*"
 )
 
 
