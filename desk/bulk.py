@@ -1,4 +1,5 @@
-"""Everything public as files, a month each, made anew each night: /data/index.json, /data/reports-YYYY-MM.csv.gz.
+"""Everything public as files, a month each, made anew each night: /data/index.json, and for each month
+/data/reports-YYYY-MM.csv.gz and .geojson.gz.
 
 Each server makes its own under DATA_DIR, so nothing but the database is shared. What was deleted or changed by
 then is so in the files too.
@@ -8,18 +9,23 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from desk.feeds import IN_A_FILE, csv_writer, line_of
+from desk.feeds import IN_A_FILE, csv_writer, feature_of, item_of, line_of
 from desk.map import A_MINUTE
 from router.card import month_of, this_month
 from router.house import House
@@ -29,8 +35,10 @@ from store.models import Report
 from store.public import Chosen, Cursor, listed
 
 AT_NIGHT = 2  # o'clock in the city
-INDEX = "index.json"
-NAME = re.compile(r"reports-\d{4}-\d{2}\.csv\.gz")
+INDEX, HALF = "index.json", ".new-"
+NAME = re.compile(r"reports-\d{4}-\d{2}\.(?:csv|geojson)\.gz")
+
+Write = Callable[[Mapping[str, Any]], object]  # takes what is public of a report (desk/feeds.py: item_of)
 
 
 def folder_of(house: House) -> Path:
@@ -49,12 +57,15 @@ def make_files(house: House) -> int:
         first = session.scalar(select(func.min(Report.requested_at)))
     names = _months(house, first) if first is not None else []
     known = {each["name"]: each for each in _index(house).get("files", ())}
-    files = [_make(house, folder, name, known) for name in names]
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{HALF}*"):  # by a stop in the middle
+        shutil.rmtree(left, ignore_errors=True)
+    files = [each for name in names for each in _make(house, folder, name, known)]
     said = {
         "licence": house.pack.settings["open_data_licence"],
         "city": house.pack.name,
         "made_at": now.isoformat(timespec="seconds"),
-        "columns": "as /reports.csv has them",
+        "columns": "as /reports.csv and /reports.geojson have them",
         "files": files,
     }
     write_synced(folder / INDEX, json.dumps(said, ensure_ascii=False, indent=1).encode())
@@ -86,38 +97,82 @@ def _index(house: House) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _make(house: House, folder: Path, month: str, known: dict[str, Any]) -> dict[str, Any]:
-    """One month's file and its line in the index."""
-    name, (content, rows) = f"reports-{month}.csv.gz", _content(house, month)
-    digest = hashlib.sha256(content).hexdigest()
-    before = known.get(name)
-    if before is not None and before["sha256"] == digest and (folder / name).exists():
-        return dict(before)
-    write_synced(folder / name, content)
-    return {
-        "name": name,
-        "url": f"{house.settings.base_url}/data/{name}",
-        "month": month,
-        "reports": rows,
-        "bytes": len(content),
-        "sha256": digest,
-        "changed_at": house.now().isoformat(timespec="seconds"),
-    }
+def _make(house: House, folder: Path, month: str, known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """One month's files and their lines in the index, out of one reading."""
+    names = {kind: f"reports-{month}.{kind}.gz" for kind in KINDS}
+    with TemporaryDirectory(prefix=HALF, dir=folder) as half:
+        rows = _write(house, month, {kind: Path(half) / name for kind, name in names.items()})
+        for kind, name in names.items():
+            said = _put(Path(half) / name, folder / name, known.get(name))
+            yield said or {
+                "name": name,
+                "url": f"{house.settings.base_url}/data/{name}",
+                "month": month,
+                "format": kind,
+                "reports": rows,
+                **_measured(folder / name),
+                "changed_at": house.now().isoformat(timespec="seconds"),
+            }
 
 
-def _content(house: House, month: str) -> tuple[bytes, int]:
-    """The month as compressed CSV, the newest first, and how many reports it has; same data, same bytes."""
+def _put(new: Path, path: Path, before: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Put a file in its place; what the index said of it where it is the same as it was."""
+    if before is not None and path.exists() and _measured(new)["sha256"] == before["sha256"]:
+        return {"format": path.suffixes[-2][1:], **before}
+    new.rename(path)
+    return None
+
+
+def _measured(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _write(house: House, month: str, paths: dict[str, Path]) -> int:
+    """Write a month's compressed files, the newest report first; how many it has. Same data, same bytes."""
     found, rows = month_of(month, house.pack, house.now()), 0
-    packed = io.BytesIO()
-    with gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
-        writer = csv_writer(text)
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(KINDS[kind](house, stack.enter_context(_packed(paths[kind])))) for kind in paths
+        ]
         for page in _pages(house, found) if found is not None else ():
             rows += len(page)
-            writer.writerows(line_of(house, report, house.pack.languages[0]) for report in page)
-        text.flush()
-        text.detach()
-    return packed.getvalue(), rows
+            for report in page:
+                item = item_of(house, report, house.pack.languages[0])
+                for write in writers:
+                    write(item)
+    return rows
+
+
+@contextmanager
+def _packed(path: Path) -> Iterator[IO[str]]:
+    """A compressed text file without a date in it; on the disk when it is closed."""
+    with path.open("xb") as file:
+        with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as small:
+            text = io.TextIOWrapper(small, encoding="utf-8", errors="replace", newline="")
+            yield text
+            text.flush()
+            text.detach()
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _csv(house: House, text: IO[str]) -> Iterator[Write]:
+    writer = csv_writer(text)
+    yield lambda item: writer.writerow(line_of(item))
+
+
+@contextmanager
+def _geojson(house: House, text: IO[str]) -> Iterator[Write]:
+    """RFC 7946, a feature a line."""
+    text.write('{"type": "FeatureCollection", "features": [')
+    between = chain(("\n",), repeat(",\n"))
+    yield lambda item: text.write(next(between) + json.dumps(feature_of(house, item), ensure_ascii=False))
+    text.write("\n]}\n")
+
+
+KINDS: dict[str, Callable[[House, IO[str]], AbstractContextManager[Write]]] = {"csv": _csv, "geojson": _geojson}
 
 
 def _pages(house: House, month: Month) -> Iterator[list[Report]]:

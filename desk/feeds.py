@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import IO, Any
 from xml.etree import ElementTree
@@ -122,7 +123,7 @@ def item_of(house: House, report: Report, language: str) -> dict[str, Any]:
 def geojson(house: House, request: Request) -> Response:
     """GET /reports.geojson: a page of the list; what the public sees at no point has no geometry (null)."""
     reports, next_page = _page(house, request, asked(house.pack, request.query_params), IN_A_FILE)
-    features = [_feature(house, report, language_of(request)) for report in reports]
+    features = [feature_of(house, item_of(house, report, language_of(request))) for report in reports]
     said: dict[str, Any] = {"type": "FeatureCollection", "features": features}
     if next_page:
         said["next"] = next_page
@@ -130,19 +131,19 @@ def geojson(house: House, request: Request) -> Response:
     return Response(body, media_type="application/geo+json", headers=_kept(next_page))
 
 
-def _feature(house: House, report: Report, language: str) -> dict[str, Any]:
-    item = item_of(house, report, language)
-    lat, long = item.pop("lat"), item.pop("long")
-    point = None if lat is None else {"type": "Point", "coordinates": [long, lat]}
-    properties = {**item, "link": house.link(report.code)}
-    return {"type": "Feature", "id": report.code, "geometry": point, "properties": properties}
+def feature_of(house: House, item: Mapping[str, Any]) -> dict[str, Any]:
+    """What is public of a report as a GeoJSON feature."""
+    point = None if item["lat"] is None else {"type": "Point", "coordinates": [item["long"], item["lat"]]}
+    properties = {name: value for name, value in item.items() if name not in {"lat", "long"}}
+    properties["link"] = house.link(item["code"])
+    return {"type": "Feature", "id": item["code"], "geometry": point, "properties": properties}
 
 
 def table(house: House, request: Request) -> Response:
     """GET /reports.csv: a page of the list, as a spreadsheet reads it and runs nothing of it."""
     reports, next_page = _page(house, request, asked(house.pack, request.query_params), IN_A_FILE)
     file = io.StringIO()
-    csv_writer(file).writerows(line_of(house, report, language_of(request)) for report in reports)
+    csv_writer(file).writerows(line_of(item_of(house, report, language_of(request))) for report in reports)
     headers = _kept(next_page, **{"Content-Disposition": 'attachment; filename="reports.csv"'})
     return Response(file.getvalue().encode("utf-8", "replace"), media_type="text/csv", headers=headers)
 
@@ -154,6 +155,6 @@ def csv_writer(file: IO[str]) -> "csv.DictWriter[str]":
     return writer
 
 
-def line_of(house: House, report: Report, language: str) -> dict[str, Any]:
-    item = item_of(house, report, language)
+def line_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as a line of a table that a spreadsheet reads and does not run."""
     return {name: harmless(value) if isinstance(value, str) else value for name, value in item.items()}

@@ -18,7 +18,7 @@ from desk.pages import LANGUAGES, render
 from router.house import House
 from store.public import SPANS
 
-VERSION = "2.1.0"  # what is taken away or changes its meaning: the first number; what is added: the second
+VERSION = "2.2.0"  # what is taken away or changes its meaning: the first number; what is added: the second
 HTML, ATOM, CSV, GEOJSON, CAP, JPEG = (
     "text/html",
     "application/atom+xml",
@@ -62,7 +62,11 @@ PARAMETERS: Mapping[str, tuple[str, Document, str]] = {
     "id": ("path", _words(), "a number"),
     "agency": ("path", _words(examples=["dbm"]), "an agency's id"),
     "kind": ("path", _words(examples=["late"]), "which reports"),
-    "file": ("path", _words(examples=["index.json", "reports-2026-11.csv.gz"]), "a file's name"),
+    "file": (
+        "path",
+        _words(examples=["index.json", "reports-2026-11.csv.gz", "reports-2026-11.geojson.gz"]),
+        "a file's name",
+    ),
     "format": ("path", _words(enum=["json", "xml"]), "json or xml"),
     "token": ("path", _words(), "what POST requests answered"),
     "service_code_path": ("path", _words(examples=["jalan_rusak"]), "a service's code"),
@@ -115,7 +119,7 @@ READS: Mapping[str, tuple[str, str, str, str, str, tuple[int, ...]]] = {
     "/area/{code}/feed.atom": ("open data", "Those of an area", "area_code service status since after lang", ATOM, "", (404,)),
     "/reports.geojson": ("open data", "Reports, 1000 a page, as GeoJSON", f"{FILTERS} lang", GEOJSON, "Features", ()),
     "/reports.csv": ("open data", "The same as a table", f"{FILTERS} lang", CSV, "", ()),
-    "/data/{name}": ("open data", "A month of reports, made each night; index.json lists them", "file", "data", "", (404,)),
+    "/data/{name}": ("open data", "A month of reports (CSV, GeoJSON), made each night; index.json lists them", "file", "data", "", (404,)),
     "/rapor.csv": ("open data", "The report card as a table", "month by", CSV, "", (404,)),
     "/history-head.json": ("open data", "The signed head of all histories", "number", "application/json", "Head", (400, 404)),
     "/cap.atom": ("open data", "Floods of reports, as alerts", "", ATOM, "", ()),

@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -44,13 +45,13 @@ def test_each_month_is_a_file_with_what_is_public_of_it(house: House, http: http
     new = add_report(house, description=WORDS, public_description="Lampu mati")
     add_report(house, service_code="kekerasan")  # the public never sees these
     add_report(house, service_code="parkir_liar", requested_at=house.now())  # nor this one for a while
-    assert make_files(house) == 3
+    assert make_files(house) == 6
     index = http.get("/data/index.json").json()
     assert index["licence"] == "CC-BY-4.0"
-    assert [(each["month"], each["reports"]) for each in index["files"]] == [
-        ("2026-09", 1),
-        ("2026-10", 0),
-        ("2026-11", 1),
+    assert [(each["month"], each["format"], each["reports"]) for each in index["files"]] == [
+        *(("2026-09", "csv", 1), ("2026-09", "geojson", 1)),
+        *(("2026-10", "csv", 0), ("2026-10", "geojson", 0)),
+        *(("2026-11", "csv", 1), ("2026-11", "geojson", 1)),
     ]
     assert [each["code"] for each in lines(http, "2026-09")] == [old]
     assert [each["code"] for each in lines(http, "2026-11")] == [new]
@@ -58,18 +59,37 @@ def test_each_month_is_a_file_with_what_is_public_of_it(house: House, http: http
     assert list(csv.DictReader(io.StringIO(listed))) == lines(http, "2026-11") + lines(http, "2026-09")
     whole = gzip.decompress(http.get("/data/reports-2026-11.csv.gz").content).decode()
     assert [each for each in PLANTED if each in whole] == []
-    content = http.get("/data/reports-2026-11.csv.gz").content
-    assert index["files"][2]["sha256"] == hashlib.sha256(content).hexdigest()
+    for each in index["files"]:
+        content = http.get(f"/data/{each['name']}").content
+        assert (each["sha256"], each["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
+
+
+def test_each_month_is_geojson_too_as_the_list_has_it(house: House, http: httpx.Client) -> None:
+    for service in ("sampah", "kriminal"):  # the second has no point
+        add_report(house, service_code=service, public_description='Dua\nbaris "<')
+    make_files(house)
+    found = json.loads(gzip.decompress(http.get("/data/reports-2026-11.geojson.gz").content))
+    listed = http.get("/reports.geojson").json()
+    assert found == listed
+    assert len(found["features"]) == 2
+    assert not list(folder_of(house).glob(".new-*"))
+
+
+def test_month_of_nothing_is_whole_geojson(house: House, http: httpx.Client) -> None:
+    add_report(house, requested_at=START - timedelta(days=40))
+    make_files(house)
+    empty = json.loads(gzip.decompress(http.get("/data/reports-2026-10.geojson.gz").content))
+    assert empty == {"type": "FeatureCollection", "features": []}
 
 
 def test_they_are_made_once_a_night(house: House, http: httpx.Client) -> None:
     code = add_report(house)
-    assert make_files(house) == 1
+    assert make_files(house) == 2
     assert make_files(house) == 0
     with house.store.write() as session:
         session.query(Report).filter_by(code=code).one().status = "in_progress"
     turn(house, hours=24)
-    assert make_files(house) == 1
+    assert make_files(house) == 2
     assert [each["status"] for each in lines(http, "2026-11")] == ["in_progress"]
 
 
