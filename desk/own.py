@@ -9,6 +9,7 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 
 from channels.web_token import is_token
 from desk import shown
+from desk.icons import ICONS
 from desk.open311_tokens import message_of
 from desk.pages import HERE, language_of, render, texts
 from desk.public import bounds, public_lines, tiles, with_tiles
@@ -167,6 +168,18 @@ def manifest(house: House, request: Request) -> Response:
         "start_url": "/report",
         "scope": "/",
         "display": "standalone",
-        "icons": [mark],
+        "icons": [mark, *_icons()],
     }
     return JSONResponse(about, media_type="application/manifest+json", headers={"Cache-Control": "no-cache"})
+
+
+def _icons() -> list[dict[str, str]]:
+    return [
+        {
+            "src": f"/desk/static/{name}",
+            "sizes": f"{width}x{width}",
+            "type": "image/png",
+            "purpose": "maskable" if maskable else "any",
+        }
+        for name, (width, maskable) in ICONS.items()
+    ]
