@@ -20,6 +20,7 @@ from bench.parts_burst import burst
 from bench.parts_desk import desk, desk_postgres
 from bench.parts_intake import disk, mail, sms
 from bench.parts_outbox import outbox, rq
+from bench.parts_public import public
 from bench.parts_starts import starts
 from bench.parts_way import million, way
 from bench.plan import Plan
@@ -38,6 +39,7 @@ PARTS = {
     "burst": burst,
     "starts": starts,
     "desk": desk,
+    "public": public,
     "million": million,
     "desk-postgres": desk_postgres,
 }

@@ -18,7 +18,7 @@ async def http(port: int) -> None:
     async def ok(request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    app = Starlette(routes=[Route("/hooks/twilio", ok, methods=["POST"])])
+    app = Starlette(routes=[Route("/hooks/twilio", ok, methods=["POST"]), Route("/{page:path}", ok)])
     config = uvicorn.Config(
         app,
         host="127.0.0.1",

@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Iterable
+from itertools import cycle, islice
 from typing import Any
 
 import uvloop
@@ -90,6 +91,8 @@ async def _through(run: Run, options: argparse.Namespace) -> dict[str, float]:
 
 def _messages(options: argparse.Namespace) -> Iterable[Any]:
     numbers = range(options.first, options.first + options.limit)
+    if options.what == "pages":
+        return islice(cycle(wording.pages(options.port)), options.limit)
     if options.what not in {"mail", "photo"}:  # signed before the clock starts
         return [wording.request(options.port, number) for number in numbers]
     return wording.mails(numbers, photo=options.what == "photo")
@@ -119,6 +122,7 @@ WHAT = {
     "sms": closed_loop,
     "mail": closed_loop,
     "photo": closed_loop,
+    "pages": closed_loop,
     "paced": paced,
     "flood": flood,
     "whole-way": whole_way,

@@ -76,6 +76,18 @@ def request(port: int, number: int, *, keep: bool = True) -> bytes:
     return head.encode() + body
 
 
+PAGES = (
+    *("/", "/?area=31.74", "/?service=lampu_jalan", "/area/31.74.01", "/feed.atom", "/rapor"),
+    "/map.json?bbox=106.7,-6.3,106.95,-6.1&zoom=12",
+)
+
+
+def pages(port: int) -> list[bytes]:
+    """What a browser asks in a flood: the public's pages, compressed, one after the other."""
+    more = f"Host: 127.0.0.1:{port}\r\nUser-Agent: bench\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\r\n"
+    return [f"GET {path} HTTP/1.1\r\n{more}".encode() for path in PAGES]
+
+
 def mails(numbers: Iterable[int], *, photo: bool) -> Iterator[tuple[bytes, bytes]]:
     """Envelope senders, and mails of about 1 KB, or with a 200 KB photo."""
     letter = EmailMessage(policy=SMTP)
