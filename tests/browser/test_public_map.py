@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from normalizer.cells import spot_cell
 from router.house import House
+from tests.browser import looks
+from tests.browser.test_phone_to_desk import keep_screen
 from tests.wire.desk_rooms import START, add_report, move, open_rooms, serving
 
 pytestmark = pytest.mark.browser
@@ -20,24 +23,40 @@ PLACES = {
     "31.73.05.1003": (-6.1945, 106.7722),
     "31.72.02.1004": (-6.1245, 106.8822),
 }
-SERVICES = ("lampu_jalan", "jalan_rusak", "sampah", "banjir", "kriminal", "ketertiban")
+WORDS = {
+    "lampu_jalan": "Lampu jalan mati sudah seminggu, gelap sekali di depan sekolah",
+    "jalan_rusak": "Jalan berlubang besar setelah hujan, motor sudah ada yang jatuh",
+    "sampah": "Sampah menumpuk di TPS dan mulai bau, belum diangkut sejak Senin",
+    "banjir": "Air setinggi lutut, saluran mampet oleh sampah",
+    "kriminal": "Sering ada tawuran di bawah jembatan pada malam Minggu",
+    "ketertiban": "Suara musik keras sampai lewat tengah malam",
+}
+SERVICES = tuple(WORDS)
+HOSTILE = " <img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Reports all over the city, and the newest 24 in four kelurahan; one of those has hostile words."""
     house = open_rooms(tmp_path_factory.mktemp("map"))
-    for number in range(24):
-        area, (lat, long) = list(PLACES.items())[number % len(PLACES)]
-        lat, long = lat + 0.0013 * (number % 5), long + 0.0011 * (number % 7)
+    near = {area[:8] for area in PLACES}
+    others = [
+        each for each in house.pack.areas.values() if each.level == "kelurahan" and each.code[:8] not in near
+    ]
+    spread = [(each.code, (each.lat, each.long)) for each in others[::9] if each.lat < -6 for _ in range(2)]
+    reports = [*enumerate(spread), *enumerate(6 * list(PLACES.items()))]
+    for age, (number, (area, (south, west))) in enumerate(reports):
+        lat, long = south + 0.0013 * (number % 5), west + 0.0011 * (number % 7)
+        service = SERVICES[number % len(SERVICES)]
         code = add_report(
             house,
-            service_code=SERVICES[number % len(SERVICES)],
+            service_code=service,
             area_code=area,
             lat=lat,
             long=long,
             cell=spot_cell(lat, long),
-            public_description=f"Sudah {number + 1} hari begini <img src=x onerror=alert(1)>",
-            requested_at=START,
+            public_description=WORDS[service] + (HOSTILE if age == len(spread) + 12 else ""),
+            requested_at=START + timedelta(minutes=7 * age),
         )
         if number % 3 == 0:
             move(house, code, "in_progress")
@@ -114,3 +133,27 @@ def test_reports_are_told_apart_from_near(chromium: Browser, address: str) -> No
     assert any("code" in spot or "area" in spot for spot in heard.value.json()["spots"])
     keep(page, "near")
     context.close()
+
+
+SHOWN = (
+    ("public", "/", "desk", 960),
+    ("area", "/area/31.74.01.1003", "phone", 1040),
+    ("form", "/report", "phone", 1040),
+)
+
+
+@pytest.mark.parametrize(("name", "path", "shown", "height"), SHOWN)
+def test_what_the_readme_shows_is_clean_on_a_phone_and_a_desk(
+    browser: Browser, address: str, name: str, path: str, shown: str, height: int
+) -> None:
+    """`KEEP_SCREENS=1` makes its pictures: the map as a desk has it, the others as a phone has them."""
+    for size in ("phone", "desk"):
+        with looks.opened(browser, size) as page:
+            page.goto(f"{address}{path}")
+            if page.locator("#map").count():
+                expect(page.locator("#map[data-drawn][data-ground]")).to_be_visible()
+            looks.check(page)
+            if size == shown:
+                page.set_viewport_size({**looks.SIZES[size], "height": height})
+                keep_screen(page, name)
+            keep(page, f"readme-{name}")
