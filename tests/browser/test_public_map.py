@@ -144,11 +144,11 @@ SHOWN = (
 
 @pytest.mark.parametrize(("name", "path", "shown", "height"), SHOWN)
 def test_what_the_readme_shows_is_clean_on_a_phone_and_a_desk(
-    browser: Browser, address: str, name: str, path: str, shown: str, height: int
+    chromium: Browser, address: str, name: str, path: str, shown: str, height: int
 ) -> None:
     """`KEEP_SCREENS=1` makes its pictures: the map as a desk has it, the others as a phone has them."""
     for size in ("phone", "desk"):
-        with looks.opened(browser, size) as page:
+        with looks.opened(chromium, size) as page:
             page.goto(f"{address}{path}")
             if page.locator("#map").count():
                 expect(page.locator("#map[data-drawn][data-ground]")).to_be_visible()
