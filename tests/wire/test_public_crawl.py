@@ -61,7 +61,7 @@ def values(house: House, codes: dict[str, str]) -> dict[str, Iterable[str]]:
     """What each parameter of openapi.json is tried with: all there is where it can be counted."""
     services, agencies = tuple(house.pack.services), tuple(house.pack.agencies)
     moment = START.isoformat().replace("+00:00", "Z")
-    files = [path.name for path in bulk.folder_of(house).iterdir()]
+    files = sorted(path.name for path in bulk.folder_of(house).iterdir())
     return {
         "service": services,
         "service_code": services,
@@ -72,7 +72,7 @@ def values(house: House, codes: dict[str, str]) -> dict[str, Iterable[str]]:
         "lang": ("id", "en"),
         "locale": ("en",),
         "bbox": (BOX,),
-        "zoom": map(str, range(8, 20)),
+        "zoom": ("18", "16", *map(str, range(8, 16)), "17", "19"),
         "month": ("2026-11", "2026-10"),
         "by": ("area", "service"),
         "status": ("open", "new", "work", "waiting", "done"),

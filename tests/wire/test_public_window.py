@@ -30,10 +30,11 @@ BOX = "106.83,-6.24,106.86,-6.20"
 WORDS = (
     "Lampu mati depan rumah nomor 17, Jl. Kenanga 38 RT 05/RW 02, koordinat -6.2146789, 106.8451234. "
     "Hubungi a.n. Siti Rahmawati 0812-3456-7890 atau siti@contoh.id, NIK 3174012345678901, motor B 1234 XYZ. "
-    "https://maps.app.goo.gl/RaHaSia1"
+    "https://maps.app.goo.gl/RaHaSia1 Pak RT Waluyo dan bu sulastri sudah tahu."
 )
 PLANTED = (
     *("0812-3456-7890", "siti@contoh.id", "3174012345678901", "1234 XYZ", "Rahmawati", "RaHaSia1"),
+    *("Waluyo", "sulastri"),
     *("6.214678", "106.845123", "6.214679", "nomor 17", "Kenanga 38", "Kenanga 40", "62812000"),
 )
 SECRET = "dipukul suaminya di rumah kontrakan"
