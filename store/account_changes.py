@@ -158,8 +158,8 @@ def _give_back(session: Session, officer: Officer) -> None:
 
 
 def _held_with_admins(session: Session, name: str) -> tuple[Officer, list[Officer]]:
-    """The account, and all other admins who could log in. Every admin's row is held before it, in one order: two who
-    end each other's at once come one after the other. Raises AccountError."""
+    """The account, and all other admins who could log in. Every admin's row is held before it, in one order: two
+    who end each other's at once come one after the other. Raises AccountError."""
     query = select(Officer).where(Officer.role == "admin").order_by(Officer.id).with_for_update()
     admins = [each for each in session.scalars(query) if each.locked_at is None]
     officer = existing(session, name)
