@@ -27,7 +27,7 @@ log = logging.getLogger("lapor.desk")
 
 PAGE_SIZE = 50
 LONGEST = 100
-DONE = frozenset({"changed", "locked", "unlocked", "removed", "step", "sent", "withdrawn", "mailed"})
+DONE = frozenset({"changed", "locked", "unlocked", "removed", "step", "withdrawn", "mailed"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from store.accounts import (
@@ -39,8 +40,8 @@ def reset_password(session: Session, name: str, *, now: datetime, by: str = CONS
 
 def remove_officer(session: Session, name: str, *, now: datetime, by: str = CONSOLE) -> None:
     """Delete the account with its log-ins, API key and views; nobody has what it took. Raises AccountError."""
-    officer = existing(session, name)
-    _keep_an_admin(session, officer)
+    officer, others = _held_with_admins(session, name)
+    _keep_an_admin(officer, others)
     delete_officer(session, officer)
     written(session, by, "account_removed", officer.name, now)
 
@@ -60,12 +61,12 @@ def change_officer(
 
     Raises AccountError.
     """
-    officer = existing(session, name)
+    officer, others = _held_with_admins(session, name)
     check_role(role, agency_id, area_code)
     if (officer.role, officer.agency_id, officer.area_code) == (role, agency_id, area_code):
         return
     if role != "admin":
-        _keep_an_admin(session, officer)
+        _keep_an_admin(officer, others)
     if agency_id != officer.agency_id:
         _give_back(session, officer)
     officer.role, officer.agency_id, officer.area_code = role, agency_id, area_code
@@ -83,6 +84,10 @@ def set_mail(session: Session, officer: Officer, mail: str, sealer: Sealer, *, n
     officer.mail_sealed = sealer.seal(mail) if mail else None
     officer.mail_lookup = sealer.lookups("email", mail)[0] if mail else None
     written(session, by, "mail_changed", officer.name, now)
+    try:
+        session.flush()
+    except IntegrityError:  # somebody was quicker by a moment
+        raise AccountError("account_mail_taken", "another account has this address") from None
 
 
 def officer_of_mail(session: Session, mail: str, sealer: Sealer) -> Officer | None:
@@ -115,8 +120,8 @@ def link_provider(
 
 def lock(session: Session, name: str, *, now: datetime, by: str) -> None:
     """Nobody gets in with this account until it is unlocked, by key neither. Raises AccountError."""
-    officer = existing(session, name)
-    _keep_an_admin(session, officer)
+    officer, others = _held_with_admins(session, name)
+    _keep_an_admin(officer, others)
     officer.locked_at = now
     end_sessions(session, officer)
     written(session, by, "account_locked", officer.name, now)
@@ -152,11 +157,18 @@ def _give_back(session: Session, officer: Officer) -> None:
     session.execute(update(Report).where(Report.officer_id == officer.id).values(officer_id=None))
 
 
-def _keep_an_admin(session: Session, officer: Officer) -> None:
-    """Raises AccountError when no other admin could still log in. Held, so that two do not end each other."""
-    admins = session.scalars(select(Officer).where(Officer.role == "admin").order_by(Officer.id).with_for_update())
-    others = [each for each in admins if each.id != officer.id and each.locked_at is None]
-    if officer.role == "admin" and not any(each.password_hash or each.oidc_subject for each in others):
+def _held_with_admins(session: Session, name: str) -> tuple[Officer, list[Officer]]:
+    """The account, and all other admins who could log in. Every admin's row is held before it, in one order: two
+    who end each other's at once come one after the other. Raises AccountError."""
+    query = select(Officer).where(Officer.role == "admin").order_by(Officer.id).with_for_update()
+    admins = [each for each in session.scalars(query) if each.locked_at is None]
+    officer = existing(session, name)
+    others = [each for each in admins if each is not officer and (each.password_hash or each.oidc_subject)]
+    return officer, others
+
+
+def _keep_an_admin(officer: Officer, others: list[Officer]) -> None:
+    if officer.role == "admin" and not others:
         raise AccountError("account_last_admin", "this is the last admin: make another one first")
 
 

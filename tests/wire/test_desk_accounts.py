@@ -10,6 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from desk.admin_accounts import DONE
+from desk.deeds import WHATS
+from desk.pages import texts
 from router.house import House
 from router.invitations import invite, invited, withdraw
 from router.outbox import deliver_due, open_connections
@@ -214,6 +217,14 @@ def test_removed_and_reset_accounts_are_gone_and_new(rooms: Rooms, admin: httpx.
     assert [what for _, what in deeds_of(rooms.house, "setel")] == ["account_reset"]
     assert press(admin, "removed", "hapus").status_code == 400
     assert press(admin, "terbang", "setel").status_code == 400
+
+
+def test_every_sentence_is_there_in_both_languages(admin: httpx.Client) -> None:
+    for language in ("en", "id"):
+        for done in (*DONE, "<b>", ""):
+            assert admin.get("/desk/accounts", params={"done": done, "lang": language}).status_code == 200
+        for what in WHATS:
+            assert f"deed_{what}" in texts(language)
 
 
 def test_a_page_shows_neither_hash_nor_key(rooms: Rooms, admin: httpx.Client) -> None:
