@@ -1,24 +1,20 @@
 """The service of a report, put right at the desk: what there is to choose from, and the choice."""
 
-import logging
 from typing import Any
 
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 
 from config.pack import Pack
-from desk.changes import Refused, to_change
+from desk.changes import Refused, corrected
 from desk.doors import Fields
-from desk.rights import may_see, official_of
 from router.corrections import correct_service
 from router.guesses import guess_of
 from router.house import House
 from router.replies import service_name
-from router.status import OPEN, Actor, NotAllowed
-from router.undo import undoable
+from router.status import OPEN, Actor
 from store.models import Report
 from store.officials import DeskSession
-
-log = logging.getLogger("lapor.desk")
 
 
 def choices(pack: Pack, report: Report, language: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -38,20 +34,12 @@ def choices(pack: Pack, report: Report, language: str) -> tuple[dict[str, str], 
 def try_correct(
     house: House, request: Request, login: DeskSession, fields: Fields
 ) -> tuple[int, str | None, dict[str, Any]]:
-    """(HTTP status, key of the sentence that says why not, words of the answer); no sentence when it is done."""
-    official, wanted = official_of(login.officer), fields.get("service_code", "")
-    with house.store.write() as session:
-        try:
-            report = to_change(session, request, official, fields)
-        except Refused as refused:
-            return refused.status, refused.problem, {}
+    """As corrected(): the service that `service_code` names."""
+    wanted = fields.get("service_code", "")
+
+    def correct(session: Session, report: Report, by: Actor) -> None:
         if wanted not in house.pack.services or wanted == report.service_code:
-            return 400, "needs_service", {}
-        try:
-            by = Actor(name=official.name, agency_id=official.agency_id)
-            with undoable(session, report, officer_id=login.officer_id, house=house):
-                correct_service(session, report, wanted, by=by, house=house)
-        except NotAllowed:
-            return 400, "no_moves", {}
-        log.info("report %s: service %s by officer %s", report.code, wanted, login.officer_id)
-        return 200, None, {"still_mine": may_see(official, report)}
+            raise Refused(400, "needs_service")
+        correct_service(session, report, wanted, by=by, house=house)
+
+    return corrected(house, request, login, fields, f"service {wanted}", correct)

@@ -1,26 +1,22 @@
 """The place of a report, put right at the desk: what else it may be, and what an official names instead."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 
 from config.pack import Pack
-from desk.changes import Refused, to_change
+from desk.changes import Refused, corrected
 from desk.doors import Fields
-from desk.rights import may_see, official_of
 from normalizer.normalize import normalize
 from normalizer.schema import Place
 from router.corrections import correct_place
 from router.house import House
-from router.status import OPEN, Actor, NotAllowed
-from router.undo import undoable
+from router.status import OPEN, Actor
 from store.models import Report
 from store.officials import DeskSession
-
-log = logging.getLogger("lapor.desk")
 
 LONGEST = 300  # characters of an address
 
@@ -59,29 +55,19 @@ def may_be_moved(report: Report) -> bool:
 def try_place(
     house: House, request: Request, login: DeskSession, fields: Fields
 ) -> tuple[int, str | None, dict[str, Any]]:
-    """(HTTP status, key of the sentence that says why not, words of the answer); no sentence when it is done.
-
-    `area_code` names one of the other answers; `where` is an address, an area, a point or a map's link.
-    """
-    official, words = official_of(login.officer), fields.get("where", "").strip()
+    """As corrected(): `area_code` names one of the other answers; `where` is an address, an area, a point or a
+    map's link."""
+    words = fields.get("where", "").strip()
     read = _read(words, house.pack)
-    with house.store.write() as session:
-        try:
-            report = to_change(session, request, official, fields)
-        except Refused as refused:
-            return refused.status, refused.problem, {}
+
+    def correct(session: Session, report: Report, by: Actor) -> None:
         # typed words go first: Enter in their field presses the form's first button
         place = read if words else _candidates(report).get(fields.get("area_code", ""))
         if place is None:
-            return 400, "place_not_found", {}
-        try:
-            by = Actor(name=official.name, agency_id=official.agency_id)
-            with undoable(session, report, officer_id=login.officer_id, house=house):
-                correct_place(session, report, place, by=by, house=house)
-        except NotAllowed:
-            return 400, "no_moves", {}
-        log.info("report %s: place by officer %s", report.code, login.officer_id)
-        return 200, None, {"still_mine": may_see(official, report)}
+            raise Refused(400, "place_not_found")
+        correct_place(session, report, place, by=by, house=house)
+
+    return corrected(house, request, login, fields, "place", correct)
 
 
 def _read(words: str, pack: Pack) -> Place | None:

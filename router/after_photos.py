@@ -14,7 +14,7 @@ from normalizer.same_picture import Match
 from normalizer.schema import Attachment, Position
 from router.doubts import add_flags, flag_of, line_of
 from router.house import House
-from router.intake import KeptPhoto, keep_photo
+from router.intake import KeptPhoto, keep_photo, photo_values
 from router.reading import Look
 from router.status import ROUTER, Actor, add_line
 from store import queries
@@ -142,7 +142,8 @@ def take_after_photos(
     Call it behind the move, in its transaction; `holding` is the one from before it. A move to `resolved` without
     a photo is doubted where the service asks for one.
     """
-    rows = [(each, _row(report, each, house)) for each in brought]
+    seen = {"report_id": report.id, "channel": DESK, "public_state": "owed", "is_after": True}
+    rows = [(each, Photo(**seen, **photo_values(each.kept, house.now()))) for each in brought]
     session.add_all(row for _, row in rows)
     session.flush()
     flags = [flag_of(doubt, row.id) for each, row in rows for doubt in each.doubts]
@@ -169,33 +170,6 @@ def _lacks_photo(session: Session, report: Report, house: House) -> bool:
     if (reopened_at := session.scalar(since)) is not None:
         query = query.where(Photo.created_at >= reopened_at)
     return session.scalar(query.limit(1)) is None
-
-
-def _row(report: Report, brought: Brought, house: House) -> Photo:
-    kept, facts, now = brought.kept, brought.kept.facts, house.now()
-    position = facts.position if facts else None
-    return Photo(
-        report_id=report.id,
-        channel=DESK,
-        name=kept.attachment.name[:200],
-        content_type=(facts.content_type if facts else "")[:100],
-        state="kept",
-        note=(facts.note if facts else None),
-        media_key=kept.media_key,
-        copy_key=kept.copy_key,
-        thumb_key=kept.thumb_key,
-        public_state="owed",
-        phash=facts.phash if facts else None,
-        direction=facts.direction if facts else None,
-        width=facts.width if facts else 0,
-        height=facts.height if facts else 0,
-        lat=position.lat if position else None,
-        long=position.long if position else None,
-        taken_at=facts.taken_at if facts else None,
-        software=facts.software if facts else None,
-        is_after=True,
-        created_at=now,
-    )
 
 
 def drop_brought(house: House, brought: Sequence[Brought]) -> None:

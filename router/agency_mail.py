@@ -16,7 +16,7 @@ from router.agency_moves import MOVES, NOT_OURS, make_move, open_moves, refusal
 from router.codes import agency_of_thread, codes_in
 from router.held import lock
 from router.house import PHOTOS, House
-from router.intake import Heard, KeptPhoto
+from router.intake import Heard, KeptPhoto, message_values
 from router.replies import fields_of, owe_by_way, say, status_name
 from store.models import Message, Report
 from store.near import lead_of
@@ -160,7 +160,7 @@ def _take(
 ) -> bool:
     """Keep the message, make the move, owe the mail that says how it went; whether a move was made."""
     report = session.get(Report, report_id) if report_id is not None else None
-    session.add(_row(heard, report))
+    session.add(Message(report_id=report.id if report else None, **message_values(heard, AGENCY_MAIL)))
     session.flush()
     if report is None or sender.way is None or heard.message.auto is not None:
         return False
@@ -177,24 +177,6 @@ def _take(
         return True
     _answer(session, house, heard.message, sender.way, lead, key or "agency_no_word")
     return False
-
-
-def _row(heard: Heard, report: Report | None) -> Message:
-    message = heard.message
-    return Message(
-        report_id=report.id if report else None,
-        channel=message.channel,
-        account=message.account,
-        external_id=message.external_id,
-        kind=AGENCY_MAIL,
-        text=message.text,
-        subject=message.subject,
-        note=(message.unreadable or "")[:300] or None,
-        reply_ref=message.reply_ref,
-        raw_key=heard.raw_key,
-        sent_at=message.sent_at,
-        received_at=heard.received_at,
-    )
 
 
 def _problem(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -28,7 +29,7 @@ from router.status import OPEN
 from router.turn import Turn
 from router.ways import tell_agency
 from store.bulk import keep, made
-from store.models import Address, Message, Photo, Report
+from store.models import Message, Photo, Report
 from store.near import lead_of
 from store.steps import reached
 
@@ -219,57 +220,63 @@ def state_of_photo(photo: KeptPhoto) -> str:
 # --- rows -------------------------------------------------------------------------------------------------
 
 
-def _message_row(heard: Heard, address: Address, kind: str, report: Report | None) -> Message:
+def message_values(heard: Heard, kind: str) -> dict[str, Any]:
+    """What a Message's row says of a message; whose it is and of which report is the caller's."""
     message = heard.message
-    return made(
-        Message,
-        address=address,
-        report=report,
-        channel=message.channel,
-        account=message.account,
-        external_id=message.external_id,
-        kind=kind,
-        text=message.text,
-        subject=message.subject,
-        note=(message.unreadable or "")[:300] or None,
-        reply_ref=message.reply_ref,
-        edit_of=message.edit_of,
-        raw_key=heard.raw_key,
-        sent_at=message.sent_at,
-        received_at=heard.received_at,
-    )
+    return {
+        "channel": message.channel,
+        "account": message.account,
+        "external_id": message.external_id,
+        "kind": kind,
+        "text": message.text,
+        "subject": message.subject,
+        "note": (message.unreadable or "")[:300] or None,
+        "reply_ref": message.reply_ref,
+        "edit_of": message.edit_of,
+        "raw_key": heard.raw_key,
+        "sent_at": message.sent_at,
+        "received_at": heard.received_at,
+    }
+
+
+def photo_values(photo: KeptPhoto, now: datetime) -> dict[str, Any]:
+    """What a Photo's row says of a picture; how it came and who may see it is the caller's."""
+    facts, attachment = photo.facts, photo.attachment
+    position = facts.position if facts else None
+    return {
+        "name": attachment.name[:200],
+        "content_type": (facts.content_type if facts else attachment.content_type)[:100],
+        "state": state_of_photo(photo),
+        "note": ((facts.note if facts else None) or attachment.note or "")[:300] or None,
+        "media_key": photo.media_key,
+        "copy_key": photo.copy_key,
+        "thumb_key": photo.thumb_key,
+        "phash": facts.phash if facts else None,
+        "direction": facts.direction if facts else None,
+        "width": facts.width if facts else 0,
+        "height": facts.height if facts else 0,
+        "lat": position.lat if position else None,
+        "long": position.long if position else None,
+        "taken_at": facts.taken_at if facts else None,
+        "software": facts.software if facts else None,
+        "created_at": now,
+    }
 
 
 def _photo_rows(session: Session, heard: Heard, row: Message, house: House) -> None:
+    now = house.now()
     for photo in heard.photos:
-        facts, attachment = photo.facts, photo.attachment
-        position, state = facts.position if facts else None, state_of_photo(photo)
         photo_row = made(
             Photo,
             message=row,
             report=row.report,
             channel=heard.message.channel,
-            ref=attachment.ref,
-            name=attachment.name[:200],
-            content_type=(facts.content_type if facts else attachment.content_type)[:100],
-            state=state,
-            note=((facts.note if facts else None) or attachment.note or "")[:300] or None,
-            media_key=photo.media_key,
-            copy_key=photo.copy_key,
-            thumb_key=photo.thumb_key,
+            ref=photo.attachment.ref,
             public_key=None,
             public_state="owed" if photo.copy_key else "hidden",
-            phash=facts.phash if facts else None,
-            direction=facts.direction if facts else None,
-            width=facts.width if facts else 0,
-            height=facts.height if facts else 0,
-            lat=position.lat if position else None,
-            long=position.long if position else None,
-            taken_at=facts.taken_at if facts else None,
-            software=facts.software if facts else None,
             is_after=False,
-            next_attempt_at=house.now(),
-            created_at=house.now(),
+            next_attempt_at=now,
+            **photo_values(photo, now),
         )
         keep(session, photo_row)
     if heard.short_link and row.report is not None:
@@ -331,7 +338,8 @@ def _turn(
             each.unread = True
             tell_agency(session, each, BY_CITIZEN, house)
     belongs = None if decision.kind in UNATTACHED else turn.report
-    turn.row = _message_row(heard, sender.address, decision.kind, belongs)
+    said = message_values(heard, decision.kind)
+    turn.row = made(Message, address=sender.address, report=belongs, **said)
     keep(session, turn.row)
     _photo_rows(session, heard, turn.row, house)
     if turn.report is not None and belongs is not None and _is_heic_unread(heard):

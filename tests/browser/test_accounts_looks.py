@@ -1,36 +1,22 @@
 """From an admin's invitation to the invited's first look, and in by an office account, in a real Chromium."""
 
 import os
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from router.invitations import invite
 from store import account_changes
 from store.officials import Officer
 from tests.browser.looks import check, opened
-from tests.browser.test_phone_to_desk import ARGUMENTS
 from tests.town import free_port
 from tests.wire.desk_rooms import PASSWORD, Clock, add_officer, open_rooms, serving
 from tests.wire.oidc_stand_in import CLIENT, SECRET, provider
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 NEW = "tiga kopi tubruk pahit"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    binary = shutil.which("chromium")
-    if binary is None:
-        pytest.skip("LEFT OUT: there is no chromium on this machine")
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=binary, args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 def look(page: Page, name: str) -> None:
