@@ -49,6 +49,7 @@ from desk import (
     report,
     rights,
     rules,
+    subscriptions,
     surge,
     thread,
     undo,
@@ -274,4 +275,21 @@ def _open311(house: House) -> list[BaseRoute]:
         *(_get(at + path, open311.reader(house, work)) for path, work in reads.items()),
         _get(at + "/tokens/{token}.{format}", open311_tokens.waiting(house)),
         _post(at + "/servicerequestupdates.{format}", open311_updates.writer(house)),
+        *_subscriptions(house, at + "/subscriptions"),
+    ]
+
+
+def _subscriptions(house: House, at: str) -> list[BaseRoute]:
+    """A key's own webhooks."""
+    one = at + "/{id}.{format}"
+    return [
+        _get(at + ".{format}", subscriptions.with_key(house, subscriptions.mine)),
+        _post(at + ".{format}", subscriptions.with_key(house, subscriptions.subscribe)),
+        _post(one, subscriptions.with_key(house, subscriptions.open_one)),
+        Route(
+            one,
+            subscriptions.with_key(house, subscriptions.unsubscribe),
+            methods=["DELETE"],
+            middleware=GUARDED,
+        ),
     ]

@@ -13,7 +13,17 @@ from starlette.responses import Response
 from config.pack import Pack
 from desk.asked import STATUSES
 from desk.map import A_DAY, LAST_ZOOM, keepable
-from desk.openapi_shapes import AT, FORM, NEW_REQUESTS, NEW_UPDATES, OPEN311_BODY, SHAPES, new_ones
+from desk.openapi_shapes import (
+    AT,
+    FORM,
+    NEW_REQUESTS,
+    NEW_UPDATES,
+    OPEN311_BODY,
+    SHAPES,
+    SUBSCRIPTION,
+    SUBSCRIPTIONS,
+    new_ones,
+)
 from desk.pages import LANGUAGES, render
 from router.house import House
 from store.public import SPANS
@@ -131,13 +141,17 @@ READS: Mapping[str, tuple[str, str, str, str, str, tuple[int, ...]]] = {
     f"{AT}/requests/{{code}}.{{format}}": ("open311", "One report", "code format", "either", "Requests", (400, 403, 404)),
     f"{AT}/tokens/{{token}}.{{format}}": ("open311", "The report that a posted request became", "token format", "either", "Tokens", (404,)),
     f"{AT}/servicerequestupdates.{{format}}": ("open311", "History lines, the oldest first", UPDATE_FILTERS, "either", "Updates", (400, 403, 404)),
+    SUBSCRIPTIONS: ("open311", "The key's own subscriptions by webhook", "format", "either", "Subscriptions", (400, 403, 404)),
     f"{AT}/photos/{{id}}": ("open311", "A photo, with a key", "id", JPEG, "", (400, 403, 404)),
 }  # fmt: skip
 WRITES = {
     NEW_REQUESTS: ("Create a report", "format idempotency_key", "Taken", (400, 403, 404, 408, 413, 415, 422, 429, 503)),
     NEW_UPDATES: ("Change a report's status", "format", "Updates", (400, 403, 404, 408, 413, 415)),
+    SUBSCRIPTIONS: ("Subscribe: each change of public reports is called to an url", "format", "Subscriptions", (400, 403, 404, 408, 413, 415)),
+    SUBSCRIPTION: ("Open a subscription with the code that its url was sent", "id format", "Subscriptions", (400, 403, 404, 408, 413, 415)),
 }  # fmt: skip
-WITH_A_KEY = (f"{AT}/requests", f"{AT}/servicerequestupdates", f"{AT}/photos")
+ONLY_WITH_A_KEY = (f"{AT}/photos", f"{AT}/subscriptions")
+WITH_A_KEY = (f"{AT}/requests", f"{AT}/servicerequestupdates", *ONLY_WITH_A_KEY)
 SAYS = {
     400: "It cannot be read; it says why",
     403: "No key, or one that may not",
@@ -156,7 +170,8 @@ def document(pack: Pack, base_url: str) -> Document:
     paths: dict[str, Document] = {address: {"get": _read(address)} for address in READS}
     bodies = new_ones(list(pack.services))
     for address in WRITES:
-        paths[address]["post"] = _write(address, bodies[address])
+        paths.setdefault(address, {})["post"] = _write(address, bodies[address])
+    paths[SUBSCRIPTION]["delete"] = _end()
     paths["/report"]["post"] = _form()
     return {
         "openapi": "3.1.1",
@@ -185,7 +200,7 @@ def _read(address: str) -> Document:
     if address in {"/map.json", "/map/areas.json", "/openapi.json", "/data/{name}"}:
         operation["responses"]["304"] = {"description": "You have it already (If-None-Match)"}
     if address.startswith(WITH_A_KEY):
-        operation["security"] = [{"key": []}] if "photos" in address else [{}, {"key": []}]
+        operation["security"] = [{"key": []}] if address.startswith(ONLY_WITH_A_KEY) else [{}, {"key": []}]
     return operation
 
 
@@ -210,6 +225,20 @@ def _write(address: str, body: Document) -> Document:
         "parameters": [_parameter(name) for name in parameters.split()],
         "requestBody": {"required": True, "content": body},
         "responses": {"200": _content("either", shape), **_errors("either", "open311", others)},
+        "security": [{"key": []}],
+    }
+
+
+def _end() -> Document:
+    return {
+        "tags": ["open311"],
+        "summary": "End a subscription",
+        "operationId": f"delete {SUBSCRIPTION}",
+        "parameters": [_parameter(name) for name in ("id", "format")],
+        "responses": {
+            "200": _content("either", "Subscriptions"),
+            **_errors("either", "open311", (400, 403, 404)),
+        },
         "security": [{"key": []}],
     }
 

@@ -10,6 +10,8 @@ Shape = dict[str, Any]
 OPEN311_BODY = "text/xml"
 AT = "/open311/v2"
 NEW_REQUESTS, NEW_UPDATES = f"{AT}/requests.{{format}}", f"{AT}/servicerequestupdates.{{format}}"
+SUBSCRIPTIONS = f"{AT}/subscriptions.{{format}}"
+SUBSCRIPTION = f"{AT}/subscriptions/{{id}}.{{format}}"
 
 
 def _text(**more: Any) -> Shape:
@@ -75,6 +77,19 @@ _UPDATE = _object(
     agency_responsible=_maybe(),
     agency_id=_maybe(),
 )
+_SUBSCRIPTION = _object(
+    "subscription_id url state created_datetime",
+    subscription_id={"type": "integer"},
+    url=_text(),
+    area_code=_maybe(),
+    service_code=_maybe(),
+    state=_text(enum=["unverified", "open", "suspended"]),
+    created_datetime=A_TIME,
+    last_error=_maybe(),
+    failing_since=_maybe(),
+    suspended_datetime=_maybe(),
+    secret=_text(description="only in the answer that made it"),
+)
 _FEATURE = _object(
     "type id geometry properties",
     type=_text(const="Feature"),
@@ -111,6 +126,7 @@ SHAPES: dict[str, Shape] = {
     "Tokens": _list(_object("token", token=_text(), service_request_id=_maybe())),
     "Updates": _list(_UPDATE),
     "Taken": _list(_object("token", token=_text(), service_notice=_maybe(), account_id=_maybe())),
+    "Subscriptions": _list(_SUBSCRIPTION),
     "Errors": _list(_object("code description", code={"type": "integer"}, description=_text())),
 }
 
@@ -135,6 +151,12 @@ _NEW_UPDATE = _object(
     update_id=_said(maxLength=200),
     agency_responsible=_said(),
 )
+_NEW_SUBSCRIPTION = _object(
+    "url",
+    url=_said(maxLength=1000, description="https://…, where signed calls go (standardwebhooks.com)"),
+    area_code=_said(description="Kemendagri's code of an area; all where none is named"),
+    service_code=_said(description="a service's code; all where none is named"),
+)
 _WRITTEN = {
     "words": _text(maxLength=LONGEST_WORDS),
     "place": _text(maxLength=LONGEST_PLACE),
@@ -156,6 +178,8 @@ def new_ones(services: list[str]) -> dict[str, Shape]:
     return {
         NEW_REQUESTS: {**_form_or_json(request), "multipart/form-data": {"schema": with_photos}},
         NEW_UPDATES: _form_or_json(_NEW_UPDATE),
+        SUBSCRIPTIONS: _form_or_json(_NEW_SUBSCRIPTION),
+        SUBSCRIPTION: _form_or_json(_object("code", code=_said(maxLength=100))),
     }
 
 

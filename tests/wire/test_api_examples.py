@@ -22,6 +22,7 @@ BEGINS = {
     "map.json": '{"zoom":11',
     "cap.atom": "<?xml",
     "servicerequestupdates.json": "[{",
+    "subscriptions.json": '[{"subscription_id"',
     "requests.json": '[{"token"',
 }
 
