@@ -65,11 +65,12 @@ def mentions_in(
     """Find the names of areas, the longest first at each word, and those with one wrong letter where no name is
     right. `known` are ordinary words, which are no mistakes."""
     found: list[Mention] = []
+    strange = [word not in _NO_MISTAKES and word not in known for word in words.tokens]
     place = tries = 0
     while place < len(folded):
         mention = _mention_at(words, folded, names, place, streets)
         if tries < MOST_TRIES:
-            longer, tried = _misspelt_at(words, folded, names, place, streets, known, mention)
+            longer, tried = _misspelt_at(words, folded, names, place, streets, strange, mention)
             mention, tries = longer or mention, tries + tried
         if mention:
             found.append(mention)
@@ -154,7 +155,7 @@ def _misspelt_at(
     names: Gazetteer,
     place: int,
     streets: Sequence[Street],
-    known: Container[str],
+    strange: Sequence[bool],
     right: Mention | None,
 ) -> tuple[Mention | None, int]:
     """Read the longest name with one wrong letter that begins at a word and is longer than the right one there;
@@ -162,11 +163,10 @@ def _misspelt_at(
     tries = 0
     if not folded[place][0].isalpha():
         return None, tries
-    strange = [word not in _NO_MISTAKES and word not in known for word in words.tokens[place : place + 3]]
-    for last in range(place + len(strange), right.last if right else place, -1):
+    for last in range(min(place + 3, len(folded)), right.last if right else place, -1):
         if (right and len(folded[last - 1]) < 3) or (last - place > 1 and len(folded[place]) < 3):
             continue  # "kampung bali I", "gang V Rorotan"
-        if not (any(strange[: last - place]) or _half_right(folded, names, place, last)):
+        if not (any(strange[place:last]) or _half_right(folded, names, place, last)):
             continue
         key = "".join(folded[place:last]).rstrip("0123456789")
         if (
@@ -183,11 +183,11 @@ def _misspelt_at(
 
 def _half_right(folded: Sequence[str], names: Gazetteer, place: int, last: int) -> bool:
     """Whether ordinary words may be a name of two words with a wrong letter: "raw bunga", "kebayoran laam"."""
-    if last - place == 1 or sum(map(len, folded[place:last])) < LONG_NAME:
+    if last - place == 1 or not (folded[place] in names.first_words or folded[last - 1] in names.last_words):
         return False
     if any(word in _SMALL or len(word) < 3 for word in folded[place:last]):
         return False  # "taman dari"
-    return folded[place] in names.first_words or folded[last - 1] in names.last_words
+    return sum(map(len, folded[place:last])) >= LONG_NAME
 
 
 def _meant(names: Gazetteer, key: str) -> str | None:
