@@ -220,7 +220,7 @@ def _press(town: Town) -> None:
     while town.presses and town.presses[0][0] <= town.clock.at:
         _, surge_id, status = heapq.heappop(town.presses)
         by = Actor(name="officer:komandan")
-        move_many(town.house, surge_id, status, by=by, notes=WORDS[status], up_to=10**9)
+        move_many(town.house, surge_id, status, by=by, officer_id=0, notes=WORDS[status], up_to=10**9)
 
 
 def _press_together(town: Town, moves: Sequence[Move]) -> None:

@@ -3,17 +3,20 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
 import pytest
+from sqlalchemy import func, select
 
 from router.clock import tick
 from router.house import open_house
-from router.status import change_status
+from router.status import NotAllowed, change_status
+from router.surge_moves import move_many, undo_press
 from store.models import Delivery, Report, Surge
-from tests.unit.houses import OFFICER, Town, new_town
+from tests.unit.houses import CITIZEN, OFFICER, Town, new_town
 
 pytestmark = pytest.mark.servers
 MOST = 20
@@ -124,3 +127,34 @@ def test_what_is_told_at_once_is_the_last_word_also_while_digests_go_out(towns: 
     for report in reports:
         assert "SUDAH atau BELUM" in town.rows(Delivery, report_id=report.id, channel="sms")[-1].text
     assert town.rows(Delivery, state="held") == []
+
+
+def test_an_undo_and_another_servers_moves_at_once_leave_each_report_in_one_of_both(towns: list[Town]) -> None:
+    town = towns[0]
+    flood(towns, range(60))
+    (surge,) = town.rows(Surge)
+    with town.house.store.read() as session:
+        handed = session.scalar(select(func.count()).where(Report.status == "assigned"))
+    said = {"by": OFFICER, "notes": "Air surut", "up_to": 10**9}
+    moved = move_many(town.house, surge.id, "resolved", officer_id=7, **said)
+    assert moved.done == handed == 60
+    some = [report.id for report in town.reports()[::2]]
+
+    def reopen() -> None:
+        for number in some:
+            with towns[1].house.store.write() as session, suppress(NotAllowed):
+                report = session.get_one(Report, number)
+                change_status(session, report, "reopened", by=CITIZEN, house=towns[1].house)
+
+    with ThreadPoolExecutor(2) as pool:
+        undone, other = (
+            pool.submit(undo_press, town.house, moved.press, by=OFFICER, officer_id=7),
+            pool.submit(reopen),
+        )
+        other.result()
+    stands = Counter(report.status for report in town.reports())
+    assert stands["assigned"] == undone.result() >= 30
+    assert stands == Counter(assigned=undone.result(), reopened=60 - undone.result())
+    withdrawn = town.rows(Delivery, state="withdrawn")
+    assert {row.report_id for row in withdrawn} == {r.id for r in town.reports() if r.status == "assigned"}
+    assert undo_press(town.house, moved.press, by=OFFICER, officer_id=7) == 0
