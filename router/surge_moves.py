@@ -77,6 +77,7 @@ def undo_press(house: House, press: str, *, by: Actor, officer_id: int) -> int:
             some = ids[start : start + AT_ONCE]
             reports = session.scalars(select(Report).where(Report.id.in_(some)).order_by(Report.id)).all()
             lock_all(session, reports)
+            keep_all(session)
             for report in reports:
                 with suppress(NotAllowed):
                     undo(session, report, officer_id=officer_id, by=by, house=house, now=now)

@@ -166,10 +166,12 @@ def _read(model: type[Base], written: Mapping[str, Any]) -> dict[str, Any]:
 def _set_back_holding(session: Session, report: Report, before: Mapping[str, Any] | None) -> None:
     """What the move began never was; who held the report holds it on, on a clock that never stopped."""
     number = before["id"] if before else 0
-    session.execute(delete(Holding).where(Holding.report_id == report.id, Holding.id > number))
+    unseen = {"synchronize_session": False}  # what the session holds of them is read anew below
+    begun = delete(Holding).where(Holding.report_id == report.id, Holding.id > number)
+    session.execute(begun, execution_options=unseen)
     if before:
         values = _read(Holding, before)
-        session.execute(update(Holding).where(Holding.id == number).values(**values))
+        session.execute(update(Holding).where(Holding.id == number).values(**values), execution_options=unseen)
     session.expire(report, ["holdings"])
     report.newest_holding = session.get(Holding, number, populate_existing=True) if before else None
 

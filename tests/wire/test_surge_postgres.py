@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import func, select
 
 from router.clock import tick
 from router.house import open_house
@@ -133,11 +132,13 @@ def test_an_undo_and_another_servers_moves_at_once_leave_each_report_in_one_of_b
     town = towns[0]
     flood(towns, range(60))
     (surge,) = town.rows(Surge)
-    with town.house.store.read() as session:
-        handed = session.scalar(select(func.count()).where(Report.status == "assigned"))
+    for _ in range(3):  # who spoke in the moment in which it opened joins a moment later
+        town.clock.on(seconds=11)
+        everywhere(towns)
+    assert {report.surge_id for report in town.reports()} == {surge.id}
     said = {"by": OFFICER, "notes": "Air surut", "up_to": 10**9}
     moved = move_many(town.house, surge.id, "resolved", officer_id=7, **said)
-    assert moved.done == handed == 60
+    assert moved.done == 60
     some = [report.id for report in town.reports()[::2]]
 
     def reopen() -> None:
