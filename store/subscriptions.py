@@ -48,18 +48,14 @@ def due_mailboxes(session: Session, now: datetime, limit: int) -> list[str]:
     return [each for each in session.scalars(query) if each is not None]
 
 
-def oldest_told(session: Session, lookups: Collection[str]) -> datetime:
-    """Since when the one of these who was told longest ago has heard nothing."""
-    query = select(func.min(Subscription.told_until)).where(Subscription.lookup.in_(lookups))
-    return session.scalars(query.where(Subscription.confirmed_at.is_not(None))).one()
-
-
-def hold_due(session: Session, lookups: Collection[str], now: datetime) -> dict[str, list[Subscription]]:
-    """What is still due of these mailboxes, for this transaction alone."""
+def due_of(
+    session: Session, lookups: Collection[str], now: datetime, *, held: bool = False
+) -> dict[str, list[Subscription]]:
+    """What is due of these mailboxes; `held`: for this transaction alone."""
     query = select(Subscription).where(Subscription.lookup.in_(lookups), *_is_due("mail", now))
-    query = query.where(Subscription.confirmed_at.is_not(None)).order_by(Subscription.id).with_for_update()
+    query = query.where(Subscription.confirmed_at.is_not(None)).order_by(Subscription.id)
     found: dict[str, list[Subscription]] = {}
-    for each in session.scalars(query):
+    for each in session.scalars(query.with_for_update() if held else query):
         found.setdefault(each.lookup or "", []).append(each)
     return found
 
@@ -163,7 +159,8 @@ def became_public(session: Session, pack: Pack, since: datetime, until: datetime
 def were_solved(session: Session, pack: Pack, since: datetime, until: datetime) -> list[Happened]:
     """The listed reports that officials resolved since then and that are not open again, the newest first."""
     query = select(*_ROW, func.max(StatusUpdate.at)).join(StatusUpdate, StatusUpdate.report_id == Report.id)
-    query = query.where(Report.updated_at > since, Report.status.in_(SOLVED))
+    # an expression: the index of the status would give all that was ever solved
+    query = query.where(Report.updated_at > since, func.coalesce(Report.status, "").in_(SOLVED))
     query = query.where(StatusUpdate.status == "resolved", StatusUpdate.at > since, StatusUpdate.at <= until)
     rows = _rows(session, query.group_by(Report.id, *_ROW))
     return _listed(rows, _waits(pack), since, until, is_new=False)
