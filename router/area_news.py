@@ -57,14 +57,15 @@ def tell_subscribers(house: House) -> int:
         return gone
     drafts = _drafts(house, until)
     with house.store.write() as session:
-        for mailbox, theirs in due_of(session, list(drafts), now, held=True).items():
+        due = due_of(session, list(drafts), now, held=True)
+        for mailbox, theirs in due.items():
             if told := drafts[mailbox]:
                 subject, text = told
                 owe_subscriber(session, theirs[0], now, text=text, subject=subject)
             for each in theirs:
                 each.told_until = max(until, each.told_until)
                 each.next_at = next_morning(house.pack, now)
-            drop_old(session, [each.id for each in theirs], now)
+        drop_old(session, [each.id for theirs in due.values() for each in theirs], now)
     return len(drafts) + gone
 
 
