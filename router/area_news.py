@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from config.pack import Pack
 from router.house import House
@@ -18,15 +18,14 @@ from store.subscriptions import (
     drop,
     drop_old,
     due_mailboxes,
-    hold_due,
+    due_of,
     next_look,
-    oldest_told,
     put_off,
     unconfirmed,
     were_solved,
 )
 
-MAILBOXES_AT_ONCE = 500
+MAILBOXES_AT_ONCE = 200
 LISTED = 10  # of a kind that a mail names
 AT_MOST = timedelta(days=7)  # what is older was told to nobody while the clock stood, and is no news
 IN_THE_MAKING = timedelta(minutes=2)  # what a transaction that began before is about to commit
@@ -47,7 +46,8 @@ class News:
 def tell_subscribers(house: House) -> int:
     """Owe the digests that are due, some at a time, and delete what nobody confirmed; how many mailboxes.
 
-    What happened is read before the rows are held: nobody waits for the writer's place meanwhile.
+    The mails are written before the rows are held: nobody waits for the writer's place meanwhile. Whoever else
+    told a mailbox in between has moved it on: it is due no more.
     """
     now, until = house.now(), house.now() - IN_THE_MAKING
     gone = drop_unconfirmed(house, "mail")
@@ -55,23 +55,32 @@ def tell_subscribers(house: House) -> int:
         with house.store.write() as session:
             put_off(session, "mail", now, morning)
         return gone
-    with house.store.read() as session:
-        mailboxes = due_mailboxes(session, now, MAILBOXES_AT_ONCE)
-        if not mailboxes:
-            return gone
-        since = max(min(oldest_told(session, mailboxes), until), now - AT_MOST)
-        new = became_public(session, house.pack, since, until)
-        news = News(new=_by_area(new), solved=_by_area(were_solved(session, house.pack, since, until)))
+    drafts = _drafts(house, until)
     with house.store.write() as session:
-        for theirs in hold_due(session, mailboxes, now).values():
-            if told := digest(house, theirs, news):
+        due = due_of(session, list(drafts), now, held=True)
+        for mailbox, theirs in due.items():
+            if told := drafts[mailbox]:
                 subject, text = told
                 owe_subscriber(session, theirs[0], now, text=text, subject=subject)
             for each in theirs:
                 each.told_until = max(until, each.told_until)
                 each.next_at = next_morning(house.pack, now)
-            drop_old(session, [each.id for each in theirs], now)
-    return len(mailboxes) + gone
+        drop_old(session, [each.id for theirs in due.values() for each in theirs], now)
+    return len(drafts) + gone
+
+
+def _drafts(house: House, until: datetime) -> dict[str, tuple[str, str] | None]:
+    """Subject and text by mailbox, of the next ones that are due; None for one without news."""
+    now = house.now()
+    with house.store.read() as session:
+        due = due_of(session, due_mailboxes(session, now, MAILBOXES_AT_ONCE), now)
+        if not due:
+            return {}
+        oldest = min(each.told_until for theirs in due.values() for each in theirs)
+        since = max(min(oldest, until), now - AT_MOST)
+        new = became_public(session, house.pack, since, until)
+        news = News(new=_by_area(new), solved=_by_area(were_solved(session, house.pack, since, until)))
+        return {mailbox: digest(house, theirs, news) for mailbox, theirs in due.items()}
 
 
 def drop_unconfirmed(house: House, kind: str) -> int:

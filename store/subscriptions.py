@@ -48,18 +48,14 @@ def due_mailboxes(session: Session, now: datetime, limit: int) -> list[str]:
     return [each for each in session.scalars(query) if each is not None]
 
 
-def oldest_told(session: Session, lookups: Collection[str]) -> datetime:
-    """Since when the one of these who was told longest ago has heard nothing."""
-    query = select(func.min(Subscription.told_until)).where(Subscription.lookup.in_(lookups))
-    return session.scalars(query.where(Subscription.confirmed_at.is_not(None))).one()
-
-
-def hold_due(session: Session, lookups: Collection[str], now: datetime) -> dict[str, list[Subscription]]:
-    """What is still due of these mailboxes, for this transaction alone."""
+def due_of(
+    session: Session, lookups: Collection[str], now: datetime, *, held: bool = False
+) -> dict[str, list[Subscription]]:
+    """What is due of these mailboxes; `held`: for this transaction alone."""
     query = select(Subscription).where(Subscription.lookup.in_(lookups), *_is_due("mail", now))
-    query = query.where(Subscription.confirmed_at.is_not(None)).order_by(Subscription.id).with_for_update()
+    query = query.where(Subscription.confirmed_at.is_not(None)).order_by(Subscription.id)
     found: dict[str, list[Subscription]] = {}
-    for each in session.scalars(query):
+    for each in session.scalars(query.with_for_update() if held else query):
         found.setdefault(each.lookup or "", []).append(each)
     return found
 
@@ -142,8 +138,16 @@ def _waits(pack: Pack) -> dict[str | None, timedelta | None]:
     }
 
 
+def _line_at(*which: ColumnElement[bool]) -> Any:
+    """When the last such line of a report's history was written. Asked of each report: joined, a planner might
+    begin with the lines of all times."""
+    newest = select(func.max(StatusUpdate.at)).where(StatusUpdate.report_id == Report.id, *which)
+    return newest.correlate(Report).scalar_subquery()
+
+
 def _rows(session: Session, query: Any) -> list[Row]:
-    return [tuple(row) for row in session.execute(query)]
+    """Without those to which nothing happened."""
+    return [tuple(row) for row in session.execute(query) if row[-1] is not None]
 
 
 def became_public(session: Session, pack: Pack, since: datetime, until: datetime) -> list[Happened]:
@@ -154,18 +158,19 @@ def became_public(session: Session, pack: Pack, since: datetime, until: datetime
     told = select(*_ROW, Report.requested_at).where(
         Report.requested_at > since - longest, Report.requested_at <= until
     )
-    taken = select(*_ROW, StatusUpdate.at).join(StatusUpdate, StatusUpdate.report_id == Report.id)
-    taken = taken.where(Report.updated_at > since, StatusUpdate.seq == 1, StatusUpdate.at > since)
-    by_code = {row[0]: row for query in (told, taken) for row in _rows(session, query)}
+    first = _line_at(StatusUpdate.seq == 1)
+    taken = select(*_ROW, first).where(Report.updated_at > since)
+    by_code = {row[0]: row for row in _rows(session, told)}
+    by_code |= {row[0]: row for row in _rows(session, taken) if row[-1] > since}
     return _listed(by_code.values(), waits, since, until, is_new=True)
 
 
 def were_solved(session: Session, pack: Pack, since: datetime, until: datetime) -> list[Happened]:
     """The listed reports that officials resolved since then and that are not open again, the newest first."""
-    query = select(*_ROW, func.max(StatusUpdate.at)).join(StatusUpdate, StatusUpdate.report_id == Report.id)
-    query = query.where(Report.updated_at > since, Report.status.in_(SOLVED))
-    query = query.where(StatusUpdate.status == "resolved", StatusUpdate.at > since, StatusUpdate.at <= until)
-    rows = _rows(session, query.group_by(Report.id, *_ROW))
+    resolved = _line_at(StatusUpdate.status == "resolved", StatusUpdate.at > since, StatusUpdate.at <= until)
+    # an expression: the index of the status would give all that was ever solved
+    is_solved = func.coalesce(Report.status, "").in_(SOLVED)
+    rows = _rows(session, select(*_ROW, resolved).where(Report.updated_at > since, is_solved))
     return _listed(rows, _waits(pack), since, until, is_new=False)
 
 
