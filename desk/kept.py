@@ -33,7 +33,7 @@ def kept(house: House, key: tuple[Any, ...], compute: Callable[[], Answer]) -> A
 
 def _keep(key: Any, found: tuple[Answer]) -> tuple[Answer]:
     while len(_kept) >= MOST:
-        _kept.pop(list(_kept)[0], None)  # the oldest; the list is made in one step, whoever adds meanwhile
+        _kept.pop(list(_kept)[0], None)  # noqa: RUF015 (the oldest; an iterator minds whoever adds meanwhile)
     _kept[key] = found
     return found
 
