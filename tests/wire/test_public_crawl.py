@@ -26,7 +26,11 @@ from tests.wire.desk_rooms import START, add_report, open_rooms, serving
 from tests.wire.test_public_window import BOX, KELURAHAN, PLANTED, SECRET, WORDS, seed
 
 PLACES = ("31.74", "31.74.01", KELURAHAN)
-A_KEY_OR_A_SECRET = {"/open311/v2/photos/{id}", "/open311/v2/tokens/{token}.{format}"}
+A_KEY_OR_A_SECRET = {
+    "/open311/v2/photos/{id}",
+    "/open311/v2/tokens/{token}.{format}",
+    "/open311/v2/subscriptions.{format}",
+}
 LINK = re.compile(r'(?:href|src|action)="([^"#]+)|<(?:media_url|uri)>([^<]+)|"(https?://[^"\s<>]+)"|<(http[^>]+)>')
 
 
