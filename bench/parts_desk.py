@@ -56,6 +56,7 @@ async def _over(
 ) -> list[Row]:
     filled = await fill_with(plan, folder, twilio.url, name, count, settings)
     async with ours(folder, twilio.url, settings) as server:
+        await server.rest()
         store = store_of(server)
         cookies = [_log_in(store, name) for name in OFFICIALS]
         store.engine.dispose()

@@ -21,6 +21,7 @@ from store.database import sqlite_module
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
+RESTING_SECONDS = 3.0
 UNWAITED: list[float] = []  # CPU seconds of processes that were ended and had nobody to wait for them
 SECRETS = {"SECRET_KEY": "bench-secret-key-of-nobody", "CONTACT_KEY": "bench-contact-key-of-nobody"}
 
@@ -46,6 +47,17 @@ class Server:
     def memory(self) -> float:
         """PSS in MiB of the process and of those it started."""
         return sum(map(_pss, members(self.group))) / 1024
+
+    async def rest(self) -> None:
+        """Until it does nothing any more: what a filled store owes at a start (heads of its history, the files of
+        its months) is no part of what is measured. Raises RuntimeError after 15 minutes."""
+
+        async def is_resting() -> bool:
+            before = _cpu(self.group)
+            await asyncio.sleep(RESTING_SECONDS)
+            return _cpu(self.group) - before < RESTING_SECONDS / 10
+
+        await until(is_resting, "the server does not come to rest", seconds=900)
 
     async def kept(self) -> int:
         """How many messages the journal holds, by the server's own /metrics."""
@@ -77,6 +89,12 @@ def _hold(database: Path) -> Any:
             time.sleep(0.0005)
         else:
             return connection
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of a core that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _pss(pid: int) -> int:
