@@ -21,7 +21,7 @@ from store.database import sqlite_module
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
-RESTING_SECONDS = 3.0
+RESTING_SECONDS, RESTS = 3.0, 4
 UNWAITED: list[float] = []  # CPU seconds of processes that were ended and had nobody to wait for them
 SECRETS = {"SECRET_KEY": "bench-secret-key-of-nobody", "CONTACT_KEY": "bench-contact-key-of-nobody"}
 
@@ -53,9 +53,12 @@ class Server:
         its months) is no part of what is measured. Raises RuntimeError after 15 minutes."""
 
         async def is_resting() -> bool:
-            before = _cpu(self.group)
-            await asyncio.sleep(RESTING_SECONDS)
-            return _cpu(self.group) - before < RESTING_SECONDS / 10
+            for _ in range(RESTS):  # it may only have waited for the database
+                before = _cpu(self.group)
+                await asyncio.sleep(RESTING_SECONDS)
+                if _cpu(self.group) - before > RESTING_SECONDS / 10:
+                    return False
+            return True
 
         await until(is_resting, "the server does not come to rest", seconds=900)
 
