@@ -311,7 +311,7 @@ def owe_by_way(session: Session, report: Report | None, way: Way, happened: str,
 
 def owe_official(session: Session, officer_id: int, happened: str, now: datetime) -> None:
     """Owe an official a mail; it is put together when it is sent."""
-    row = _owed(channel="email", queue="replies", now=now, report=None, subject=happened)
+    row = _owed(channel="email", queue=REPLIES, now=now, report=None, subject=happened)
     row.officer_id = officer_id
     keep(session, row)
 
