@@ -14,7 +14,6 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from desk import shown
 from desk.deeds import write_deed
 from desk.doors import Fields
 from desk.due import soon
@@ -24,6 +23,7 @@ from desk.queue import query_of
 from desk.rights import Official, may_know, may_see, may_take_along, official_of
 from desk.view import LONGEST_QUERY, View, view_of
 from normalizer.seen import harmless, seen
+from router import shown
 from router.house import House
 from router.replies import service_name
 from store.models import Address, Report

@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from desk import shown
 from desk.asked import Asked, asked, chosen, read_cursor, write_cursor
 from desk.map import A_MINUTE
 from desk.pages import agency_name, language_of, status_word, texts
 from normalizer.seen import harmless, seen
+from router import shown
 from router.house import House
 from router.replies import service_name
 from store.models import Report

@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from config.pack import Pack
-from desk import shown
 from desk.asked import Asked, asked, chosen
 from desk.counted import LEVELS, counted, of_area
 from desk.pages import LANGUAGES, texts
 from normalizer.cells import SPOT_RESOLUTION, outline_of
 from normalizer.public_place import middle_cells, middle_of, public_cell, spans_within, without
+from router import shown
 from router.house import House
 from router.replies import service_name
 from store.models import Report

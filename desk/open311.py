@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from config.pack import Service
-from desk import shown
 from desk.areas import areas_of
 from desk.open311_words import Item, Refused, answer, answer_one, date, error, read_date, statuses_of
-from desk.photos import is_picture, photo_file
+from desk.photos import is_picture, photo_file, photo_numbers
 from desk.rights import Official, may_see, official_of, official_of_key, sees_all
 from desk.wire import seen, typed_code
+from router import shown
 from router.house import House
 from router.replies import place_name
 from router.status import is_open
@@ -258,7 +258,7 @@ def _media_url(house: House, report: Report) -> str | None:
 
 def _public_media_url(house: House, report: Report) -> str | None:
     """Where everybody gets the first photo that is shown to the public."""
-    numbers = shown.photo_numbers(house.pack, report)
+    numbers = photo_numbers(house.pack, report)
     return f"{house.link(report.code)}/photos/{numbers[0]}" if numbers else None
 
 

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
 from channels.web_token import is_token
-from desk import shown
 from desk.icons import ICONS
 from desk.open311_tokens import message_of
 from desk.pages import HERE, language_of, render, texts
 from desk.public import bounds, public_lines, tiles, with_tiles
 from desk.thread import Said
 from desk.wire import typed_code
+from router import shown
 from router.codes import code_of_thread, thread_of
 from router.house import House
 from router.reach import NOBODY, PUBLIC

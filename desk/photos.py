@@ -45,6 +45,12 @@ def public_photos(pack: Pack, report: Report) -> list[Photo]:
     return [] if is_bare else [photo for photo in report.photos if is_public(photo)]
 
 
+def photo_numbers(pack: Pack, report: Report, *, after: bool | None = None) -> list[int]:
+    """The numbers of the photos that everybody may see; of those from before or after the work, or all."""
+    seen = [photo for photo in public_photos(pack, report) if after is None or photo.is_after == after]
+    return [report.photos.index(photo) + 1 for photo in seen]
+
+
 # --- for officials ------------------------------------------------------------------------------------------
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from desk import shown
 from desk.surge_map import Frame, frame_of
 from normalizer.public_place import ring_of
+from router import shown
 from router.house import House
 from store.models import Report
 

@@ -7,12 +7,13 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from desk import shown
 from desk.asked import A_PAGE, STATUSES, Asked, asked, chosen, read_cursor, write_cursor
 from desk.counted import LEVELS, Counted, counted, of_area, of_group, of_service
 from desk.pages import language_of, render, texts
+from desk.photos import photo_numbers
 from desk.place_map import drawing
 from desk.wire import HEADERS, typed_code
+from router import shown
 from router.heads import published
 from router.house import House
 from router.replies import service_name
@@ -164,8 +165,8 @@ def report_page(house: House, request: Request) -> Response:
         drawing=drawing(house, report),
         promise=_promise(lead),
         concerns=_concerns(house, report, lead),
-        photos_before=shown.photo_numbers(pack, report, after=False),
-        photos_after=shown.photo_numbers(pack, report, after=True),
+        photos_before=photo_numbers(pack, report, after=False),
+        photos_after=photo_numbers(pack, report, after=True),
     )
 
 
