@@ -230,6 +230,14 @@ def log_in(client: httpx.Client, name: str, password: str = PASSWORD) -> httpx.R
     return client.post("/desk/login", data=fields)
 
 
+@contextmanager
+def entered(address: str, name: str) -> Iterator[httpx.Client]:
+    """A browser in which this official has logged in."""
+    with browser(address) as client:
+        assert log_in(client, name).status_code == 200
+        yield client
+
+
 def press(client: httpx.Client, code: str, status: str, note: str = "", **said: str) -> httpx.Response:
     """Open a report, write a note, press a button."""
     page = client.get(f"/desk/r/{code}")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.wire.desk_rooms import (
     add_officer,
     add_report,
     browser,
+    entered,
     hidden,
     log_in,
     open_rooms,
@@ -49,16 +49,9 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
         yield Rooms(house=house, address=address)
 
 
-@contextmanager
-def entered(rooms: Rooms, name: str) -> Iterator[httpx.Client]:
-    with browser(rooms.address) as client:
-        assert log_in(client, name).status_code == 200
-        yield client
-
-
 @pytest.fixture(scope="module")
 def admin(rooms: Rooms) -> Iterator[httpx.Client]:
-    with entered(rooms, "admin") as client:
+    with entered(rooms.address, "admin") as client:
         yield client
 
 
@@ -159,7 +152,7 @@ def test_a_role_that_changes_ends_the_log_ins_and_gives_back_what_was_taken(
     with rooms.house.store.write() as session:
         number = session.query(Officer.id).filter_by(name="pindah").scalar()
         session.query(Report).filter_by(code=code).update({"officer_id": number})
-    with entered(rooms, "pindah") as client:
+    with entered(rooms.address, "pindah") as client:
         page = press(admin, "changed", "pindah", role="head", agency="dlh")
         assert "Akun sudah diubah" in page.text
         assert client.get("/desk/queue").url.path == "/desk"
@@ -172,7 +165,7 @@ def test_a_locked_account_lets_nobody_in_until_it_is_unlocked(rooms: Rooms, admi
     add_officer(rooms.house, "terkunci", "triage")
     with rooms.house.store.write() as session:
         key = accounts.make_api_key(session, session.query(Officer).filter_by(name="terkunci").one())
-    with entered(rooms, "terkunci") as client, browser(rooms.address) as other:
+    with entered(rooms.address, "terkunci") as client, browser(rooms.address) as other:
         assert "Terkunci" in press(admin, "locked", "terkunci").text
         assert client.get("/desk/queue").url.path == "/desk"
         assert log_in(other, "terkunci").status_code == 403

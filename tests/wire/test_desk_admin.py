@@ -24,7 +24,7 @@ from store.journal import Journal
 from store.models import AgencyWay, Delivery, Message, Report
 from store.officials import Officer
 from store.ways import Try, note_try
-from tests.wire.desk_rooms import add_officer, add_report, browser, log_in, move, open_rooms
+from tests.wire.desk_rooms import add_officer, add_report, browser, entered, log_in, move, open_rooms
 
 PAGES = ("", "/owed?state=failed", "/agencies", "/pack", "/pack/lampu_jalan", "/texts", "/try", "/accuracy")
 
@@ -71,16 +71,9 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
         yield Rooms(house=house, journal=journal, address=address)
 
 
-@contextmanager
-def entered(rooms: Rooms, name: str) -> Iterator[httpx.Client]:
-    with browser(rooms.address) as client:
-        assert log_in(client, name).status_code == 200
-        yield client
-
-
 @pytest.fixture(scope="module")
 def admin(rooms: Rooms) -> Iterator[httpx.Client]:
-    with entered(rooms, "admin") as client:
+    with entered(rooms.address, "admin") as client:
         yield client
 
 
@@ -107,7 +100,7 @@ def test_an_admin_reads_every_page_in_both_languages(admin: httpx.Client) -> Non
 
 
 def test_an_auditor_reads_but_has_no_buttons(rooms: Rooms) -> None:
-    with entered(rooms, "audit") as client:
+    with entered(rooms.address, "audit") as client:
         for page in PAGES:
             answer = client.get(f"/desk/admin{page}")
             assert answer.status_code == 200
@@ -118,7 +111,7 @@ def test_an_auditor_reads_but_has_no_buttons(rooms: Rooms) -> None:
 
 
 def test_for_an_agencys_officials_it_is_not_there(rooms: Rooms) -> None:
-    with entered(rooms, "budi") as client:
+    with entered(rooms.address, "budi") as client:
         assert {client.get(f"/desk/admin{page}").status_code for page in (*PAGES, "/import")} == {404}
         assert client.get("/desk/deeds.csv").status_code == 404
 
@@ -290,7 +283,7 @@ def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
 def test_an_officers_list_has_their_agencys_reports_and_no_personal_data(rooms: Rooms) -> None:
     ours, theirs = add_report(rooms.house), add_report(rooms.house, agency_id="dlh")
     formula = add_report(rooms.house, address_string="=cmd|' /C calc'!A0", public_description="\u200b=1+1")
-    with entered(rooms, "budi") as client:
+    with entered(rooms.address, "budi") as client:
         rows = {row["code"]: row for row in rows_of(client.get("/desk/export.csv?group=new"))}
         assert ours in rows
         assert theirs not in rows
@@ -305,7 +298,7 @@ def test_an_officers_list_has_their_agencys_reports_and_no_personal_data(rooms: 
 
 def test_a_head_takes_their_own_reporters_along_and_it_is_written_down(rooms: Rooms) -> None:
     code = add_report(rooms.house)
-    with entered(rooms, "kepala") as client:
+    with entered(rooms.address, "kepala") as client:
         fields = {"csrf": csrf(client), "form": "csv", "query": "?group=new&agency=dlh"}
         rows = {row["code"]: row for row in rows_of(client.post("/desk/export", data=fields))}
     assert {row["agency_id"] for row in rows.values()} == {"dbm"}
