@@ -111,7 +111,7 @@ def main() -> None:
         given = {"database_url": options.database} if options.database else {}
         if options.database:
             given |= {"secret_key": "s" * 32, "contact_key": "c" * 32}
-        engine = open_engine(Settings(_env_file=None, data_dir=Path(folder), **given))  # type: ignore[arg-type, call-arg]
+        engine = open_engine(Settings(_env_file=None, data_dir=Path(folder), **given))  # type: ignore[call-arg]
         Base.metadata.create_all(engine)
         began = time.perf_counter()
         fill(engine, options.holdings)

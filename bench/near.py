@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,7 +41,7 @@ WORDS = "lampu mati sejak kemarin di depan warung Pak Kumis dekat pos ronda RT 0
 def main(count: int) -> None:
     """Fill, measure, print; the folder goes when it is done."""
     with TemporaryDirectory() as folder:
-        settings = Settings(_env_file=None, data_dir=Path(folder), city=ROOT / "config" / "jakarta", sandbox="off")
+        settings = Settings(_env_file=None, data_dir=Path(folder), city=ROOT / "config" / "jakarta", sandbox="off")  # type: ignore[call-arg]
         house = replace(open_house(settings), now=lambda: NOW)
         Base.metadata.create_all(house.store.engine)
         began = time.perf_counter()
@@ -60,7 +61,7 @@ def fill(house: House, count: int) -> None:
         )
     statement = f"INSERT INTO reports ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
     with house.store.engine.begin() as connection:
-        connection.connection.cursor().executemany(statement, _rows(house.pack, count))
+        connection.connection.cursor().executemany(statement, _rows(house.pack, count))  # type: ignore[arg-type]  # sqlite3 takes an iterator
     with house.store.engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
 
@@ -106,8 +107,8 @@ def measure(house: House) -> None:
             print(
                 f"{name}: {statistics.mean(len(each.cells) for each in near):.0f} cells, {max(rows)} rows at most"
             )
-            _print("  the query", [_timed(lambda n=each: reports_near(session, n, but=0)) for each in near])
-            _print("  the whole search", [_timed(lambda r=each: find(session, r, house)) for each in asked])
+            _print("  the query", [_timed(partial(reports_near, session, each, but=0)) for each in near])
+            _print("  the whole search", [_timed(partial(find, session, each, house)) for each in asked])
 
 
 def _some(session: Session, luck: random.Random, last: int) -> list[Report]:

@@ -96,8 +96,8 @@ async def _pages(plan: Plan, server: Server, cookies: Sequence[str], last: int, 
             asks = [(ask(luck), luck.choice(who)) for _ in range(int(PACE * plan.desk_seconds))]
             await _at_a_pace(client, asks[:2])  # what is made once and kept is there
             seen = percentiles(await _at_a_pace(client, asks))
-            p95 = {"unit": "ms (p95)", "figures": [seen["p95"]]}
-            rows.append(Row(what=f"{name}: {what}, {PACE}/s", p50=[seen["p50"]], p99=[seen["p99"]], **p95))
+            p50, p95, p99 = ([seen[each]] for each in ("p50", "p95", "p99"))
+            rows.append(Row(what=f"{name}: {what}, {PACE}/s", unit="ms (p95)", figures=p95, p50=p50, p99=p99))
     return rows
 
 

@@ -103,7 +103,7 @@ def main() -> None:
         given = {"database_url": options.database} if options.database else {}
         if options.database:
             given |= {"secret_key": "s" * 32, "contact_key": "c" * 32}
-        read = Settings(_env_file=None, data_dir=Path(folder), city=ROOT / "config" / "jakarta", **given)  # type: ignore[arg-type, call-arg]
+        read = Settings(_env_file=None, data_dir=Path(folder), city=ROOT / "config" / "jakarta", **given)  # type: ignore[call-arg]
         house = replace(open_house(read), now=lambda: NOW)
         Base.metadata.create_all(house.store.engine)
         began = time.perf_counter()

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,7 +29,7 @@ def main(count: int, folder: str | None = None) -> None:
     """Fill, measure, print; the folder goes when it is done, unless one is named."""
     with TemporaryDirectory() as made:
         where = Path(folder or made)
-        settings = Settings(_env_file=None, data_dir=where, city=ROOT / "config" / "jakarta", sandbox="off")
+        settings = Settings(_env_file=None, data_dir=where, city=ROOT / "config" / "jakarta", sandbox="off")  # type: ignore[call-arg]
         is_new = not (where / "reports.db").exists()
         house = replace(open_house(settings), now=lambda: NOW)
         Base.metadata.create_all(house.store.engine)
@@ -43,14 +44,14 @@ def measure(house: House) -> None:
     luck = random.Random(9)
     for zoom in (10, 12, 14, 15, 16, 17, 18, 19):
         views = [(_view(luck), _box(house, luck, zoom)) for _ in range(ASKED)]
-        times = [_timed(lambda a=a, b=b, z=zoom: spots_of(house, a, b, z, "id")) for a, b in views]
+        times = [_timed(partial(spots_of, house, view, box, zoom, "id")) for view, box in views]
         _print(f"map, zoom {zoom}", times)
     for kind in ("all", "kelurahan", "kecamatan", "kota"):
         areas = [area.code for area in house.pack.areas.values() if area.level == kind]
-        views = [replace(_view(luck), area=luck.choice(areas) if areas else None) for _ in range(ASKED)]
-        _print(f"list, {kind}", [_timed(lambda a=a: _page(house, a, None)) for a in views])
-        of_all_times = [replace(view, days=None) for view in views]
-        _print(f"list, {kind}, far down", [_timed(lambda a=a: _page(house, a, DEEP)) for a in of_all_times])
+        asked = [replace(_view(luck), area=luck.choice(areas) if areas else None) for _ in range(ASKED)]
+        _print(f"list, {kind}", [_timed(partial(_page, house, each, None)) for each in asked])
+        of_all_times = [replace(each, days=None) for each in asked]
+        _print(f"list, {kind}, far down", [_timed(partial(_page, house, each, DEEP)) for each in of_all_times])
 
 
 def _view(luck: random.Random) -> Asked:
