@@ -5,17 +5,20 @@ from datetime import datetime, timedelta
 from math import floor
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
+from router.held import lock_all
 from router.house import House
 from router.reach import reply_address
 from router.replies import fields_of, owe, owe_to, reply_channel, say, status_name
 from router.surge import surge_words
+from store.bulk import drop_held, keep_all
 from store.models import Delivery, Report, Reporter, Surge
 
 DIGESTED = frozenset({"assigned", "accepted", "in_progress", "scheduled"})  # all else is told at once
 PEOPLE_AT_ONCE = 200
 LISTED = 5  # reports of one person that a digest names
+_SURGES = "surges of its reports"  # in session.info: the session itself forgets a row that nobody names
 
 
 def hold_for_digest(
@@ -29,17 +32,22 @@ def hold_for_digest(
     status = status or report.status
     if report.surge_id is None or (address := reply_address(session, report)) is None:
         return False
-    surge = session.get_one(Surge, report.surge_id)
+    surge = _surge(session, report.surge_id)
     if surge.ended_at is not None or status not in DIGESTED:
-        session.flush()
-        held = delete(Delivery).where(Delivery.report_id == report.id, Delivery.state == "held")
-        session.execute(held, execution_options={"synchronize_session": False})
+        drop_held(session, report)
         return False
     fields = fields_of(report, house, report.language, notes)
     text = say(house.pack, report.language, f"to_{status}", address.channel, **fields)
     row = owe_to(session, address, address.channel, text, house.now(), report=report)
     row.state, row.next_attempt_at = "held", _next_slot(surge, house)
     return True
+
+
+def _surge(session: Session, number: int) -> Surge:
+    kept: dict[int, Surge] = session.info.setdefault(_SURGES, {})
+    if number not in kept:
+        kept[number] = session.get_one(Surge, number)
+    return kept[number]
 
 
 def _next_slot(surge: Surge, house: House) -> datetime:
@@ -60,14 +68,15 @@ def tell_digests(house: House) -> int:
         people = select(Reporter.id).where(Reporter.id.in_(due)).order_by(Reporter.id)
         # key_share: whoever moves a report of theirs must still be able to name them
         ids = session.scalars(people.with_for_update(skip_locked=True, key_share=True)).all()
+        keep_all(session)
         rows = _held(session, ids, now)
-        groups: dict[tuple[int, int | None], list[Delivery]] = {}
+        groups: dict[tuple[int, int | None], list[tuple[Delivery, Report]]] = {}
         for row, report in rows:
-            groups.setdefault((report.reporter_id, report.surge_id), []).append(row)
+            groups.setdefault((report.reporter_id, report.surge_id), []).append((row, report))
         for same in groups.values():
             _tell(session, same, house)
-        for row, _ in rows:
-            session.delete(row)
+        told = delete(Delivery).where(Delivery.id.in_([row.id for row, _ in rows]))
+        session.execute(told, execution_options={"synchronize_session": False})
     return len(groups)
 
 
@@ -78,21 +87,20 @@ def _held(session: Session, people: Sequence[int], now: datetime) -> list[tuple[
     """
     is_due = (Report.reporter_id.in_(people), Delivery.state == "held", Delivery.next_attempt_at <= now)
     ids = select(Delivery.report_id).join(Report, Delivery.report_id == Report.id).where(*is_due)
-    session.execute(select(Report.id).where(Report.id.in_(ids)).order_by(Report.id).with_for_update()).all()
+    lock_all(session, session.scalars(select(Report).where(Report.id.in_(ids)).order_by(Report.id)).all())
     query = select(Delivery, Report).join(Report, Delivery.report_id == Report.id).where(*is_due)
-    query = query.options(selectinload(Delivery.report).selectinload(Report.address))
     return [(row, report) for row, report in session.execute(query.order_by(Delivery.id))]
 
 
-def _tell(session: Session, held: Sequence[Delivery], house: House) -> None:
+def _tell(session: Session, held: Sequence[tuple[Delivery, Report]], house: House) -> None:
     """Owe one message for all of these: the newest itself where they are of one report, else a list."""
-    reports = list({row.report_id: row.report for row in held if row.report is not None}.values())
+    reports = list({report.id: report for _, report in held}.values())
     last, now = reports[-1], house.now()
-    surge = session.get(Surge, last.surge_id) if last.surge_id else None
+    surge = _surge(session, last.surge_id) if last.surge_id else None
     if surge is not None:
         surge.told_at = now
     if len(reports) == 1 or surge is None:
-        owe(session, last, held[-1].text, house, now, can_wait=True)
+        owe(session, last, held[-1][0].text, house, now, can_wait=True)
         return
     channel, pack = reply_channel(session, last), house.pack
     lines = [f"{each.code}: {status_name(pack, each, last.language)}" for each in reports[:LISTED]]

@@ -1,13 +1,15 @@
 """What a transaction holds: rows of reports until its end, and the newest of what hangs on each."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session, selectinload
 
-from store.models import Base, Holding, Message, Report, StatusUpdate
+from store.models import Base, Delivery, Holding, Message, Report, StatusUpdate
 
 _HELD = "held reports"  # in session.info, by id: the session itself forgets rows that nobody names
+_WAITING = "waiting messages"  # in session.info: of which held reports that was asked, and which have some
 
 
 def is_new(row: Base) -> bool:
@@ -60,3 +62,22 @@ def _read_newest(session: Session, reports: dict[int | None, Report], ids: Seque
     for parent in session.scalars(query):
         if parent is not None:
             reports[parent].has_joined = True
+
+
+def may_wait(session: Session, report: Report, now: datetime) -> bool:
+    """Whether a message of the report may wait for a later time: asked once for all reports that are held."""
+    if not is_ours(session, report):
+        return True
+    asked, found = session.info.setdefault(_WAITING, (set(), set()))
+    if report.id not in asked:
+        ids = session.info.get(_HELD, {}).keys() - asked
+        waits = (Delivery.state == "waiting", Delivery.attempts == 0, Delivery.next_attempt_at > now)
+        with session.no_autoflush:
+            found.update(session.scalars(select(Delivery.report_id).where(Delivery.report_id.in_(ids), *waits)))
+        asked.update(ids)
+    return report.id in found
+
+
+def note_waiting(session: Session, report: Report) -> None:
+    """From here on a message of the report waits for a later time."""
+    session.info.setdefault(_WAITING, (set(), set()))[1].add(report.id)

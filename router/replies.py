@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from router.choices import question_of
-from router.held import is_ours
+from router.held import is_ours, may_wait, note_waiting
 from router.house import House
 from router.promise import promise_words
 from router.quiet import end_of_night, wait_until
@@ -215,6 +215,8 @@ def owe(
     morning = wait_until(report, house.pack, now) if can_wait else None
     if morning is None:
         send_held(session, report, house, now)
+    else:
+        note_waiting(session, report)
     return owe_to(
         session,
         address,
@@ -233,6 +235,8 @@ def owe(
 def send_held(session: Session, report: Report, house: House, now: datetime) -> None:
     """What waits for the morning goes now, ahead of what is about to be said: messages keep their order."""
     if not inspect(report).persistent or end_of_night(house.pack, now) is None:
+        return
+    if not may_wait(session, report, now):
         return
     held = update(Delivery).where(
         Delivery.report_id == report.id, Delivery.state == "waiting", Delivery.attempts == 0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Dialect, inspect, text
+from sqlalchemy import Connection, Dialect, delete, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import RelationshipProperty, Session, make_transient_to_detached
 
@@ -15,7 +15,8 @@ ORDER = (Reporter, Address, Report, Message, StatusUpdate, Holding, Photo, Deliv
 
 UNIQUE = {Address: ("channel", "lookup"), Message: ("channel", "account", "external_id")}
 TOGETHER = 200  # rows in one statement
-_NEW, _ALL, _WATCHED = "new rows", "all rows wait", "watched rows"  # in session.info
+# in session.info
+_NEW, _ALL, _WATCHED, _OVERTAKEN = "new rows", "all rows wait", "watched rows", "overtaken reports"
 
 Row = TypeVar("Row", bound=Base)
 
@@ -55,6 +56,27 @@ def keep_all(session: Session) -> None:
     session.info[_ALL] = True
 
 
+def drop_held(session: Session, report: Report) -> None:
+    """Have what was held back for a report until now (state `held`) never be sent: at once, or behind keep_all()
+    at the transaction's end, many at once. What is kept from here on stays."""
+    session.info.setdefault(_OVERTAKEN, {})[report.id] = len(session.info.get(_NEW, ()))
+    if not session.info.get(_ALL):
+        session.flush()
+        _drop_held(session)
+
+
+def _drop_held(session: Session) -> None:
+    overtaken: dict[int, int] = session.info.pop(_OVERTAKEN, {})
+    for place, row in enumerate(session.info.get(_NEW, ()) if overtaken else ()):
+        is_held = isinstance(row, Delivery) and row.state == "held" and row.report is not None
+        if is_held and place < overtaken.get(row.report.id, 0):
+            row.state = "withdrawn"
+    if overtaken:
+        held = delete(Delivery).where(Delivery.report_id.in_(overtaken), Delivery.state == "held")
+        with session.no_autoflush:
+            session.execute(held, execution_options={"synchronize_session": False})
+
+
 def _show(row: Base) -> None:
     """Set a row's related rows once more, seen by the ORM this time; and theirs, where they are new too."""
     for name, _, _ in _parents(type(row)):
@@ -69,6 +91,7 @@ def write_new(session: Session) -> None:
 
     The unit of work takes some 60 µs a row to find out in which order rows depend on each other: here it is known.
     """
+    _drop_held(session)
     rows = [row for row in session.info.pop(_NEW, ()) if "id" not in row.__dict__]
     pending = [row for row in rows if row in session]  # a row of the flush's names them
     for row in pending:

@@ -1,10 +1,11 @@
 """The rules that admins took, and what agencies passed on: how often, to whom, and who kept it."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session, aliased
 
 from store.models import Holding, Report, StatusUpdate
@@ -33,7 +34,10 @@ def list_rules(session: Session) -> list[RouteRule]:
 def agencies_so_far(session: Session, report: Report) -> set[str]:
     """The agencies that had a report before or have it now, as its history says."""
     query = select(StatusUpdate.agency_id).where(StatusUpdate.report_id == report.id).distinct()
-    return {agency_id for agency_id in session.scalars(query) if agency_id is not None}
+    is_written = report.newest_line is None or inspect(report.newest_line).persistent
+    # what others' reports wait to write need not be written for it
+    with session.no_autoflush if is_written else nullcontext():
+        return {agency_id for agency_id in session.scalars(query) if agency_id is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
