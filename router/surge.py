@@ -38,7 +38,6 @@ class Near:
     people: set[object] = field(default_factory=set)
     before: list[Report] = field(default_factory=list)  # this transaction's own, from before it was a surge
     count: int = 0
-    news: str | None = None
 
 
 def kecamatan_of(pack: Pack, area_code: str | None) -> str | None:
@@ -177,42 +176,41 @@ def surge_answer(session: Session, report: Report, house: House, channel: str) -
     near = _near(session, report.service_code, kecamatan, house)
     if near.surge is None or near.surge.id != report.surge_id:
         return None
-    if near.news is None:
-        near.news = _next_news(session, near.surge, house)
+    pack, through_at = house.pack, near.surge.through_at
+    news = _hour(through_at, pack) if through_at is not None and through_at > house.now() else ""
     pack, language = house.pack, report.language
     fields = fields_of(report, house, language) | surge_words(near.surge, house, language)
-    fields |= {"count": str(near.count), "time": near.news}
-    fields["news"] = say(pack, language, "surge_news", channel, **fields) if near.news else ""
+    fields |= {"count": str(near.count), "time": news}
+    fields["news"] = say(pack, language, "surge_news", channel, **fields) if news else ""
     if channel == "sms":
         return say(pack, language, "ack_surge_urgent" if report.urgent else "ack_surge", channel, **fields)
     text = say(pack, language, "ack_surge", channel, **fields)
     return f"{say(pack, language, 'urgent', channel, **fields)}\n\n{text}" if report.urgent else text
 
 
-def _next_news(session: Session, surge: Surge, house: House) -> str:
+def _through_at(session: Session, surge: Surge, house: House) -> datetime | None:
     """When the queue will be through at the pace at which the agency really finished reports of this service
-    lately, `HH.MM` to the next quarter of an hour; "" where nobody can know, or it is hours away."""
+    lately, to the next quarter of an hour; None where nobody can know, or it is hours away."""
     now, agency_id = house.now(), agency_for(house.pack, surge.service_code, surge.area_code, at=house.now())
     held = select(func.count()).where(Report.agency_id == agency_id, Report.requested_at > now - FRESH)
     held = held.where(Report.service_code == surge.service_code)
-    with session.no_autoflush:
-        done = session.scalar(held.where(Report.status.in_(FINISHED), Report.updated_at > now - LATELY)) or 0
-        if done < FEW:
-            return ""
-        ahead = session.scalar(held.where(Report.status.in_(IN_WORK))) or 0
+    done = session.scalar(held.where(Report.status.in_(FINISHED), Report.updated_at > now - LATELY)) or 0
+    if done < FEW:
+        return None
+    ahead = session.scalar(held.where(Report.status.in_(IN_WORK))) or 0
     hours = (ahead + 1) * (LATELY / timedelta(hours=1)) / done
     if hours > FARTHEST:
-        return ""
-    quarter = timedelta(minutes=15)
-    steps = ceil((now + timedelta(hours=hours) - datetime(2000, 1, 1, tzinfo=UTC)) / quarter)
-    return _hour(datetime(2000, 1, 1, tzinfo=UTC) + steps * quarter, house.pack)
+        return None
+    quarter, start = timedelta(minutes=15), datetime(2000, 1, 1, tzinfo=UTC)
+    return start + ceil((now + timedelta(hours=hours) - start) / quarter) * quarter
 
 
 # --- what the clock does ----------------------------------------------------------------------------------
 
 
 def look_at_surges(house: House) -> int:
-    """Gather what belongs to each open surge, hand its growth over, and end what is over; how many were ended.
+    """Gather what belongs to each open surge, see when it is through, hand its growth over, and end what is over;
+    how many were ended.
 
     Every LOOK; one server at a time has a surge. Killed in the middle, the next look does the same again.
     """
@@ -224,6 +222,7 @@ def look_at_surges(house: House) -> int:
         for surge in session.scalars(query.with_for_update(skip_locked=True)).all():
             gather(session, surge, house)
             session.flush()
+            surge.through_at = _through_at(session, surge, house)
             _hand_over(session, surge, house)
             if _hot_until(session, surge, house) + _patience(house.pack) <= now:
                 _end(session, surge, now)

@@ -423,7 +423,8 @@ class Holding(Base):
 class Surge(Base):
     """Very many reports of one service in one area at once: to be told and handed over as one.
 
-    `area_code` is the kecamatan's; `told_at` is when its reporters last got a digest.
+    `area_code` is the kecamatan's; `told_at` is when its reporters last got a digest, `through_at` when its queue
+    will be through, as the last look at it found.
     """
 
     __tablename__ = "surges"
@@ -443,6 +444,7 @@ class Surge(Base):
     began_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]
+    through_at: Mapped[datetime | None]
 
 
 class AgencyWay(Base):

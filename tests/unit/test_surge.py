@@ -123,11 +123,11 @@ def test_next_news_is_told_from_what_was_really_finished(town: Town) -> None:
     report_flood(town, MOST)
     for number in range(6):
         town.move("resolved", number=number, notes="Air sudah surut")
-    town.clock.on(minutes=1)
+    beat(town, minutes=1)
     report_flood(town, 1, start=MOST)
     # fifteen wait before it at six in three hours: seven and a half hours from 12.01
     assert "Kabar berikutnya sekitar 19.45." in answers_to(town, MOST)[-1]
-    town.clock.on(hours=4)
+    beat(town, hours=4)
     report_flood(town, 1, start=MOST + 1)
     assert "Kabar berikutnya" not in answers_to(town, MOST + 1)[-1]
 
