@@ -1,5 +1,6 @@
 """What the tests share: a running installation of its own for whoever asks, and real servers on free ports."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -11,6 +12,16 @@ import playwright.async_api
 import playwright.sync_api
 import pytest
 from town import ROOT, Town, connects, eventually, free_port
+
+# Nothing that is loaded is garbage, and looking through it again and again was a fifth of what the tests cost.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
+    gc.enable()
+
 
 # Other tests run beside: how long one example or one page takes says nothing here.
 hypothesis.settings.register_profile("beside others", deadline=None)
