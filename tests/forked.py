@@ -1,7 +1,7 @@
 """`run_bots.py` in a process of its own whose imports are done: forked from one that has loaded everything once.
 
 What the program does is the same, from its arguments and its environment to its end; what is spared is two seconds of
-a core at each start. Those who test the start itself, or a death at a named step, start Python (tests/faults/crowd.py).
+a core at each start. That Python alone can start all of it is tests/end_to_end/test_started_by_python.py's.
 """
 
 import gc
@@ -136,6 +136,7 @@ def _become(asked: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(asked["env"])
     time.tzset()
+    importlib.reload(sys.modules["store.steps"])  # it alone looks at the environment when it is loaded
     sys.stdin, sys.stdout, sys.stderr = (open(n, mode) for n, mode in enumerate("rww"))  # noqa: SIM115
     sys.argv = ["run_bots.py", *asked["arguments"]]
     runpy.run_path("run_bots.py", run_name="__main__")

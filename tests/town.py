@@ -87,16 +87,17 @@ class Town:
         self.client = httpx.Client(base_url=self.url, timeout=20)
 
     def start(self) -> "Town":
-        self.process = self._begin("log")
+        self.process = self.begin("log")
         eventually(self._is_up, within=60, what="the installation comes up")
         return self
 
     def work(self) -> None:
-        self.workers.append(self._begin("worker.log", "work"))
+        self.workers.append(self.begin("worker.log", "work"))
 
-    def _begin(self, log: str, *arguments: str) -> Forked:
+    def begin(self, log: str, *arguments: str, **env: str) -> Forked:
+        """Start a process and do not wait for it."""
         with open(os.devnull) as nothing, (self.folder / log).open("ab") as written:
-            return Forked(arguments, self.environment, [nothing, written, written])
+            return Forked(arguments, self.environment | env, [nothing, written, written])
 
     def _is_up(self) -> bool:
         assert self.process is not None
