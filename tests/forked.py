@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +56,9 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         if self.returncode is None and not select.select([self._news], [], [], timeout)[0]:
             raise subprocess.TimeoutExpired("run_bots.py", timeout or 0)
-        return self.poll() or 0
+        self.poll()
+        assert self.returncode is not None
+        return self.returncode
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
@@ -66,6 +69,21 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+def ended(arguments: Sequence[str], env: Mapping[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """One command, to its end."""
+    with TemporaryFile("w+") as said, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        said.write(stdin)
+        said.seek(0)
+        process = Forked(arguments, env, [said, out, err])
+        try:
+            code = process.wait(60)
+        finally:
+            process.kill()
+        for file in (out, err):
+            file.seek(0)
+        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
 
 @cache

@@ -13,14 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
 
-from tests.forked import Forked
+from tests.forked import Forked, ended
 
 Process = Forked | subprocess.Popen[bytes]
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,14 +128,7 @@ class Town:
         self.workers.clear()
 
     def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """One command, to its end."""
-        with TemporaryFile("w+") as said, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
-            said.write(stdin or "")
-            said.seek(0)
-            code = Forked(arguments, self.environment, [said, out, err]).wait(60)
-            for file in (out, err):
-                file.seek(0)
-            return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
+        return ended(arguments, self.environment, stdin or "")
 
     # --- a citizen ---------------------------------------------------------------------------------------
 
