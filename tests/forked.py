@@ -45,7 +45,9 @@ class Forked:
         asked = json.dumps({"arguments": list(arguments), "env": dict(env)}).encode()
         socket.send_fds(_mother(), [asked], [*(file.fileno() for file in files), theirs])
         os.close(theirs)
-        self.pid = int(os.read(self._news, 16))
+        told = os.read(self._news, 16)
+        assert told, "what everything is forked from has ended: see its traceback"
+        self.pid = int(told)
 
     def poll(self) -> int | None:
         if self.returncode is None and select.select([self._news], [], [], 0)[0]:
@@ -136,7 +138,9 @@ def _children(control: socket.socket) -> dict[str, Any] | None:
             os.write(files[3], b"%-16d" % child)
             for file in files[:3]:
                 os.close(file)
-            os.write(files[3], b"%-16d" % os.waitpid(child, 0)[1])
+            code = os.waitpid(child, 0)[1]
+            with suppress(BrokenPipeError):  # nobody wants to know any more
+                os.write(files[3], b"%-16d" % code)
             os._exit(0)
         for file in files:
             os.close(file)
