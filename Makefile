@@ -3,6 +3,7 @@
 
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONDONTWRITEBYTECODE  # the tests are compiled once, not by each of their processes every time
 
 run: setup
 	@$(PY) run_bots.py

@@ -9,7 +9,7 @@ from functools import lru_cache
 from config.pack import Area, Landmark, Pack
 from normalizer.misspelt import spellings
 from normalizer.street_names import street_key
-from normalizer.tokens import words_of
+from normalizer.tokens import tokens_of
 from normalizer.wordlists import SHORT_NAMES
 from normalizer.wordlists import words as word_list
 
@@ -52,7 +52,7 @@ def without_in(token: str, names: Container[str]) -> str:
 
 def joined(name: str) -> str:
     """A name as one word: "Rawa Badak Utara", "Rawabadak Utara" and "Rw. Badak Utr" should meet here."""
-    return "".join(fold(token) for token in words_of(name).tokens)
+    return "".join(fold(token) for token in tokens_of(name))
 
 
 @lru_cache(maxsize=4)
@@ -92,7 +92,7 @@ def _areas(pack: Pack) -> dict[str, tuple[Area, ...]]:
 def _long_names(pack: Pack) -> list[list[str]]:
     """The names of kelurahan that are written in two words or more, as words."""
     names = [area.name for area in pack.areas.values() if area.level == "kelurahan"]
-    return [words for name in names if len(words := [fold(token) for token in words_of(name).tokens]) > 1]
+    return [words for name in names if len(words := [fold(token) for token in tokens_of(name)]) > 1]
 
 
 def _streets(pack: Pack) -> dict[str, Counter[str]]:
@@ -116,19 +116,19 @@ def _families(pack: Pack) -> dict[str, Counter[str]]:
     """The first words of streets -> where such streets are: an estate's streets are called alike."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for street in pack.streets:
-        tokens = [fold(token) for token in words_of(street.name).tokens]
+        tokens = [fold(token) for token in tokens_of(street.name)]
         for words in range(1, min(len(tokens), 4)):
             found[street_key(tokens[:words])].update(street.area_codes)
     return dict(found)
 
 
 def _street_key(name: str) -> str:
-    tokens = [fold(token) for token in words_of(name).tokens]
+    tokens = [fold(token) for token in tokens_of(name)]
     return street_key(tokens) if tokens else ""
 
 
 def _landmark_tokens(landmark: Landmark) -> list[str]:
-    tokens = [fold(token) for token in words_of(landmark.name).tokens]
+    tokens = [fold(token) for token in tokens_of(landmark.name)]
     return tokens or [""]
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from config.pack import Pack, Service
 from normalizer.english import base_forms
-from normalizer.tokens import plain, stems, words_of
+from normalizer.tokens import plain, stems, tokens_of
 from normalizer.typos import corrector
 from normalizer.wordlists import words as word_list
 
@@ -104,7 +104,7 @@ def _names(pack: Pack) -> frozenset[str]:
     """The words of the city's places: never a typing error."""
     places = [name for area in pack.areas.values() for name in (area.name, *area.aliases)]
     places += [street.name for street in pack.streets] + [landmark.name for landmark in pack.landmarks]
-    return frozenset(word for name in [*places, *pack.neighbourhoods] for word in words_of(name).tokens)
+    return frozenset(word for name in [*places, *pack.neighbourhoods] for word in tokens_of(name))
 
 
 def _folder(known: frozenset[str], meant: Callable[[str], str | None]) -> Callable[[str], str]:

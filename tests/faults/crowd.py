@@ -4,8 +4,6 @@ import contextlib
 import json
 import os
 import smtplib
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from urllib.parse import urlencode
 
 import httpx
 from sqlalchemy import Connection, create_engine, text, update
-from town import ROOT, TEXT, Town, eventually, new_citizen
+from town import TEXT, Town, eventually, new_citizen
 from twilio.request_validator import RequestValidator
 
 from store.database import sqlite_module
@@ -151,14 +149,6 @@ def talking(town: Town) -> Iterator[Crowd]:
 
 
 # --- the installation ---------------------------------------------------------------------------------------
-
-
-def launch(town: Town, *command: str, stop_at: str = "") -> "subprocess.Popen[bytes]":
-    """Start a process that may die before it is up."""
-    log = (town.folder / "log").open("ab")
-    env = town.environment | ({"LAPOR_STOP_AT": stop_at} if stop_at else {})
-    arguments = [sys.executable, "run_bots.py", *command]
-    return subprocess.Popen(arguments, cwd=ROOT, env=env, stdout=log, stderr=log)
 
 
 @contextlib.contextmanager

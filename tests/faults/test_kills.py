@@ -2,14 +2,13 @@
 
 import os
 import random
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import psycopg
 import pytest
-from town import Town, code_in, eventually
+from town import Process, Town, code_in, eventually
 
 from tests.faults.crowd import (
     CANNOT_TELL,
@@ -19,7 +18,6 @@ from tests.faults.crowd import (
     becomes_quiet,
     counted,
     in_the_air,
-    launch,
     minutes_pass,
     not_written_down,
 )
@@ -80,12 +78,12 @@ def stop_at(step: str) -> str:
     return f"{step}:{often}"
 
 
-def dies(process: "subprocess.Popen[bytes]", step: str) -> None:
+def dies(process: Process, step: str) -> None:
     eventually(lambda: process.poll() is not None, within=60, what=f"it comes to the step: {step}")
     assert process.returncode == -9, step
 
 
-def die_while_people_speak(town: Town, step: str, start: Callable[[], "subprocess.Popen[bytes]"]) -> Crowd:
+def die_while_people_speak(town: Town, step: str, start: Callable[[], Process]) -> Crowd:
     """Start a process that dies at the step, and let people speak until it did."""
     process = start()
     crowd = Crowd(town=town, most=18 if ROUNDS == 1 else 1000).start()
@@ -99,7 +97,7 @@ def die_while_people_speak(town: Town, step: str, start: Callable[[], "subproces
 
 
 def die_at(ride: Ride, step: str, *command: str) -> None:
-    start = partial(launch, ride.town, *command, stop_at=stop_at(step))
+    start = partial(ride.town.begin, "log", *command, LAPOR_STOP_AT=stop_at(step))
     earlier = ride.may_repeat()
     crowd = die_while_people_speak(ride.town, step, start)
     crowd.may_repeat -= earlier

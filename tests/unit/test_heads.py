@@ -22,6 +22,7 @@ from router.heads import make_head, published
 from router.operate import first_edited_row
 from store.heads import MOST_ROWS
 from store.models import Head, StatusUpdate
+from tests.forked import ended
 from tests.unit.houses import WHOLE, Town, new_town
 from tests.wire.desk_rooms import browser, serving
 
@@ -57,8 +58,7 @@ def run_verify(town: Town, *options: str) -> tuple[int, str]:
     """What `run_bots.py verify` answers as a process of its own."""
     keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     env = keep | {"DATA_DIR": str(town.house.settings.data_dir), "SANDBOX": "off"}
-    command = [sys.executable, "run_bots.py", "verify", *options]
-    ran = subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True, timeout=60)
+    ran = ended(["verify", *options], env)
     return ran.returncode, ran.stdout + ran.stderr
 
 

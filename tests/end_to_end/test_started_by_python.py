@@ -1,0 +1,37 @@
+"""Python alone, which has nothing loaded, can start all that other tests fork (tests/forked.py)."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+from town import ROOT, Town, eventually
+
+COMMANDS = (
+    "migrate",
+    "user add sri --role triage",
+    "explain lampu",
+    "stuck",
+    "replay --failed",
+    "verify",
+    "agency list",
+    "retention",
+    "backup {kept}",
+)
+
+
+def test_every_command_finds_what_it_needs(new_town: Callable[..., Town]) -> None:
+    town = new_town()
+    for command in COMMANDS:
+        arguments = [sys.executable, "run_bots.py", *command.format(kept=town.folder / "kept").split()]
+        ended = subprocess.run(arguments, cwd=ROOT, env=town.environment, capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr) == (0, ""), command
+
+
+def test_a_server_comes_up_and_ends_when_told(new_town: Callable[..., Town]) -> None:
+    town = new_town()
+    with (town.folder / "log").open("ab") as log:
+        command = [sys.executable, "run_bots.py"]
+        town.process = subprocess.Popen(command, cwd=ROOT, env=town.environment, stdout=log, stderr=log)
+    eventually(town._is_up, within=60, what="the installation comes up")
+    town.process.terminate()
+    assert town.process.wait(20) == 0
