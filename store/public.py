@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, load_only, selectinload
 
 from config.pack import Pack
 from store.models import Report
@@ -96,15 +96,23 @@ def _time(now: datetime, *, leads: bool) -> ColumnElement[datetime]:
 
 
 def listed(
-    session: Session, pack: Pack, chosen: Chosen, now: datetime, *, after: Cursor | None = None, limit: int
+    session: Session,
+    pack: Pack,
+    chosen: Chosen,
+    now: datetime,
+    *,
+    after: Cursor | None = None,
+    limit: int,
+    only: Sequence[Any] = (),
 ) -> list[Report]:
-    """A page, the newest first, each report with its photos loaded."""
+    """A page, the newest first, each report with its photos loaded; or with these columns of it alone."""
     query = select(Report).where(*_where(pack, chosen, now))
     if after is not None:
         at = _time(now, leads=chosen.scans)
         query = query.where(at <= after.requested_at, or_(at < after.requested_at, Report.id < after.id))
     query = query.order_by(Report.requested_at.desc(), Report.id.desc()).limit(limit)
-    return list(session.scalars(query.options(selectinload(Report.photos))))
+    parts = load_only(*only, raiseload=True) if only else selectinload(Report.photos)
+    return list(session.scalars(query.options(parts)))
 
 
 # --- the map ------------------------------------------------------------------------------------------------
