@@ -19,6 +19,7 @@ from store.models import Base, UtcDateTime
 TABLES = ("reporters", "addresses", "reports", "messages", "status_updates", "deliveries")  # parents first
 APART = 126  # seconds between two copies, the last one the newest: a million reports are half a year
 OPEN_DAYS = 3  # reports older than that are closed
+RAW_DAYS = 89  # older messages have their words alone, as the pack's `keep_days` leaves them
 LATE_DAYS = 2  # open ones older than that are late
 SERIES = (
     "WITH RECURSIVE series (n, age) AS"
@@ -134,6 +135,8 @@ def _value(column: Column[Any], stride: dict[str, int], dialect: str) -> str:
         # the clock has seen them all: nothing becomes late while it is measured
         ("reports", "late_at"): f"CASE WHEN {is_old} THEN NULL ELSE late_at END",
         ("reports", "raised"): f"CASE WHEN {is_old} OR age * {APART} < {LATE_DAYS} * 86400 THEN 0 ELSE 1 END",
+        # what the retention takes away is gone already
+        ("messages", "raw_key"): f"CASE WHEN age * {APART} > {RAW_DAYS} * 86400 THEN NULL ELSE raw_key END",
         ("messages", "external_id"): "external_id || '-' || n",
         ("deliveries", "provider_id"): "provider_id || '-' || n",
     }
