@@ -32,7 +32,7 @@ from store.models import Base, Id, Report
 
 THE_INDEX = 0  # in place of a report's id: keys of words that nobody has any more are still to be taken out
 ONE_AT_A_TIME = 0x6C61706F73  # PostgreSQL's advisory lock of whoever writes the index
-LATELY = 5_000  # reports that are looked through before PostgreSQL's index is asked: a millisecond or two
+LATELY = 20_000  # reports that are looked through before PostgreSQL's index is asked: two or three milliseconds
 FEW = 5_000  # reports: so many are sorted; the newest of what more have are soon met
 
 WORDS = table("report_words", column("report_id", BigInteger), column("words", TSVECTOR))  # PostgreSQL's
