@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from itertools import chain, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic, sleep
+from time import sleep, thread_time
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
@@ -36,7 +36,7 @@ from store.models import Report
 from store.public import Chosen, Cursor, listed
 
 AT_ONCE = 200  # reports
-REST = 2  # times as long as reading and writing them took: a third of a core at most
+REST = 2  # times the processor time that reading and writing them took: a third of a core at most
 AT_NIGHT = 2  # o'clock in the city
 INDEX, HALF = "index.json", ".new-"
 NAME = re.compile(r"reports-\d{4}-\d{2}\.(?:csv|geojson)\.gz")
@@ -185,7 +185,7 @@ def _pages(house: House, month: Month) -> Iterator[list[Report]]:
     """
     after = Cursor(requested_at=month.before, id=0)
     while True:
-        began = monotonic()
+        began = thread_time()
         with house.store.read() as session:
             chosen = Chosen(since=month.since, scans=True)
             page = listed(session, house.pack, chosen, house.now(), after=after, limit=AT_ONCE, only=READ)
@@ -193,7 +193,7 @@ def _pages(house: House, month: Month) -> Iterator[list[Report]]:
             yield page
         if len(page) < AT_ONCE:
             return
-        sleep((monotonic() - began) * REST)
+        sleep((thread_time() - began) * REST)
         after = Cursor(requested_at=page[-1].requested_at, id=page[-1].id)
 
 
