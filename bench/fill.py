@@ -17,10 +17,14 @@ from store.database import sqlite_module
 from store.models import Base, UtcDateTime
 
 TABLES = ("reporters", "addresses", "reports", "messages", "status_updates", "deliveries")  # parents first
-APART = 126  # seconds between two copies: a million reports are half a year
+APART = 126  # seconds between two copies, the last one the newest: a million reports are half a year
 OPEN_DAYS = 3  # reports older than that are closed
+RAW_DAYS = 89  # older messages have their words alone, as the pack's `keep_days` leaves them
 LATE_DAYS = 2  # open ones older than that are late
-SERIES = "WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {copies})"
+SERIES = (
+    "WITH RECURSIVE series (n, age) AS"
+    " (SELECT 1, {copies} - 1 UNION ALL SELECT n + 1, age - 1 FROM series WHERE n < {copies})"
+)
 
 
 async def fill_with(
@@ -47,9 +51,11 @@ async def fill_with(
 
 
 def fill(database: str, copies: int) -> None:
-    """Copy every row so many times, each copy with ids, keys and times of its own. The server must be stopped.
+    """Copy every row so many times, each copy with ids, keys, codes and times of its own. The server must be
+    stopped.
 
-    Row r of copy n has the id r + n * (the greatest id so far), and its foreign keys likewise.
+    Row r of copy n has the id r + n * (the greatest id so far), and its foreign keys likewise; the later a copy,
+    the newer it is.
     """
     with look_into(database) as look:
         stride = {name: look.last(name) for name in TABLES}
@@ -66,8 +72,7 @@ def _fill_sqlite(database: str, copies: int, stride: dict[str, int]) -> None:
     for name in TABLES:
         connection.execute(f"CREATE TEMP TABLE few_{name} AS SELECT * FROM {name}")
         connection.execute(_copy(name, copies, stride, "sqlite"))
-    connection.execute("CREATE TEMP TABLE few_words AS SELECT rowid AS id, words FROM report_words")
-    for statement in _words("rowid", copies, stride):
+    for statement in _words("rowid", "replace(words, {old}, {new})", copies, stride):
         connection.execute(statement)
     for closing in ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA synchronous = FULL"):
         connection.execute(closing)
@@ -84,19 +89,23 @@ def _fill_postgres(database: str, copies: int, stride: dict[str, int]) -> None:
             connection.execute(_copy(name, copies, stride, "postgresql").encode())
             sequence = f"pg_get_serial_sequence('{name}', 'id')"
             connection.execute(f"SELECT setval({sequence}, (SELECT max(id) FROM {name}))".encode())
-        connection.execute("CREATE TEMP TABLE few_words AS SELECT report_id AS id, words FROM report_words")
-        for statement in _words("report_id", copies, stride):
+        renamed = "ts_delete(words, {old}) || array_to_tsvector(ARRAY[{new}])"
+        for statement in _words("report_id", renamed, copies, stride):
             connection.execute(statement.encode())
         for closing in (b"VACUUM ANALYZE", b"CHECKPOINT"):
             connection.execute(closing)
 
 
-def _words(key: str, copies: int, stride: dict[str, int]) -> tuple[str, str]:
-    """The search index as the server would have written it, and nothing that is owed to it any more."""
-    series = SERIES.format(copies=copies)
-    insert = f"INSERT INTO report_words ({key}, words) {series}"
+def _words(key: str, renamed: str, copies: int, stride: dict[str, int]) -> tuple[str, ...]:
+    """The search index as the server would have written it, and nothing that is owed to it any more. `renamed` are
+    the words with the copy's code in place of the original's."""
+    number = f"few.id + n * {stride['reports']}"
+    words = renamed.format(old="few.code", new=f"'b' || ({number})")
+    few = f"SELECT report_words.{key} AS id, words, lower(code) AS code FROM report_words JOIN reports"
     return (
-        f"{insert} SELECT id + n * {stride['reports']}, words FROM series CROSS JOIN few_words",
+        f"CREATE TEMP TABLE few_words AS {few} ON reports.id = report_words.{key}",
+        f"INSERT INTO report_words ({key}, words) {SERIES.format(copies=copies)}"
+        f" SELECT {number}, {words} FROM series CROSS JOIN few_words AS few",
         "DELETE FROM words_owed",
     )
 
@@ -118,14 +127,16 @@ def _value(column: Column[Any], stride: dict[str, int], dialect: str) -> str:
         return f"{name} + n * {stride[key.column.table.name]}"
     if key is not None:
         return "NULL"  # a surge's reports are not copied with it
-    is_old = f"n * {APART} > {OPEN_DAYS} * 86400"
+    is_old = f"age * {APART} > {OPEN_DAYS} * 86400"
     special = {
         ("addresses", "lookup"): _random(dialect),
         ("reports", "code"): f"'B' || (id + n * {stride['reports']})",
         ("reports", "status"): f"CASE WHEN {is_old} THEN 'closed' ELSE status END",
         # the clock has seen them all: nothing becomes late while it is measured
         ("reports", "late_at"): f"CASE WHEN {is_old} THEN NULL ELSE late_at END",
-        ("reports", "raised"): f"CASE WHEN {is_old} OR n * {APART} < {LATE_DAYS} * 86400 THEN 0 ELSE 1 END",
+        ("reports", "raised"): f"CASE WHEN {is_old} OR age * {APART} < {LATE_DAYS} * 86400 THEN 0 ELSE 1 END",
+        # what the retention takes away is gone already
+        ("messages", "raw_key"): f"CASE WHEN age * {APART} > {RAW_DAYS} * 86400 THEN NULL ELSE raw_key END",
         ("messages", "external_id"): "external_id || '-' || n",
         ("deliveries", "provider_id"): "provider_id || '-' || n",
     }
@@ -135,8 +146,8 @@ def _value(column: Column[Any], stride: dict[str, int], dialect: str) -> str:
 
 def _earlier(name: str, dialect: str) -> str:
     if dialect == "sqlite":
-        return f"strftime('%Y-%m-%d %H:%M:%f', {name}, '-' || (n * {APART}) || ' seconds')"
-    return f"{name} - n * interval '{APART} seconds'"
+        return f"strftime('%Y-%m-%d %H:%M:%f', {name}, '-' || (age * {APART}) || ' seconds')"
+    return f"{name} - age * interval '{APART} seconds'"
 
 
 def _random(dialect: str) -> str:

@@ -182,6 +182,7 @@ class Pack:
         own = joins["services"].get(service_code, joins)
         return int(own["metres"]), int(own["days"])
 
+    @lru_cache(maxsize=1000)  # noqa: B019 (few packs, which stay)
     def publicity(self, service_code: str | None) -> Publicity:
         """What the public is told of the place of this service's reports, by the city.toml's `[public]`."""
         public = self.settings["public"]

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from itertools import chain, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import sleep, thread_time
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from desk.feeds import IN_A_FILE, csv_writer, feature_of, item_of, line_of
+from desk.feeds import READ, csv_writer, feature_of, item_of, line_of
 from desk.map import A_MINUTE
 from router.card import month_of, this_month
 from router.house import House
@@ -34,6 +35,8 @@ from store.media import write_synced
 from store.models import Report
 from store.public import Chosen, Cursor, listed
 
+AT_ONCE = 200  # reports
+REST = 2  # times the processor time that reading and writing them took: a third of a core at most
 AT_NIGHT = 2  # o'clock in the city
 INDEX, HALF = "index.json", ".new-"
 NAME = re.compile(r"reports-\d{4}-\d{2}\.(?:csv|geojson)\.gz")
@@ -176,16 +179,21 @@ KINDS: dict[str, Callable[[House, IO[str]], AbstractContextManager[Write]]] = {"
 
 
 def _pages(house: House, month: Month) -> Iterator[list[Report]]:
-    """What is public of a month, so many at a time, each in a transaction of its own."""
+    """What is public of a month, so many at a time, each in a transaction of its own.
+
+    Behind each it rests, as whoever asks for a page meanwhile shares the interpreter.
+    """
     after = Cursor(requested_at=month.before, id=0)
     while True:
+        began = thread_time()
         with house.store.read() as session:
             chosen = Chosen(since=month.since, scans=True)
-            page = listed(session, house.pack, chosen, house.now(), after=after, limit=IN_A_FILE)
+            page = listed(session, house.pack, chosen, house.now(), after=after, limit=AT_ONCE, only=READ)
         if page:
             yield page
-        if len(page) < IN_A_FILE:
+        if len(page) < AT_ONCE:
             return
+        sleep((thread_time() - began) * REST)
         after = Cursor(requested_at=page[-1].requested_at, id=page[-1].id)
 
 

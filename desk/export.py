@@ -19,7 +19,7 @@ from desk.doors import Fields
 from desk.due import soon
 from desk.feeds import date_of
 from desk.pages import agency_name, language_of, render, texts
-from desk.queue import query_of
+from desk.queue import ids_of, in_order
 from desk.rights import Official, may_know, may_see, may_take_along, official_of
 from desk.view import LONGEST_QUERY, View, view_of
 from normalizer.seen import harmless, seen
@@ -97,8 +97,8 @@ def _rows(house: House, official: Official, view: View, language: str, *, person
     until, told = soon(house.pack, house.now()), set[int]()
     for start in range(0, MOST, AT_ONCE):
         with house.store.read() as session:
-            query = query_of(session, house.pack, view, until)
-            reports = session.scalars(query.offset(start).limit(AT_ONCE)).all()
+            ids = ids_of(session, house.pack, view, until, start=start, count=AT_ONCE)
+            reports = in_order(session, ids)
             new = [each for each in reports if each.id not in told and may_see(official, each)]
             known = [each.address_id for each in new if personal and may_know(official, each)]
             addresses = {

@@ -26,13 +26,19 @@ ATOM = "http://www.w3.org/2005/Atom"
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # when a feed without entries changed: the same whenever it is asked
 COLUMNS = ("code", "service_code", "service", "status", "agency_id", "agency", "area_code", "area", "lat", "long")
 COLUMNS_OF_TIME = ("requested_at", "updated_at", "promised_by", "missed_promises", "text")
+READ = (  # of a report, for an item
+    *(Report.id, Report.code, Report.service_code, Report.status, Report.agency_id, Report.area_code, Report.cell),
+    *(Report.requested_at, Report.updated_at, Report.expected_at, Report.raised, Report.public_description),
+)
 
 
 def _page(house: House, request: Request, view: Asked, limit: int) -> tuple[list[Report], str | None]:
     """A page of the list, and the address of the next one."""
     after = read_cursor(request.query_params.get("after"))
     with house.store.read() as session:
-        reports = listed(session, house.pack, chosen(house, view), house.now(), after=after, limit=limit + 1)
+        reports = listed(
+            session, house.pack, chosen(house, view), house.now(), after=after, limit=limit + 1, only=READ
+        )
     if len(reports) <= limit:
         return reports, None
     last = reports[limit - 1]
@@ -98,7 +104,7 @@ def date_of(at: datetime) -> str:
 
 
 def item_of(house: House, report: Report, language: str) -> dict[str, Any]:
-    """What is public of one listed report, by plain names."""
+    """What is public of one listed report, by plain names; no more than READ is needed of it."""
     pack, said, spot = house.pack, texts(language), shown.spot(house, report)
     return {
         "code": report.code,

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -15,16 +16,14 @@ from config.pack import Pack
 from desk.asked import Asked, asked, chosen
 from desk.counted import LEVELS, counted, of_area
 from desk.pages import LANGUAGES, texts
-from normalizer.cells import SPOT_RESOLUTION, outline_of
-from normalizer.public_place import middle_cells, middle_of, public_cell, spans_within, without
+from normalizer.cells import outline_of
+from normalizer.public_place import middle_cells, middle_of, spans_within, without
 from router import shown
 from router.house import House
 from router.replies import service_name
-from store.models import Report
-from store.public import by_ids, count_in_cells, ids_in_cells
+from store.public import count_in_cells, seen_in_cells
 
 MOST_POINTS = 400
-MOST_READ = 6000  # reports of one range of cells that are looked at for points
 POINTS_FROM, LAST_ZOOM = 17, 19
 LEVEL_AT = ((10, "kota"), (12, "kecamatan"), (15, "kelurahan"))  # up to this zoom
 NEAR_THE_BOX = 0.004  # degrees: a point of a cell lies within so much of its middle
@@ -45,6 +44,16 @@ class Box:
 
     def holds(self, lat: float, long: float, by: float = 0) -> bool:
         return self.south - by <= lat <= self.north + by and self.west - by <= long <= self.east + by
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """So many reports of a service lie in a cell; `middle` (lat, long) is of the cell that the public is told."""
+
+    middle: tuple[float, float]
+    cell: int
+    service: str | None
+    count: int
 
 
 def map_json(house: House, request: Request) -> Response:
@@ -97,8 +106,9 @@ def spots_of(house: House, view: Asked, box: Box, zoom: int, language: str) -> l
     if level or spans is None:
         return _areas(house, view, box, level or "kelurahan", floating=False)
     floating = _areas(house, view, box, "kelurahan", floating=True)
-    points = _points(house, view, box, spans, language) if zoom >= POINTS_FROM else None
-    return [*floating, *(_cells(house, view, box, spans) if points is None else points)]
+    found = _found(house, view, box, spans)
+    points = _points(house, view, box, found, language) if zoom >= POINTS_FROM else None
+    return [*floating, *(_cells(found) if points is None else points)]
 
 
 def _spans(pack: Pack, box: Box) -> list[tuple[int, int]] | None:
@@ -120,54 +130,54 @@ def _areas(house: House, view: Asked, box: Box, level: str, *, floating: bool) -
     ]
 
 
-def _cells(house: House, view: Asked, box: Box, spans: Sequence[tuple[int, int]]) -> list[Spot]:
-    pack, now = house.pack, house.now()
+def _found(house: House, view: Asked, box: Box, spans: Sequence[tuple[int, int]]) -> list[Found]:
+    """What may be in view, by cell and service."""
     with house.store.read() as session:
-        rows = count_in_cells(session, pack, chosen(house, view), now, spans)
-    found: defaultdict[tuple[float, float], int] = defaultdict(int)
-    for cell, service, count in rows:
-        public = public_cell(pack, service, cell)
-        if public is not None:
-            found[middle_of(public, SPOT_RESOLUTION)] += count
+        rows = count_in_cells(session, house.pack, chosen(house, view), house.now(), spans)
+    nears = {service: house.pack.publicity(service).near for service in {service for _, service, _ in rows}}
     return [
-        {"lat": lat, "long": long, "n": count}
-        for (lat, long), count in found.items()
-        if box.holds(lat, long, by=NEAR_THE_BOX)
+        Found(middle=middle, cell=cell, service=service, count=count)
+        for cell, service, count in rows
+        if isinstance(near := nears[service], int)
+        and box.holds(*(middle := middle_of(cell, near)), by=NEAR_THE_BOX)
     ]
 
 
-def _points(
-    house: House, view: Asked, box: Box, spans: Sequence[tuple[int, int]], language: str
-) -> list[Spot] | None:
+def _cells(found: Sequence[Found]) -> list[Spot]:
+    counts: defaultdict[tuple[float, float], int] = defaultdict(int)
+    for each in found:
+        counts[each.middle] += each.count
+    return [{"lat": lat, "long": long, "n": count} for (lat, long), count in counts.items()]
+
+
+def _points(house: House, view: Asked, box: Box, found: Sequence[Found], language: str) -> list[Spot] | None:
     """Report by report; None where they are too many to be told apart."""
-    pack, now = house.pack, house.now()
-    with house.store.read() as session:
-        rows = ids_in_cells(session, pack, chosen(house, view), now, spans, MOST_READ)
-        near = [number for number, cell, service in rows if _may_lie_in(pack, box, service, cell)]
-        if len(near) > 2 * MOST_POINTS:
-            return None
-        reports = by_ids(session, near)
-    found = [(report, place) for report in reports if (place := shown.spot(house, report)) is not None]
-    found = [(report, place) for report, place in found if box.holds(place.lat, place.long)]
-    if len(found) > MOST_POINTS:
+    if sum(each.count for each in found) > 2 * MOST_POINTS:
         return None
-    return [_point(pack, report, place, language) for report, place in found]
+    pack, cells = house.pack, {each.cell for each in found}
+    with house.store.read() as session:
+        rows = seen_in_cells(session, pack, chosen(house, view), house.now(), cells)
+    points = [_point(house, *row, language) for row in rows]
+    inside = [each for each in points if each is not None and box.holds(each["lat"], each["long"])]
+    return inside if len(inside) <= MOST_POINTS else None
 
 
-def _may_lie_in(pack: Pack, box: Box, service: str | None, cell: int) -> bool:
-    public = public_cell(pack, service, cell)
-    return public is not None and box.holds(*middle_of(public, 15), by=NEAR_THE_BOX)
-
-
-def _point(pack: Pack, report: Report, place: shown.Spot, language: str) -> Spot:
-    return {
-        "code": report.code,
-        "lat": place.lat,
-        "long": place.long,
-        "service": service_name(pack, report.service_code, language) or texts(language)["no_service"],
-        "status": report.status,
-        "at": report.requested_at.isoformat(timespec="minutes"),
-    }
+def _point(
+    house: House, code: str, service: str | None, cell: int, status: str, at: datetime, language: str
+) -> Spot | None:
+    place = shown.spot_of(house, code, service, cell)
+    return (
+        None
+        if place is None
+        else {
+            "code": code,
+            "lat": place.lat,
+            "long": place.long,
+            "service": service_name(house.pack, service, language) or texts(language)["no_service"],
+            "status": status,
+            "at": at.isoformat(timespec="minutes"),
+        }
+    )
 
 
 # --- what is drawn below ------------------------------------------------------------------------------------

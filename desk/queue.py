@@ -34,7 +34,7 @@ from store.due import Scope, count_due, count_on_record, due, on_record
 from store.models import Report
 from store.near import count_joined
 from store.officials import DeskSession, names_of
-from store.search import found
+from store.search import newest
 from store.surges import Group, open_groups
 
 PAGE_SIZE = 30
@@ -184,23 +184,35 @@ def ask(
     session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int] = (), size: int = PAGE_SIZE
 ) -> list[Report]:
     """One page of the view's reports, and one more where there are more; surges `apart` are lines of their own."""
-    query = query_of(session, pack, view, until, apart)
-    ids = ids_of(session, query.offset((view.page - 1) * size).limit(size + 1))
+    start = (view.page - 1) * size
+    return in_order(session, ids_of(session, pack, view, until, apart, start=start, count=size + 1))
+
+
+def in_order(session: Session, ids: Sequence[int]) -> list[Report]:
+    """The reports of these ids, in their order."""
     reports = {report.id: report for report in session.scalars(select(Report).where(Report.id.in_(ids)))}
     return [reports[number] for number in ids]
 
 
-def ids_of(session: Session, query: Select[Report]) -> list[int]:
-    """The ids alone, in the query's order: they stand in the indexes, rows are read of the page only."""
-    return list(session.scalars(query.with_only_columns(Report.id)))
-
-
-def query_of(
-    session: Session, pack: Pack, view: View, until: datetime, apart: Sequence[int] = ()
-) -> Select[Report]:
-    """The view's reports in the queue's order; surges `apart` are lines of their own."""
+def ids_of(
+    session: Session,
+    pack: Pack,
+    view: View,
+    until: datetime,
+    apart: Sequence[int] = (),
+    *,
+    start: int = 0,
+    count: int,
+) -> list[int]:
+    """The view's reports in the queue's order, `count` of them behind the first `start`: their ids alone, which
+    stand in the indexes; rows are read of the page only. Surges `apart` are lines of their own."""
     if view.group == FOUND:
-        return _found(session, pack, view)
+        return _found(session, pack, view, start, count)
+    query = _query(pack, view, until, apart).with_only_columns(Report.id)
+    return list(session.scalars(query.offset(start).limit(count)))
+
+
+def _query(pack: Pack, view: View, until: datetime, apart: Sequence[int]) -> Select[Report]:
     if view.group == DUE:
         return due(view.statuses, until, _scope(pack, view))
     if view.group == ON_RECORD and view.rung is not None:
@@ -212,9 +224,10 @@ def query_of(
     return queries.queue(view.statuses, view.agency_id, due_by=due_by, without=apart, **narrow)
 
 
-def _found(session: Session, pack: Pack, view: View) -> Select[Report]:
+def _found(session: Session, pack: Pack, view: View, start: int, count: int) -> list[int]:
     """What has the words, of what they may see, in whatever status."""
     query = queries.narrowed(select(Report), view.agency_id, view.within(pack), view.conditions())
     query = query.where(Report.status == view.status) if view.status else query
     is_one = view.agency_id not in {None, queries.NO_AGENCY}
-    return found(session, query, view.words, agency_word(view.agency_id) if view.agency_id and is_one else None)
+    exactly = agency_word(view.agency_id) if view.agency_id and is_one else None
+    return newest(session, query, view.words, exactly, start=start, count=count)

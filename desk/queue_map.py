@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from desk.due import soon
 from desk.pages import language_of, texts
-from desk.queue import ids_of, query_of
+from desk.queue import ids_of
 from desk.rights import official_of
 from desk.view import view_of
 from router.house import House
@@ -26,8 +26,7 @@ def map_json(house: House, request: Request, login: DeskSession) -> Response:
     official, now = official_of(login.officer), house.now()
     view = replace(view_of(official, request.query_params, house.pack, login.officer_id), page=1)
     with house.store.read() as session:
-        query = query_of(session, house.pack, view, soon(house.pack, now))
-        ids = ids_of(session, query.limit(MOST + 1))
+        ids = ids_of(session, house.pack, view, soon(house.pack, now), count=MOST + 1)
         rows = {row.id: row for row in session.execute(select(*DRAWN).where(Report.id.in_(ids[:MOST])))}
     language = language_of(request)
     spots = [_spot(house, rows[number], language) for number in ids[:MOST] if rows[number].lat is not None]

@@ -56,6 +56,7 @@ def ring_of(cell: int) -> list[tuple[float, float]]:
     return [(round(lat, 5), round(long, 5)) for lat, long in h3.cell_to_boundary(cell)]
 
 
+@lru_cache(maxsize=50_000)  # those of a city: 12 MB at most
 def middle_of(cell: int, resolution: int) -> tuple[float, float]:
     """The middle (lat, long in degrees) of the cell of this resolution that a finer (or the same) one lies in."""
     lat, long = h3.cell_to_latlng(h3.cell_to_parent(cell, min(resolution, h3.get_resolution(cell))))

@@ -23,6 +23,9 @@ EVERY = timedelta(days=1)
 PAUSE = timedelta(minutes=10)  # when the media are away
 GAP = timedelta(days=7)  # without a round: was the server off, or does its clock run ahead? A day is waited
 AT_ONCE = 50
+BETWEEN = timedelta(
+    seconds=0.5
+)  # two steps of many: a restored store has months to take away, and people to serve
 BY_TIME = Actor(name="retention")
 
 Due = Callable[[Session, datetime, int, int], list[int]]
@@ -108,7 +111,7 @@ def _step(house: House, number: int, kind: Kind, after: int, found: Sequence[int
         held.counts = {**held.counts, kind.name: held.counts.get(kind.name, 0) + count}
         held.next_at = house.now()
         if len(found) == AT_ONCE:
-            held.after = found[-1]
+            held.after, held.next_at = found[-1], house.now() + BETWEEN
         elif kind is not KINDS[-1]:
             held.kind, held.after = NAMES[NAMES.index(kind.name) + 1], 0
         else:

@@ -91,11 +91,12 @@ def settled(session: Session) -> int:
 
 def next_head(session: Session, last: Head | None, up_to: int, now: datetime) -> Head:
     """The unsigned head behind `last`, over the lines that came since, up to the id `up_to`."""
-    ends: dict[str, End] = {}
+    ends: dict[str, Row[int, int, str, bytes]] = {}
     count = reports = 0
     last_row = last.last_row if last else 0
     for line in session.execute(_lines(last_row, up_to).limit(MOST_ROWS)):
-        ends[line.code] = _end(line)
+        ends.pop(line.code, None)  # the last one of each report, in the order of their ids
+        ends[line.code] = line
         count, reports, last_row = count + 1, reports + (line.seq == 1), line.id
     return Head(
         number=last.number + 1 if last else 1,
@@ -103,7 +104,7 @@ def next_head(session: Session, last: Head | None, up_to: int, now: datetime) ->
         reports=(last.reports if last else 0) + reports,
         rows=(last.rows if last else 0) + count,
         last_row=last_row,
-        ends=pack_ends(sorted(ends.values(), key=lambda end: end.row)),
+        ends=pack_ends(map(_end, ends.values())),
         previous=last.hash if last else NONE_BEFORE,
     )
 

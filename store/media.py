@@ -2,7 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -26,8 +28,9 @@ class Media(Protocol):
     def delete(self, key: str) -> None:
         """Forget the bytes; no error when they are gone."""
 
-    def blank(self, key: str) -> None:
-        """Forget a part of what is kept together: zeros stand in its place, its neighbours keep their keys."""
+    def blank(self, *keys: str) -> None:
+        """Forget parts of what is kept together: zeros stand in their place, their neighbours keep their keys. One
+        write for the parts of one file; what is no key of ours has nothing that lies there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +63,18 @@ class Folder:
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
 
-    def blank(self, key: str) -> None:
-        name, part = split_key(key)
-        path = self._path(name)
-        if part is None or not path.exists() or path.stat().st_size <= part[1]:
-            self.delete(name)
-            return
-        with path.open("r+b") as file:
-            file.seek(part[0])
-            file.write(bytes(part[1]))
-            file.flush()
-            os.fsync(file.fileno())
+    def blank(self, *keys: str) -> None:
+        for name, parts in parts_of(keys).items():
+            path = self._path(name)
+            if not path.exists() or is_all(parts, path.stat().st_size):
+                self.delete(name)
+                continue
+            with path.open("r+b") as file:
+                for start, length in parts:
+                    file.seek(start)
+                    file.write(bytes(length))
+                file.flush()
+                os.fsync(file.fileno())
 
     def _path(self, key: str) -> Path:
         return self.root / place_of(key)
@@ -101,6 +105,27 @@ def split_key(key: str) -> tuple[str, tuple[int, int] | None]:
     if len(part) != 2 or not all(number.isdecimal() for number in part):
         raise KeyError(key)
     return name, (int(part[0]), int(part[1]))
+
+
+Parts = set[tuple[int, int]]  # starts and lengths
+
+
+def parts_of(keys: Iterable[str]) -> dict[str, Parts]:
+    """The parts that these keys name, by the key of what they lie in; none where a key is of the whole of it."""
+    found: defaultdict[str, Parts] = defaultdict(set)
+    whole = set()
+    for key in keys:
+        with suppress(KeyError):
+            name, part = split_key(key)
+            place_of(name)
+            found[name] |= {part} if part else set()
+            whole |= set() if part else {name}
+    return {name: set() if name in whole else parts for name, parts in found.items()}
+
+
+def is_all(parts: Parts, size: int) -> bool:
+    """Whether nothing else lies there; no parts are the whole."""
+    return not parts or sum(length for _, length in parts) >= size
 
 
 def write_synced(path: Path, content: bytes) -> None:

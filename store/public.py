@@ -1,12 +1,27 @@
 """What the public's lists and map ask of the store: which reports they may see, in pages, in cells, counted."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Join,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session, load_only, selectinload
 
 from config.pack import Pack
 from store.models import Report
@@ -81,47 +96,76 @@ def _time(now: datetime, *, leads: bool) -> ColumnElement[datetime]:
 
 
 def listed(
-    session: Session, pack: Pack, chosen: Chosen, now: datetime, *, after: Cursor | None = None, limit: int
+    session: Session,
+    pack: Pack,
+    chosen: Chosen,
+    now: datetime,
+    *,
+    after: Cursor | None = None,
+    limit: int,
+    only: Sequence[Any] = (),
 ) -> list[Report]:
-    """A page, the newest first, each report with its photos loaded."""
+    """A page, the newest first, each report with its photos loaded; or with these columns of it alone."""
     query = select(Report).where(*_where(pack, chosen, now))
     if after is not None:
         at = _time(now, leads=chosen.scans)
         query = query.where(at <= after.requested_at, or_(at < after.requested_at, Report.id < after.id))
     query = query.order_by(Report.requested_at.desc(), Report.id.desc()).limit(limit)
-    return list(session.scalars(query.options(selectinload(Report.photos))))
+    parts = load_only(*only, raiseload=True) if only else selectinload(Report.photos)
+    return list(session.scalars(query.options(parts)))
 
 
 # --- the map ------------------------------------------------------------------------------------------------
 
 
-def _in_span(columns: Sequence[Any], pack: Pack, chosen: Chosen, now: datetime) -> Select[Any]:
-    return select(*columns).where(*_where(pack, chosen, now, in_cells=True))
+Spans = Sequence[tuple[int, int]]  # ranges of cells, the first and the last one of each
+Seen = tuple[str, str | None, int, str, datetime]  # code, service, cell, status, time
 
 
 def count_in_cells(
-    session: Session, pack: Pack, chosen: Chosen, now: datetime, spans: Sequence[tuple[int, int]]
+    session: Session, pack: Pack, chosen: Chosen, now: datetime, spans: Spans
 ) -> list[tuple[int, str | None, int]]:
     """How many reports by cell and service in these ranges of cells; one index has all that is read."""
-    query = _in_span((Report.cell, Report.service_code, func.count()), pack, chosen, now)
-    query = query.group_by(Report.cell, Report.service_code)
-    return [
-        (cell, service, count)
-        for span in spans
-        for cell, service, count in session.execute(query.where(Report.cell.between(*span)))
-    ]
+    by = (Report.cell, Report.service_code)
+    query = _in_spans(session, (*by, func.count()), spans).where(*_where(pack, chosen, now, in_cells=True))
+    return [tuple(row) for row in session.execute(query.group_by(*by).order_by(*by))]
 
 
-def ids_in_cells(
-    session: Session, pack: Pack, chosen: Chosen, now: datetime, spans: Sequence[tuple[int, int]], limit: int
-) -> list[tuple[int, int, str | None]]:
-    """Id, cell and service of the reports in these ranges of cells, at most `limit` of each range."""
-    query = _in_span((Report.id, Report.cell, Report.service_code), pack, chosen, now).limit(limit)
-    return [tuple(row) for span in spans for row in session.execute(query.where(Report.cell.between(*span)))]
+def seen_in_cells(
+    session: Session, pack: Pack, chosen: Chosen, now: datetime, cells: Collection[int]
+) -> list[Seen]:
+    """What is drawn of each report in these cells, the newest first."""
+    columns = (Report.code, Report.service_code, Report.cell, Report.status, Report.requested_at)
+    query = _in_spans(session, columns, [(cell, cell) for cell in cells])
+    query = query.where(*_where(pack, chosen, now, in_cells=True)).order_by(Report.requested_at.desc())
+    return [tuple(row) for row in session.execute(query)]
 
 
-def by_ids(session: Session, ids: Collection[int]) -> list[Report]:
-    return list(session.scalars(select(Report).where(Report.id.in_(ids)).order_by(Report.requested_at.desc())))
+class _InTurn(Join):
+    """A join whose left side is gone through first: SQLite's planner would go through all reports."""
+
+    inherit_cache = True
+
+
+@compiles(_InTurn)
+def _in_turn(join: _InTurn, compiler: Any, **said: Any) -> str:
+    left, right = (compiler.process(side, **{**said, "asfrom": True}) for side in (join.left, join.right))
+    return f"{left} CROSS JOIN {right}"
+
+
+def _in_spans(session: Session, columns: Sequence[Any], spans: Spans) -> Select[Any]:
+    """These columns of the reports in these ranges: one statement, however many they are."""
+    first: ColumnElement[int]
+    last: ColumnElement[int]
+    if session.get_bind().dialect.name == "sqlite":
+        each = func.json_each(json.dumps(spans)).table_valued("value", name="spans")
+        first, last = (func.json_extract(each.c.value, f"$[{place}]") for place in (0, 1))
+    else:
+        ends = (literal([span[place] for span in spans], ARRAY(BigInteger)) for place in (0, 1))
+        each = func.unnest(*ends).table_valued("first", "last", name="spans").render_derived()
+        first, last = each.c.first, each.c.last
+    query = select(*columns).select_from(_InTurn(each, Report.__table__, true()))
+    return query.where(Report.cell.between(first, last))
 
 
 # --- counts -------------------------------------------------------------------------------------------------

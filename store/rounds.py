@@ -113,8 +113,7 @@ def _ids(session: Session, query: Select[Any], limit: int) -> list[int]:
 def drop_raw(session: Session, ids: Sequence[int], media: Media) -> int:
     """Take the raw bytes of these messages; their words stay. Raises OSError."""
     rows = list(session.scalars(select(Message).where(Message.id.in_(ids), Message.raw_key.is_not(None))))
-    for row in rows:
-        blank_raw(row, media)
+    blank_raw(rows, media)
     return len(rows)
 
 
@@ -132,8 +131,7 @@ def drop_originals(session: Session, ids: Sequence[int], media: Media) -> int:
 def blank_unclaimed(session: Session, ids: Sequence[int], media: Media) -> int:
     """Take the words and raw bytes of these messages. Raises OSError."""
     rows = list(session.scalars(select(Message).where(Message.id.in_(ids))))
-    for row in rows:
-        blank_raw(row, media)
+    blank_raw(rows, media)
     session.execute(update(Message).where(Message.id.in_(ids)).values(text="", subject="", note=None))
     return len(rows)
 

@@ -1,6 +1,7 @@
 """Photos and raw messages on S3, or on whatever else speaks its API (AWS_ENDPOINT_URL)."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from config.settings import SettingsError
-from store.media import key_of, part_keys, place_of, split_key
+from store.media import Parts, is_all, key_of, part_keys, parts_of, place_of, split_key
 
 Answer = TypeVar("Answer")
 
@@ -61,18 +62,18 @@ class Bucket:
     def delete(self, key: str) -> None:
         _asked(lambda: self.client.delete_object(**self._at(key)))
 
-    def blank(self, key: str) -> None:
-        name, part = split_key(key)
-        try:
-            whole = self.get(name)
-        except KeyError:
-            return
-        if part is None or len(whole) <= part[1]:
+    def blank(self, *keys: str) -> None:
+        for name, parts in parts_of(keys).items():
+            with suppress(KeyError):
+                self._blank(name, bytearray(self.get(name)), parts)
+
+    def _blank(self, name: str, whole: bytearray, parts: Parts) -> None:
+        if is_all(parts, len(whole)):
             self.delete(name)
             return
-        start, length = part
-        blanked = whole[:start] + bytes(length) + whole[start + length :]
-        _asked(lambda: self.client.put_object(**self._at(name), Body=blanked))
+        for start, length in parts:
+            whole[start : start + length] = bytes(length)
+        _asked(lambda: self.client.put_object(**self._at(name), Body=bytes(whole)))
 
     def _has(self, key: str) -> bool:
         try:

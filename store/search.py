@@ -5,10 +5,26 @@ whose words changed; router/search.py brings them. The words are ours already (n
 tokenizer of a database's takes them apart again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, column, delete, false, insert, select, table, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    any_,
+    cast,
+    column,
+    delete,
+    insert,
+    literal,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.database import Store
@@ -16,6 +32,10 @@ from store.models import Base, Id, Report
 
 THE_INDEX = 0  # in place of a report's id: keys of words that nobody has any more are still to be taken out
 ONE_AT_A_TIME = 0x6C61706F73  # PostgreSQL's advisory lock of whoever writes the index
+LATELY = 20_000  # reports that are looked through before PostgreSQL's index is asked: two or three milliseconds
+FEW = 5_000  # reports: so many are sorted; the newest of what more have are soon met
+
+WORDS = table("report_words", column("report_id", BigInteger), column("words", TSVECTOR))  # PostgreSQL's
 
 Forms = Sequence[Sequence[str]]  # of each word of a question the beginnings of which one must be there
 
@@ -92,22 +112,58 @@ def renew(store: Store) -> None:
         connection.execute(text("REINDEX INDEX CONCURRENTLY ix_report_words"))
 
 
-def found(session: Session, query: Select[Report], asked: Forms, exactly: str | None = None) -> Select[Report]:
-    """Of the query's reports those that have all of these words (and this one `exactly`), the newest first; none
-    for a question without words."""
+def newest(
+    session: Session, query: Select[Report], asked: Forms, exactly: str | None = None, *, start: int, count: int
+) -> list[int]:
+    """Ids of the query's reports that have all of these words (and this one `exactly`), the newest first: `count`
+    of them behind the first `start`; none for a question without words."""
     if not asked:
-        return query.where(false())
-    key = _key(session)
-    words = table("report_words", column(key))
-    number: ColumnElement[Any] = words.c[key]
-    query = query.join(words, number == Report.id).where(_matches(session, asked, exactly))
-    return query.order_by(number.desc())
+        return []
+    ids: Select[Any] = query.with_only_columns(Report.id).offset(start).limit(count)
+    if not _is_sqlite(session):
+        return _newest_of_postgres(session, ids, _tsquery(asked, exactly), count)
+    words = table("report_words", column("rowid"))
+    matches = text("report_words MATCH :asked").bindparams(asked=_fts5(asked, exactly))
+    return _ids(session, _joined(ids, words.c.rowid).where(matches))
 
 
-def _matches(session: Session, asked: Forms, exactly: str | None) -> ColumnElement[bool]:
-    if _is_sqlite(session):
-        return text("report_words MATCH :asked").bindparams(asked=_fts5(asked, exactly))  # type: ignore[return-value]
-    return text("report_words.words @@ CAST(:asked AS tsquery)").bindparams(asked=_tsquery(asked, exactly))  # type: ignore[return-value]
+def _newest_of_postgres(session: Session, ids: Select[Any], asked: str, count: int) -> list[int]:
+    """FTS5 gives rows in the order of their ids. GIN does not, and PostgreSQL cannot know which beginnings are
+    rare: so it is told how to look. What many reports have is met among the newest, what few have is in the index.
+    """
+    lately = select(WORDS).order_by(WORDS.c.report_id.desc()).limit(LATELY).subquery()
+    page = _ids(session, _joined(ids, lately.c.report_id).where(_has(lately, asked)))
+    if len(page) == count:
+        return page
+    with _without(session, "seqscan", "indexscan"):
+        few = _ids(session, select(WORDS.c.report_id).where(_has(WORDS, asked)).limit(FEW))
+    if len(few) < FEW:
+        is_one = Report.id == any_(literal(few, ARRAY(BigInteger)))
+        return _ids(session, ids.where(is_one).order_by(Report.id.desc()))
+    with _without(session, "bitmapscan"):
+        return _ids(session, _joined(ids, WORDS.c.report_id).where(_has(WORDS, asked)))
+
+
+def _joined(ids: Select[Any], number: ColumnElement[Any]) -> Select[Any]:
+    return ids.join(number.table, number == Report.id).order_by(number.desc())
+
+
+def _has(words: FromClause, asked: str) -> ColumnElement[bool]:
+    return words.c.words.bool_op("@@")(cast(asked, TSQUERY))
+
+
+def _ids(session: Session, query: Select[Any]) -> list[int]:
+    return list(session.scalars(query))
+
+
+@contextmanager
+def _without(session: Session, *ways: str) -> Iterator[None]:
+    """PostgreSQL reads in none of these ways meanwhile."""
+    for way in ways:
+        session.execute(text(f"SET LOCAL enable_{way} = off"))
+    yield
+    for way in ways:
+        session.execute(text(f"SET LOCAL enable_{way} TO DEFAULT"))
 
 
 def _fts5(asked: Forms, exactly: str | None) -> str:

@@ -1,7 +1,6 @@
 """Takes away what a person leaves behind: words, photos, what was sent to them; the bare rows stay."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import and_, delete, func, or_, select, update
@@ -40,8 +39,9 @@ def blank_messages(
     quote one of the `mailboxes`, and agencies' mails about their reports, are blanked, too. Raises OSError.
     """
     said = _said_by(session, addresses)
-    for row in [*said, *_bounces(session, mailboxes), *_quoting(session, addresses)]:
-        blank_raw(row, media)
+    rows = [*said, *_bounces(session, mailboxes), *_quoting(session, addresses)]
+    blank_raw(rows, media)
+    for row in rows:
         for column, value in BLANK.items():
             setattr(row, column, value)
     for row in said:
@@ -52,12 +52,11 @@ def blank_messages(
     return [row.id for row in said]
 
 
-def blank_raw(row: Message, media: Media) -> None:
-    """Overwrite or delete a message's raw bytes. Raises OSError."""
-    if row.raw_key is not None:
-        with suppress(KeyError):  # no key of ours: nothing lies there
-            media.blank(row.raw_key)
-    row.raw_key = None
+def blank_raw(rows: Sequence[Message], media: Media) -> None:
+    """Overwrite or delete messages' raw bytes. Raises OSError."""
+    media.blank(*(row.raw_key for row in rows if row.raw_key is not None))
+    for row in rows:
+        row.raw_key = None
 
 
 def _said_by(session: Session, addresses: Sequence[Address]) -> list[Message]:

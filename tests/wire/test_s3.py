@@ -135,6 +135,14 @@ def test_a_part_is_blanked_alike_in_both_places_and_its_neighbours_stay(bucket: 
         for _ in range(2):
             media.blank(second)
         assert [media.get(key) for key in (first, second, third)] == [b"one", bytes(6), b"three"]
+        both = media.put_many([b"four", b"five", b"six"])[1:]
+        media.blank(*both, *both, "no key of ours")
+        assert [media.get(key) for key in both] == [bytes(4), bytes(3)]
+        whole = media.put_many([b"seven", b"eight"])
+        media.blank(*whole)
+        for key in whole:
+            with pytest.raises(KeyError):
+                media.get(key)
         (alone,) = media.put_many([b"secret alone"])
         for _ in range(2):
             media.blank(alone)
