@@ -2,8 +2,9 @@
 
 import re
 
+from normalizer.angles import pairs_in
+
 _ANY_CASE = re.IGNORECASE
-_DEGREES = r"[-\u2212]?\d{1,3}[.,]\d{3,}\u00b0?(?:\s*(?:[NSEWLBTU]|LS|LU|BT|BB)\b)?"
 _HALF = r"[-\u2212]?\d{1,3}[.,]\d{2,}"
 _MINUTES = r"\d{1,3}\s?\u00b0\s?\d{1,2}\s?['\u2032]\s?(?:\d{1,2}(?:[.,]\d+)?\s?(?:\"|\u2033|''))?\s?[NSEWLBTU]?"
 _PLUS = "[23456789CFGHJMPQRVWX]"
@@ -15,10 +16,9 @@ _A_NUMBER = r"\d{1,4}\s?[a-z]?\b(?:\s?[/-]\s?\d{1,3}[a-z]?\b)?"
 _NO_ADDRESS = r"(?!\s?(?:hari|jam|menit|orang|kali|bulan|minggu|tahun|meter|m|km|cm|days?|hours?|weeks?)\b)"
 
 _POINTS = (
-    rf"{_DEGREES}\s*[,;/ ]\s*{_DEGREES}",
     rf"\b(?:lat(?:itude)?|long?(?:itude)?|lng|lintang|bujur)\b\s*[:=]?\s*{_HALF}",
     _MINUTES,
-    rf"(?<![A-Z0-9]){_PLUS}{{4,8}}\+{_PLUS}{{2,4}}(?![A-Z0-9])",
+    rf"(?<![A-Z0-9]){_PLUS}{{4,8}}(?:\+|%2B){_PLUS}{{2,5}}(?![A-Z0-9])",
     rf"(?:https?://)?(?:www\.)?(?:{_MAPS})/?[^\s<>\"]*",
     r"\bgeo:[^\s<>\"]+",
     r"///[a-z]+\.[a-z]+\.[a-z]+",
@@ -49,6 +49,17 @@ def without_address(text: str, *, at_homes: bool = False) -> str:
     numbers of houses and flats; with `at_homes` the RT as well, which is some forty households."""
     if not _MAY_SAY.search(text):
         return text
+    text = _without_points(text)
     for pattern, instead in _EXACT:
         text = pattern.sub(instead, text)
     return _AT_HOMES.sub("[RT]", text) if at_homes else text
+
+
+def _without_points(text: str) -> str:
+    """Whatever the normalizer reads as a point, in all its notations."""
+    kept, done = "", 0
+    for one, other in pairs_in(text):
+        if one.start >= done:
+            kept += f"{text[done : one.start]}[titik]"
+        done = other.end
+    return kept + text[done:]

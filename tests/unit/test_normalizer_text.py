@@ -54,6 +54,34 @@ def test_a_message_of_quotes_alone_is_kept() -> None:
     assert own_words("> jalan rusak") == "> jalan rusak"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\uff2a\uff41\uff4c\uff41\uff4e rusak RT \uff10\uff16",
+        "\U0001d5dd\U0001d5ee\U0001d5f9\U0001d5ee\U0001d5fb rusak RT 06",
+        "J\u0430l\u0430n rus\u0430k RT 06",  # Cyrillic a
+        "J\u1d00\u029f\u1d00\u0274 rusak RT 06",  # small capitals
+        "J\u0336a\u0336l\u0336a\u0336n\u0336 rusak RT 06",
+        "J\u200ba\u200bl\u200ba\u200bn rusak RT 06\u20e3",
+        "\u202eJalan\u202c rusak\u3164 RT 06",
+    ],
+)
+def test_letters_that_look_like_ours_become_ours(text: str) -> None:
+    assert clean(text) == "Jalan rusak RT 06"
+
+
+@pytest.mark.parametrize(
+    "text", ["\u0443\u043b\u0438\u0446\u0430", "\u8def\u706f\u574f\u4e86", "caf\u00e9", "\u0391\u0392"]
+)
+def test_other_scripts_and_accents_stay(text: str) -> None:
+    assert clean(text) == text
+
+
+@given(st.text(alphabet="aB \u0430\u0301\u0336\u0302\uff21\u200b\U0001d5ee\u1d00\u039f_1\n"))
+def test_any_mixture_is_cleaned_once_for_all(text: str) -> None:
+    assert clean(clean(text)) == clean(text)
+
+
 @given(st.text())
 def test_any_text_can_be_cleaned_and_cut(text: str) -> None:
     cleaned = clean(text)
