@@ -1,4 +1,4 @@
-"""Streets, house numbers and RT/RW in the words of a message."""
+"""Streets and house numbers in the words of a message."""
 
 import re
 from collections.abc import Callable, Container, Sequence
@@ -10,19 +10,6 @@ from normalizer.street_names import street_key
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
 
-_RT_RW = (
-    re.compile(r"\brt\W{0,3}rw\W{0,3}0*(\d{1,3})\s*[/\\\-–. ]+\s*0*(\d{1,3})(?!\d)", re.IGNORECASE),
-    re.compile(
-        r"\brt\W{0,3}0*(\d{1,3})(?:\W{0,4}|\s?dan\s)rw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE
-    ),
-    re.compile(r"\brt\W{0,3}0*(\d{1,3})\s?[/\\\-–]\s?0*(\d{1,3})(?!\d)", re.IGNORECASE),
-)
-# "R.T. 06", "erte 6", "rukun tetangga 6"
-_LONG_RT = re.compile(r"\b(?:r\s?\.\s?t\b|erte\b|rukun tetangga\b)", re.IGNORECASE)
-_LONG_RW = re.compile(r"\b(?:r\s?\.\s?w\b|erwe\b|rukun warga\b)", re.IGNORECASE)
-_RW_RT = re.compile(r"\brw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)\W{0,4}rt\W{0,3}0*(\d{1,3})(?!\d)", re.IGNORECASE)
-_RT = re.compile(r"\brt\W{0,3}0*(\d{1,3})(?!\d)", re.IGNORECASE)
-_RW = re.compile(r"\brw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE)
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11,
           "xii": 12, "xiii": 13, "xiv": 14, "xv": 15, "xvi": 16}  # fmt: skip
 _NUMBER = re.compile(
@@ -49,34 +36,6 @@ class Street:
     last: int
     text: str
     tokens: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RtRw:
-    """Neighbourhood units: RT within RW within a kelurahan."""
-
-    rt: int | None = None
-    rw: int | None = None
-
-    def __str__(self) -> str:
-        parts = [f"RT {self.rt}" if self.rt else "", f"RW {self.rw}" if self.rw else ""]
-        return "/".join(filter(None, parts))
-
-
-def rt_rw_in(text: str) -> RtRw:
-    """Read RT and RW in any spelling: "RT 003/RW 09", "rt.3 rw.9", "RT/RW 03/09", "rt 01/11", "rw IV rt 2"."""
-    text = _LONG_RW.sub("rw", _LONG_RT.sub("rt", text))
-    if match := _RW_RT.search(text):
-        return RtRw(rt=_number(match[2]), rw=_number(match[1]))
-    for pattern in _RT_RW:
-        if match := pattern.search(text):
-            return RtRw(rt=_number(match[1]), rw=_number(match[2]))
-    rt, rw = _RT.search(text), _RW.search(text)
-    return RtRw(rt=_number(rt[1]) if rt else None, rw=_number(rw[1]) if rw else None)
-
-
-def _number(written: str) -> int | None:
-    return int(written) or None if written.isdigit() else _ROMAN.get(written.lower())
 
 
 def streets_in(words: Words, folded: Sequence[str], names: Gazetteer, known: Container[str]) -> list[Street]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
-from normalizer.address import RtRw, Street, rt_rw_in, streets_in
+from normalizer.address import Street, streets_in
 from normalizer.coordinates import point_in
 from normalizer.fuse import place_of
 from normalizer.gazetteer import Gazetteer, fold, gazetteer, without_in
 from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
 from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, weigh
+from normalizer.rt_rw import RtRw, rt_rw_in
 from normalizer.schema import Candidate, Position
 from normalizer.settle import Said, settle
 from normalizer.tokens import Words

@@ -3,6 +3,7 @@
 import re
 
 from normalizer.angles import pairs_in
+from normalizer.rt_rw import without_rt
 
 _ANY_CASE = re.IGNORECASE
 _HALF = r"[-\u2212]?\d{1,3}[.,]\d{2,}"
@@ -36,23 +37,20 @@ _HOUSES = (
     ),
     (r"\bunit\s+[a-z]?\d{1,4}[a-z]?\b|\b(?:lantai|lt)\b\.?\s?\d{1,2}\b", "[nomor rumah]"),
 )
-_NEIGHBOURS = r"\brt\b\.?\s?:?\s?\d{1,3}\b(?:\s?[/,]?\s?(?:rw\b\.?\s?:?\s?)?\d{1,3}\b)?"
 
 _EXACT = [(re.compile(pattern, _ANY_CASE), "[titik]") for pattern in _POINTS]
 _EXACT += [(re.compile(pattern, _ANY_CASE), instead) for pattern, instead in _HOUSES]
-_AT_HOMES = re.compile(_NEIGHBOURS, _ANY_CASE)
 _MAY_SAY = re.compile(rf"\d|///|{_MAPS}", _ANY_CASE)
 
 
 def without_address(text: str, *, at_homes: bool = False) -> str:
     """Take out of a text what says more of a place than its street: coordinates, plus codes, links to maps,
     numbers of houses and flats; with `at_homes` the RT as well, which is some forty households."""
-    if not _MAY_SAY.search(text):
-        return text
-    text = _without_points(text)
-    for pattern, instead in _EXACT:
-        text = pattern.sub(instead, text)
-    return _AT_HOMES.sub("[RT]", text) if at_homes else text
+    if _MAY_SAY.search(text):
+        text = _without_points(text)
+        for pattern, instead in _EXACT:
+            text = pattern.sub(instead, text)
+    return without_rt(text) if at_homes else text
 
 
 def _without_points(text: str) -> str:

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.pack import load_pack
-from normalizer.address import rt_rw_in
 from normalizer.coordinates import point_in
 from normalizer.place import place_of, told_by
+from normalizer.public_words import without_address
+from normalizer.rt_rw import rt_rw_in
 from normalizer.schema import Place, Position
 from normalizer.tokens import words_of
 
@@ -129,11 +130,44 @@ def test_a_neighbouring_city_is_not_ours() -> None:
         ("rt 16", 16, None),
         ("tidak ada", None, None),
         ("smart rwanda", None, None),
+        ("RT VI/RW IV", 6, 4),
+        ("RT VI/IV", 6, 4),
+        ("RT no 6 RW no 4", 6, 4),
+        ("RT#06/RW#04", 6, 4),
+        ("R.T. 06 / R.W. 04", 6, 4),
+        ("r t 06 r w 04", 6, 4),
+        ("Rukun Tetangga 06 Rukun Warga 04", 6, 4),
+        ("erte 6 erwe 4", 6, 4),
+        ("rt enam rw dua belas", 6, 12),
+        ("rt dua puluh satu rw tiga", 21, 3),
+        ("RT_06_RW_04", 6, 4),
+        ("RT O6 RW O4", 6, 4),
+        ("RT 06.04", 6, 4),
+        ("RT 06 04", 6, 4),
+        ("RW/RT 04/06", 6, 4),
+        ("RT 06 di RW 04", 6, 4),
+        ("RT\n06\nRW\n04", 6, 4),
+        ("RT 01-05 RW 04", 1, 4),
+        ("RT 01, 02 dan 03 RW 04", 1, 4),
+        ("RT 6/4/2026", 6, None),
+        ("RT 021-5551234", None, None),
+        ("RT 10.000 warga", None, None),
+        ("RT @warga: RW 5 banjir", None, 5),
+        ("RT i love Jakarta", None, None),
     ],
 )
 def test_rt_and_rw_are_read_in_any_spelling(text: str, rt: int | None, rw: int | None) -> None:
     found = rt_rw_in(text)
     assert (found.rt, found.rw) == (rt, rw)
+
+
+@pytest.mark.parametrize(
+    "units",
+    ["RT 5/RW 3", "RT06/RW04", "rt enam rw empat", "RT VI/IV", "Rukun Tetangga 6", "R.T. 06", "erte 6", "RT.6"],
+)
+def test_neighbours_are_not_told_by_their_rt_in_any_spelling(units: str) -> None:
+    assert without_address(f"bising di {units} malam", at_homes=True) == "bising di [RT] malam"
+    assert without_address("pak RT bilang RW kami bising", at_homes=True) == "pak RT bilang RW kami bising"
 
 
 @pytest.mark.parametrize(
