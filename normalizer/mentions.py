@@ -7,7 +7,7 @@ from typing import Literal
 from config.pack import Area
 from normalizer.address import Street
 from normalizer.gazetteer import Gazetteer, keys_from
-from normalizer.misspelt import SHORTEST, right_spellings
+from normalizer.misspelt import SHORTEST, is_one_off, right_spellings
 from normalizer.tokens import Words
 from normalizer.wordlists import SLANG
 from normalizer.wordlists import words as word_list
@@ -22,6 +22,7 @@ _LEVEL_WORDS: Mapping[str, Level] = {
 _BEFORE_A_PLACE = word_list("before_a_place")
 _BEFORE_AN_AREA = word_list("before_an_area")
 _IN = frozenset(["di", "dari", "in", "at"])
+_AMONG = _IN | {"warga", "sekitar"}
 _TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards"])
 _UNITS = frozenset(["rt", "rw"])
 # One letter off them are names of areas ("pasir", "kamar"): never read as a name with a wrong letter.
@@ -89,8 +90,16 @@ def _mention_at(
             if level and not any(area.level == level for area in areas):
                 level = None
             weight = EXPLICIT if level else _weight(words, names, key, place, last, streets)
+            if not level and siblings_of(areas) == areas:
+                weight = READ_AS_WORDS if weight >= PLAIN else min(weight, IN_STREET)
             return Mention(areas=areas, first=place, last=last, weight=weight, level=level)
     return None
+
+
+def siblings_of(areas: Sequence[Area]) -> tuple[Area, ...]:
+    """The several kelurahan that a name without its side may mean: "Gunung Sahari"; none where it means one."""
+    found = tuple(area for area in areas if area.level == "kelurahan")
+    return found if len(found) > 1 else ()
 
 
 def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, streets: Sequence[Street]) -> float:
@@ -112,18 +121,18 @@ def _towards(words: Words, place: int) -> bool:
 
 
 def _ordinary_weight(words: Words, names: Gazetteer, key: str, place: int, last: int) -> float:
-    """What "Guntur" or "Tengah" counts: a guess behind "daerah", "di" or RT and RW, though "di tengah" is one only
-    where it alone is written as a name."""
+    """What "Guntur" or "Tengah" counts: a guess behind "daerah", "di", "warga" or RT and RW and where it alone is
+    written as a name ("dekat Kartini"); an everyday word only where it is both ("di Tengah")."""
     if not place or _goes_on(words, place, last) or _parted(words, place):
         return ORDINARY_WORD
     before = words.tokens[place - 1]
     if before in _BEFORE_AN_AREA:
         return READ_AS_WORDS
-    if before not in _IN and not (before.isdigit() and {*words.tokens[max(0, place - 2) : place - 1]} & _UNITS):
-        return ORDINARY_WORD
     alone = not _is_upper(words, place - 1) and (last == len(words.tokens) or not _is_upper(words, last))
-    is_name = key not in names.ordinary_after_in or (alone and _is_upper(words, place))
-    return READ_AS_WORDS if is_name else ORDINARY_WORD
+    is_written, may_be = alone and _is_upper(words, place), key not in names.ordinary_after_in
+    if before in _AMONG or (before.isdigit() and {*words.tokens[max(0, place - 2) : place - 1]} & _UNITS):
+        return READ_AS_WORDS if may_be or is_written else ORDINARY_WORD
+    return READ_AS_WORDS if may_be and is_written else ORDINARY_WORD
 
 
 def _is_upper(words: Words, place: int) -> bool:
@@ -168,7 +177,11 @@ def _misspelt_at(
             continue  # "kampung bali I", "gang V Rorotan"
         if not (any(strange[place:last]) or _half_right(folded, names, place, last)):
             continue
+        if not strange[place] and _names_follow(folded, names, place, last):
+            continue  # "lampu mati Pulo Gadung" is not "Jatipulo"
         key = "".join(folded[place:last]).rstrip("0123456789")
+        if meant := _short_meant(words, names, key, place) if last - place == 1 else None:
+            return _misspelt(words, names, meant, place, last, streets), tries
         if (
             not SHORTEST <= len(key) <= 24
             or key in _NO_MISTAKES
@@ -181,6 +194,15 @@ def _misspelt_at(
     return None, tries
 
 
+def _names_follow(folded: Sequence[str], names: Gazetteer, place: int, last: int) -> bool:
+    """Whether an area's right name begins behind an ordinary word."""
+    return any(
+        end >= last and key in names.areas
+        for spot in range(place + 1, last)
+        for end, key in keys_from(folded, spot)
+    )
+
+
 def _half_right(folded: Sequence[str], names: Gazetteer, place: int, last: int) -> bool:
     """Whether ordinary words may be a name of two words with a wrong letter: "raw bunga", "kebayoran laam"."""
     if last - place == 1 or not (folded[place] in names.first_words or folded[last - 1] in names.last_words):
@@ -188,6 +210,20 @@ def _half_right(folded: Sequence[str], names: Gazetteer, place: int, last: int) 
     if any(word in _SMALL or len(word) < 3 for word in folded[place:last]):
         return False  # "taman dari"
     return sum(map(len, folded[place:last])) >= LONG_NAME
+
+
+def _short_meant(words: Words, names: Gazetteer, key: str, place: int) -> str | None:
+    """The one short name that a word misses by a letter, behind "kelurahan" or, of five letters, behind "di"."""
+    before = words.tokens[place - 1] if place else ""
+    led = before in _LEVEL_WORDS
+    if not (led or before in _IN) or len(key) > SHORTEST or key in _NO_MISTAKES or _gap_between(words, place):
+        return None
+    found = [
+        name
+        for name in names.short
+        if is_one_off(name, key) and (led or (len(name) == SHORTEST and len(key) == SHORTEST - 1))
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _meant(names: Gazetteer, key: str) -> str | None:

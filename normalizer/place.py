@@ -8,7 +8,7 @@ from config.pack import Area, Landmark, Pack
 from normalizer.address import Street, streets_in
 from normalizer.coordinates import point_in
 from normalizer.fuse import place_of
-from normalizer.gazetteer import Gazetteer, fold, gazetteer, without_in
+from normalizer.gazetteer import Gazetteer, fold, gazetteer, unglued
 from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
 from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, weigh
@@ -41,7 +41,7 @@ class Told:
 def told_by(words: Words, pack: Pack) -> Told:
     """Read a message's words for a place; `covered` are the words that only name it."""
     names, known = gazetteer(pack), lexicon(pack).known
-    folded = [without_in(fold(token), names.areas) for token in words.tokens]
+    folded = unglued([fold(token) for token in words.tokens], names)
     streets = streets_in(words, folded, names, known)
     mentions = mentions_in(words, folded, names, streets, known)
     scores = weigh(mentions)

@@ -9,7 +9,7 @@ from normalizer.address import Street
 from normalizer.cells import metres_to
 from normalizer.gazetteer import Gazetteer
 from normalizer.landmarks import Known
-from normalizer.mentions import ENOUGH, EXPLICIT, GUESSED, LONG_NAME, Mention
+from normalizer.mentions import ENOUGH, EXPLICIT, GOES_ON, GUESSED, IN_STREET, LONG_NAME, Mention, siblings_of
 from normalizer.misspelt import right_spellings
 from normalizer.schema import Candidate
 from normalizer.street_names import keys_of_street, street_key
@@ -52,11 +52,11 @@ class Said:
 
 def settle(said: Said) -> Settled:
     """Choose the area; the other answers become candidates, the likeliest first."""
-    area, weak = _best(said.pack, said.scores), None
+    area, weak = _best(said), None
     if area and area.level == "kecamatan" and said.scores[area.code] < ENOUGH * 0.6:
         area, weak = None, area  # it stands in a street's name only: "Jl. Cempaka Putih Raya"
     if area and area.level == "kelurahan" and said.scores[area.code] > GUESSED:
-        return _at_kelurahan(said, area)
+        return _at_sibling(said, area) or _at_kelurahan(said, area)
     named = area is not None and said.scores[area.code] >= ENOUGH
     inside = f"{area.code}." if area else ""
     found = _by_landmark(said, inside) or _by_street(said, area, inside) or _by_name_in_street(said, area, inside)
@@ -79,20 +79,38 @@ def _named(found: Settled, area: Area | None) -> Settled:
     )
 
 
-def _best(pack: Pack, scores: Mapping[str, float]) -> Area | None:
+def _best(said: Said) -> Area | None:
     best: dict[str, tuple[float, Area]] = {}
-    for code, score in scores.items():
-        area = pack.areas[code]
+    for code, score in said.scores.items():
+        area = said.pack.areas[code]
         if score > best.get(area.level, (0.0, area))[0]:
             best[area.level] = (score, area)
     kelurahan, kecamatan, kota = (best.get(level) for level in ("kelurahan", "kecamatan", "kota"))
-    if kelurahan and kelurahan[0] >= ENOUGH and not (kecamatan and kecamatan[0] > kelurahan[0] + 0.2):
-        return kelurahan[1]
+    if kelurahan and kelurahan[0] >= ENOUGH:
+        is_larger = kecamatan is not None and kecamatan[0] > kelurahan[0] + 0.2
+        if kecamatan is None or not is_larger or _is_named_in(said, *kelurahan, *kecamatan):
+            return kelurahan[1]
     if kecamatan and kecamatan[0] >= 0.3:
         return kecamatan[1]
     if kelurahan and kelurahan[0] > GUESSED:
         return kelurahan[1]
     return kota[1] if kota and kota[0] >= ENOUGH else None
+
+
+def _is_named_in(said: Said, score: float, area: Area, of_other: float, other: Area) -> bool:
+    """Whether a kelurahan is named outside of a street's name, beside the kecamatan that it lies in; where both
+    bear one name, as a name of its own: "Gambir, kec. Gambir", not "Kec. Kemayoran, Menara Kemayoran"."""
+    own = [mention for mention in said.mentions if area in mention.areas and mention.level != other.level]
+    return (
+        score <= of_other
+        and not apart(area.code, other.code)
+        and any(_is_own_name(mention, other) for mention in own)
+    )
+
+
+def _is_own_name(mention: Mention, kecamatan: Area) -> bool:
+    is_clear = kecamatan not in mention.areas or mention.weight > GOES_ON or not mention.exact
+    return mention.weight > IN_STREET and is_clear
 
 
 # --- a kelurahan is named -----------------------------------------------------------------------------------
@@ -102,7 +120,7 @@ def _at_kelurahan(said: Said, area: Area) -> Settled:
     """The named kelurahan; a landmark of it gives the point, one next door makes it a question."""
     confidence = _sureness(said, area)
     landmark = next((mark for each in said.landmarks for mark in each.marks if mark.area_code == area.code), None)
-    others = _rivals(said, area)
+    others = list(dict.fromkeys([*_rivals(said, area), *(each.code for each in _siblings(said, area))]))
     door = None if landmark else _next_door(said, area)
     if door and confidence < SURE_EXPLICIT:
         confidence, others = min(confidence, NEXT_DOOR), [door.area_code, *others]
@@ -115,9 +133,26 @@ def _at_kelurahan(said: Said, area: Area) -> Settled:
     )
 
 
+def _siblings(said: Said, area: Area) -> list[Area]:
+    """The other kelurahan that the name may mean: of "Gunung Sahari" Utara and Selatan."""
+    families = [siblings_of(mention.areas) for mention in said.mentions if area in mention.areas]
+    return [each for family in families for each in family if each is not area]
+
+
+def _at_sibling(said: Said, area: Area) -> Settled | None:
+    """Of a name's several kelurahan the one that a landmark or a street lies in."""
+    family = {area.code, *(each.code for each in _siblings(said, area))}
+    if len(family) == 1 or said.scores[area.code] >= ENOUGH:
+        return None
+    for found in (_by_landmark(said, ""), _by_street(said, None, "")):
+        if found and found.area and found.area.code in family:
+            return found
+    return None
+
+
 def _sureness(said: Said, area: Area) -> float:
     score = said.scores[area.code]
-    if score < ENOUGH:
+    if score < ENOUGH or any(said.scores[each.code] >= score for each in _siblings(said, area)):
         return SURE_GUESS
     own = [mention for mention in said.mentions if area in mention.areas]
     sure = SURE_NAME
@@ -297,6 +332,11 @@ def _alone(said: Said, area: Area | None, *, named: bool) -> Settled:
     inner = [] if explicit else [code for code in said.scores if code.startswith(f"{area.code}.")]
     if not inner:
         return Settled(area=area, confidence=ONLY_KECAMATAN, named=named)
-    whole = Candidate(source="text", confidence=ONLY_KECAMATAN, area_code=area.code)
     inner.sort(key=lambda code: -said.scores[code])
-    return Settled(area=said.pack.areas[inner[0]], confidence=SAME_NAME_GUESS, candidates=(whole,), named=named)
+    others = dict.fromkeys([*inner[1:], area.code], ONLY_KECAMATAN)
+    return Settled(
+        area=said.pack.areas[inner[0]],
+        confidence=SAME_NAME_GUESS,
+        candidates=_candidates(said, others),
+        named=named,
+    )
