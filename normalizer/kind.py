@@ -119,6 +119,8 @@ def _weighed(heard: Heard, found: Mapping[str, set[str]], *, shown: bool) -> Not
     if _outweighs(for_it, against, marked=marked):
         strongest = max(noise, key=lambda name: noise[name], default=None)
         return _NOISE[strongest]["kind"] if strongest else "news"
+    if report.keys() <= {"speaks", "wonders"} and noise and "politics" not in noise:
+        return _NOISE[max(noise, key=lambda name: noise[name])]["kind"]
     return "spam" if not for_it and not against and _says_nothing(heard) else None
 
 
