@@ -12,14 +12,21 @@ from normalizer.wordlists import words as word_list
 
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11,
           "xii": 12, "xiii": 13, "xiv": 14, "xv": 15, "xvi": 16}  # fmt: skip
-_NUMBER = re.compile(
-    r"\s*,?\s*(?:no|nomor|nomer|number|#)\.?\s*(\d{1,4}\s?[a-zA-Z]?(?:\s?[-/]\s?\d{1,4})?)\b", re.IGNORECASE
+_NO_MORE = r"(?!\w|[.,]\d{3}|\s?-\s?\d{3})"  # neither a telephone nor 1.000.000
+_WHERE = tuple(
+    (re.compile(rf"\s*,?\s*{pattern}{_NO_MORE}", re.IGNORECASE), label)
+    for label, pattern in (
+        ("Kav.", r"kav(?:e?ling)?\b\.?\s*((?:[a-z]\s?-?\s?)?\d{1,3}[a-z]?(?:\s?[-/]\s?\d{1,3})?)"),
+        ("Blok", r"(?:blok|blk)\b\.?\s*([a-z]{1,2}(?:\s?[-/]?\s?\d{1,3}[a-z]?)?(?:\s?/\s?\d{1,3})?)"),
+        ("No.", r"(?:(?:no|nomor|nomer|number)\b|#)\.?\s*((?!0\d{3})\d{1,4}\s?[a-z]?(?:\s?[-/]\s?\d{1,4})?)"),
+    )
 )
 _KILOMETRE = re.compile(r"\s*,?\s*(km\.?\s?\d{1,3}(?:[.,]\d)?)\b", re.IGNORECASE)
 
 _VERB = re.compile(r"(?:ber|ter|di|mem|men)[a-z]{4,}")
 LONG_KEY = 8  # letters of a street's name that may have one wrong
 _STREET_WORDS = frozenset(["jl", "jln", "jalan", "jalam", "jalanan", "gang", "gg", "lorong"])
+_STREET_WORDS_BEHIND = frozenset(["street", "road", "avenue"])
 _SHORT_STREET_WORDS = frozenset(["jl", "jln", "gg"])
 _TITLES = word_list("street_titles")
 _ENDINGS = word_list("street_endings")
@@ -53,16 +60,33 @@ def streets_in(words: Words, folded: Sequence[str], names: Gazetteer, known: Con
                 found.append(Street(first=place, last=last, text=text + _house(words, last), tokens=tokens))
                 place = last - 1
         place += 1
+    return found or _english_streets(words, folded, names)
+
+
+def _english_streets(words: Words, folded: Sequence[str], names: Gazetteer) -> list[Street]:
+    """Known streets as English has them: "Sudirman Street", "12 Kemang Raya Road"."""
+    found: list[Street] = []
+    for last, token in enumerate(words.tokens):
+        if token in _STREET_WORDS_BEHIND:
+            for first in range(max(0, last - 4), last):
+                if street_key(folded[first:last]) in names.streets:
+                    tokens = tuple(folded[first:last])
+                    text = words.text[words.starts[first] : words.ends[last]] + _house(words, last + 1)
+                    found.append(Street(first=first - 1, last=last + 1, text=text, tokens=tokens))
+                    break
     return found
 
 
 def _house(words: Words, last: int) -> str:
-    rest = words.text[words.ends[last - 1] : words.ends[last - 1] + 30]
-    if match := _NUMBER.match(rest):
-        return f" No. {' '.join(match[1].split())}"
-    if match := _KILOMETRE.match(rest):
+    """Plot, block and number behind a street, as we write them: " Blok C5 No. 12"; else a kilometre."""
+    rest = words.text[words.ends[last - 1] : words.ends[last - 1] + 60]
+    found, place = "", 0
+    for pattern, label in _WHERE:
+        if match := pattern.match(rest, place):
+            found, place = f"{found} {label} {' '.join(match[1].split())}", match.end()
+    if not found and (match := _KILOMETRE.match(rest)):
         return f" {match[1]}"
-    return ""
+    return found
 
 
 def _street_end(

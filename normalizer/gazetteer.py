@@ -14,6 +14,7 @@ from normalizer.wordlists import SHORT_NAMES
 from normalizer.wordlists import words as word_list
 
 LONGEST_NAME = 5  # words
+_STRETCHED = re.compile(r"([a-z])\1{2,}")
 _LAST_NUMBER = re.compile(r"\s+\d{1,2}$")
 _STOP_AT = ("simpang ", "arah ", "sbr ", "seberang ", "jl ", "jln ", "jalan ", "jl. ", "gang ", "gg. ")
 _SIDES, _LONG_SIBLINGS = frozenset(["Utara", "Selatan", "Barat", "Timur"]), 6  # letters
@@ -43,9 +44,10 @@ class Gazetteer:
     outside: frozenset[str]
 
 
+@lru_cache(maxsize=20_000)
 def fold(token: str) -> str:
-    """Spell out the short forms that people use in names of places."""
-    return SHORT_NAMES.get(token, token)
+    """Spell out the short forms that people use in names of places, and their cries: "tebeeeet"."""
+    return SHORT_NAMES.get(token) or (_STRETCHED.sub(r"\1", token) if token.isalpha() else token)
 
 
 def joined(name: str) -> str:

@@ -29,6 +29,14 @@ def clean(text: str) -> str:
     return _GAPS.sub("\n\n", _SPACES.sub(" ", text)).strip()
 
 
+_SPELLED_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:([ .-])[^\W\d_])(?:\1[^\W\d_]){2,}(?![^\W_])")
+
+
+def without_gaps(text: str) -> str:
+    """Join words that are spelled letter by letter, four and more: "B A N J I R", "b.a.n.j.i.r"."""
+    return _SPELLED_OUT.sub(lambda match: match.group().replace(match[1], ""), text)
+
+
 _RULE = r"[-_=*\u2013\u2014 ]{2,}"
 _REPLY_HEAD = re.compile(r"^[\s>*]*(?:\S.{0,260})?\b(?:wrote|menulis|schrieb|a écrit)\s*:?\s*$", re.IGNORECASE)
 # Whatever the language: a date and a mail address before a colon, or a title between dashes above a mail head.

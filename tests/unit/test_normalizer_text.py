@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from normalizer.text import clean, language_of, own_words
+from normalizer.text import clean, language_of, own_words, without_gaps
 from normalizer.tokens import plain, split_hashtags
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
@@ -143,3 +143,16 @@ def test_replies_of_other_projects_lose_their_quotes() -> None:
             text = (path.parent / row["file"]).read_text(encoding="utf-8", errors="replace")
             right += own_words(clean(text)).split() == fragment.split()
     assert right >= 8  # of 22; the others reply below the quote too, or in a language that Jakarta does not write
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        ("b a n j i r di M a n g g a r a i", "banjir di Manggarai"),
+        ("B.A.N.J.I.R", "BANJIR"),
+        ("S-A-M-P-A-H!", "SAMPAH!"),
+        ("Jl. H.O.S. Cokroaminoto, RT 5 R W 3", "Jl. H.O.S. Cokroaminoto, RT 5 R W 3"),
+    ],
+)
+def test_a_word_spelled_letter_by_letter_is_one(text: str, joined: str) -> None:
+    assert without_gaps(text) == joined

@@ -178,6 +178,15 @@ def test_neighbours_are_not_told_by_their_rt_in_any_spelling(units: str) -> None
         ("Jalan Haji Dogol Pondok Bambu ketimbun", "Jalan Haji Dogol"),
         ("gang E1 RT 03/09", "gang E1"),
         ("lampu di jl anggrek mati", "jl anggrek"),
+        ("Jl. Mawar Kav. 12 Blok B3 No 5, Tomang", "Jl. Mawar Kav. 12 Blok B3 No. 5"),
+        ("Jl. H. R. Rasuna Said Kav. C-22", "Jl. H. R. Rasuna Said Kav. C-22"),
+        ("jl mawar blok c no 5", "jl mawar Blok c No. 5"),
+        ("street light out, Sudirman Street", "Sudirman Street"),
+        # neither sums nor telephones are houses
+        ("Jl. Mawar No. 1.000.000", "Jl. Mawar"),
+        ("Jl. Mawar No. 0812-3456-7890", "Jl. Mawar"),
+        ("Jl Mawar no 081234567890, Tomang", "Jl Mawar"),
+        ("Jl Mawar no 12-345-678", "Jl Mawar"),
     ],
 )
 def test_a_street_goes_as_far_as_its_name(text: str, street: str) -> None:
@@ -191,6 +200,22 @@ def test_a_street_goes_as_far_as_its_name(text: str, street: str) -> None:
 )  # fmt: skip
 def test_jalan_alone_is_no_street(text: str) -> None:
     assert told_by(words_of(text), PACK).street == ""
+
+
+def test_a_kelurahan_in_a_streets_name_is_not_sure_beside_its_kecamatan() -> None:
+    found = place("got mampet Jalan Cikini Raya, Menteng")
+    assert found
+    assert (found.kelurahan, found.confidence) == ("Cikini", 0.6)
+
+
+def test_a_landmark_is_known_by_its_english_name() -> None:
+    found = place("broken lamp near Tebet station")
+    assert found
+    assert found.address_string == "Stasiun Tebet, Bukit Duri, Tebet, Jakarta Selatan"
+
+
+def test_a_cry_is_a_name_all_the_same() -> None:
+    assert area("banjirrrr di manggaraiiiii") == ("Manggarai", "Tebet")
 
 
 def test_the_address_is_one_line_as_people_write_it() -> None:
