@@ -13,8 +13,9 @@ from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
 from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, weigh
 from normalizer.rt_rw import RtRw, rt_rw_in
+from normalizer.said import Said
 from normalizer.schema import Candidate, Position
-from normalizer.settle import Said, settle
+from normalizer.settle import settle
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
 
