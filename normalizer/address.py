@@ -26,6 +26,7 @@ _KILOMETRE = re.compile(r"\s*,?\s*(km\.?\s?\d{1,3}(?:[.,]\d)?)\b", re.IGNORECASE
 _VERB = re.compile(r"(?:ber|ter|di|mem|men)[a-z]{4,}")
 LONG_KEY = 8  # letters of a street's name that may have one wrong
 _STREET_WORDS = frozenset(["jl", "jln", "jalan", "jalam", "jalanan", "gang", "gg", "lorong"])
+_BREAKS, _ENDS = frozenset(",;()\n!?"), frozenset(',;:()\n!?"')
 _STREET_WORDS_BEHIND = frozenset(["street", "road", "avenue"])
 _SHORT_STREET_WORDS = frozenset(["jl", "jln", "gg"])
 _TITLES = word_list("street_titles")
@@ -158,8 +159,8 @@ def _gap(words: Words, place: int, *, strict: bool) -> bool:
     """Whether something between this word and the one before ends a name: a comma, a bracket, a line's end."""
     between = words.text[words.ends[place - 1] : words.starts[place]]
     if not strict:
-        return any(sign in between for sign in ",;()\n!?")
-    return any(sign in between for sign in ',;:()\n!?"') or (
+        return not _BREAKS.isdisjoint(between)
+    return not _ENDS.isdisjoint(between) or (
         ". " in between and words.ends[place - 1] - words.starts[place - 1] > 3
     )
 

@@ -24,6 +24,7 @@ _BEFORE_AN_AREA = word_list("before_an_area")
 _IN = frozenset(["di", "dari", "in", "at"])
 _AMONG = _IN | {"warga", "sekitar"}
 _TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards"])
+_PARTING = frozenset(",;()!?\n")
 _UNITS = frozenset(["rt", "rw"])
 # One letter off them are names of areas ("pasir", "kamar"): never read as a name with a wrong letter.
 _NO_MISTAKES = (
@@ -175,27 +176,22 @@ def _misspelt_at(
     for last in range(min(place + 3, len(folded)), right.last if right else place, -1):
         if (right and len(folded[last - 1]) < 3) or (last - place > 1 and len(folded[place]) < 3):
             continue  # "kampung bali I", "gang V Rorotan"
-        if not (any(strange[place:last]) or _half_right(folded, names, place, last)):
+        is_strange = strange[place] or (last > place + 1 and True in strange[place + 1 : last])
+        if not is_strange and not _half_right(folded, names, place, last):
             continue
-        if not strange[place] and _names_follow(folded, names, place, last):
-            continue  # "lampu mati Pulo Gadung" is not "Jatipulo"
         key = "".join(folded[place:last]).rstrip("0123456789")
-        if meant := _short_meant(words, names, key, place) if last - place == 1 else None:
-            return _misspelt(words, names, meant, place, last, streets), tries
-        if (
-            not SHORTEST <= len(key) <= 24
-            or key in _NO_MISTAKES
-            or any(_gap_between(words, spot) for spot in range(place + 1, last))
-        ):
-            continue
-        tries += 1
-        if meant := _meant(names, key):
+        meant = _short_meant(words, names, key, place) if last == place + 1 and len(key) <= SHORTEST else None
+        if not meant:
+            if not SHORTEST <= len(key) <= 24 or key in _NO_MISTAKES or _has_gap(words, place, last):
+                continue
+            tries, meant = tries + 1, _meant(names, key)
+        if meant and (strange[place] or not _names_follow(folded, names, place, last)):
             return _misspelt(words, names, meant, place, last, streets), tries
     return None, tries
 
 
 def _names_follow(folded: Sequence[str], names: Gazetteer, place: int, last: int) -> bool:
-    """Whether an area's right name begins behind an ordinary word."""
+    """Whether an area's right name begins behind an ordinary word: "lampu mati Pulo Gadung" is not "Jatipulo"."""
     return any(
         end >= last and key in names.areas
         for spot in range(place + 1, last)
@@ -251,8 +247,12 @@ def _misspelt(
     return Mention(areas=names.areas[meant], first=place, last=last, weight=weight, level=level, exact=False)
 
 
+def _has_gap(words: Words, first: int, last: int) -> bool:
+    return any(_gap_between(words, spot) for spot in range(first + 1, last))
+
+
 def _gap_between(words: Words, place: int) -> bool:
-    return any(sign in ",;()!?\n" for sign in words.text[words.ends[place - 1] : words.starts[place]])
+    return not _PARTING.isdisjoint(words.text[words.ends[place - 1] : words.starts[place]])
 
 
 def _is_in(area: Area, other: Area) -> bool:
