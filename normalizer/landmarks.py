@@ -14,6 +14,7 @@ _KINDS_BEHIND = {
     "station": "stasiun", "market": "pasar", "hospital": "rs", "park": "taman", "mosque": "masjid",
     "stadium": "stadion", "museum": "museum", "terminal": "terminal", "flyover": "flyover",
 }  # fmt: skip
+_SHORTEST = 5  # letters: "mini market"
 _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "gedung", "perempatan", "pertigaan"])
 
 
@@ -43,7 +44,8 @@ def _in_english(words: Words, folded: Sequence[str], names: Gazetteer) -> Iterat
     for last, token in enumerate(words.tokens):
         if kind := _KINDS_BEHIND.get(token):
             for first in range(max(0, last - 3), last):
-                if marks := names.landmarks.get(f"{kind}{''.join(folded[first:last])}"):
+                name = "".join(folded[first:last])
+                if len(name) >= _SHORTEST and (marks := names.landmarks.get(f"{kind}{name}")):
                     yield Known(first=first, last=last + 1, marks=marks)
                     break
 

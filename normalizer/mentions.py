@@ -67,7 +67,7 @@ def mentions_in(
     """Find the names of areas, the longest first at each word, and those with one wrong letter where no name is
     right. `known` are ordinary words, which are no mistakes."""
     found: list[Mention] = []
-    strange = [word not in _NO_MISTAKES and word not in known for word in words.tokens]
+    strange = strange_in(words, known)
     place = tries = 0
     while place < len(folded):
         mention = _mention_at(words, folded, names, place, streets)
@@ -78,6 +78,11 @@ def mentions_in(
             found.append(mention)
         place = mention.last if mention else place + 1
     return found
+
+
+def strange_in(words: Words, known: Container[str]) -> list[bool]:
+    """Which words are none that we know, so that they may be a name with a wrong letter."""
+    return [word not in _NO_MISTAKES and word not in known for word in words.tokens]
 
 
 def _mention_at(
@@ -224,10 +229,12 @@ def _short_meant(words: Words, names: Gazetteer, key: str, place: int) -> str | 
 
 def _meant(names: Gazetteer, key: str) -> str | None:
     """The one area's name that a word misses by a letter; of several the one with the same first letter, or any
-    where all are long names of one area."""
+    where all are names of one area, as "Makasar" and "Makassar" are."""
     found = right_spellings(names.misspelt, key)
-    if len(found) > 1 and len(key) >= LONG_NAME and len({names.areas[name] for name in found}) == 1:
-        return min(found)
+    if len(found) > 1 and len(key) > SHORTEST:
+        widest = max(sorted(found), key=lambda name: len(names.areas[name]))
+        if all(set(names.areas[name]) <= set(names.areas[widest]) for name in found):
+            return widest
     if len(found) > 1:
         found = {name for name in found if name[0] == key[0] and name[-1] == key[-1]}
     return found.pop() if len(found) == 1 else None

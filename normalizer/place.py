@@ -6,12 +6,13 @@ from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
 from normalizer.address import Street, streets_in
+from normalizer.beside import misspelt_beside
 from normalizer.coordinates import point_in
 from normalizer.fuse import place_of
 from normalizer.gazetteer import Gazetteer, fold, gazetteer, unglued
 from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
-from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, weigh
+from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, strange_in, weigh
 from normalizer.rt_rw import RtRw, rt_rw_in
 from normalizer.said import Said
 from normalizer.schema import Candidate, Position
@@ -45,6 +46,7 @@ def told_by(words: Words, pack: Pack) -> Told:
     folded = unglued([fold(token) for token in words.tokens], names)
     streets = streets_in(words, folded, names, known)
     mentions = mentions_in(words, folded, names, streets, known)
+    mentions += misspelt_beside(mentions, folded, strange_in(words, known), names)
     scores = weigh(mentions)
     found = Told(
         street=streets[0].text if streets else "",

@@ -81,7 +81,7 @@ def _is_named_in(said: Said, score: float, area: Area, of_other: float, other: A
 
 def _is_own_name(mention: Mention, kecamatan: Area) -> bool:
     is_clear = kecamatan not in mention.areas or mention.weight > GOES_ON or not mention.exact
-    return mention.weight > IN_STREET and is_clear
+    return mention.weight != IN_STREET and is_clear
 
 
 # --- a kelurahan is named -----------------------------------------------------------------------------------

@@ -58,6 +58,10 @@ def name_of(code: str) -> str:
         ("sampah di kelurahan Plit", "Pluit"),
         ("sampah di kel. Koa, kec. Koja", "Koja"),
         ("sampah di galr", "Galur"),
+        ("lampu mati Gaulr, Johar Baru", "Galur"),
+        ("lampu mati, kec Kembangan, Jgolo", "Joglo"),
+        ("lampu mati di makasaar", "Makasar"),
+        ("lampu mati Tangki kec Taman Suri", "Tangki"),
     ],
 )
 def test_a_kelurahan_is_found_as_people_write_it(text: str, kelurahan: str) -> None:
@@ -93,7 +97,16 @@ def test_a_part_of_another_name_is_no_kelurahan_beside_its_kecamatan(text: str) 
 
 
 @pytest.mark.parametrize(
-    "text", ["kelapa sawit", "diskon dari toko", "kelurahan kami", "sel tahanan", "rw 5 barat"]
+    "text",
+    [
+        "pju blok L mati",
+        "juru parkir di mini market",
+        "kelapa sawit",
+        "diskon dari toko",
+        "kelurahan kami",
+        "sel tahanan",
+        "rw 5 barat",
+    ],
 )
 def test_what_only_begins_like_an_area_is_none(text: str) -> None:
     told = told_by(words_of(text), PACK)
