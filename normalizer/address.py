@@ -1,4 +1,4 @@
-"""Streets, house numbers and RT/RW in the words of a message."""
+"""Streets and house numbers in the words of a message."""
 
 import re
 from collections.abc import Callable, Container, Sequence
@@ -10,29 +10,24 @@ from normalizer.street_names import street_key
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
 
-_RT_RW = (
-    re.compile(r"\brt\W{0,3}rw\W{0,3}0*(\d{1,3})\s*[/\\\-–. ]+\s*0*(\d{1,3})(?!\d)", re.IGNORECASE),
-    re.compile(
-        r"\brt\W{0,3}0*(\d{1,3})(?:\W{0,4}|\s?dan\s)rw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE
-    ),
-    re.compile(r"\brt\W{0,3}0*(\d{1,3})\s?[/\\\-–]\s?0*(\d{1,3})(?!\d)", re.IGNORECASE),
-)
-# "R.T. 06", "erte 6", "rukun tetangga 6"
-_LONG_RT = re.compile(r"\b(?:r\s?\.\s?t\b|erte\b|rukun tetangga\b)", re.IGNORECASE)
-_LONG_RW = re.compile(r"\b(?:r\s?\.\s?w\b|erwe\b|rukun warga\b)", re.IGNORECASE)
-_RW_RT = re.compile(r"\brw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)\W{0,4}rt\W{0,3}0*(\d{1,3})(?!\d)", re.IGNORECASE)
-_RT = re.compile(r"\brt\W{0,3}0*(\d{1,3})(?!\d)", re.IGNORECASE)
-_RW = re.compile(r"\brw\W{0,3}0*(\d{1,3}|[ivx]{1,4}\b)(?!\d)", re.IGNORECASE)
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11,
           "xii": 12, "xiii": 13, "xiv": 14, "xv": 15, "xvi": 16}  # fmt: skip
-_NUMBER = re.compile(
-    r"\s*,?\s*(?:no|nomor|nomer|number|#)\.?\s*(\d{1,4}\s?[a-zA-Z]?(?:\s?[-/]\s?\d{1,4})?)\b", re.IGNORECASE
+_NO_MORE = r"(?!\w|[.,]\d{3}|\s?-\s?\d{3})"  # neither a telephone nor 1.000.000
+_WHERE = tuple(
+    (re.compile(rf"\s*,?\s*{pattern}{_NO_MORE}", re.IGNORECASE), label)
+    for label, pattern in (
+        ("Kav.", r"kav(?:e?ling)?\b\.?\s*((?:[a-z]\s?-?\s?)?\d{1,3}[a-z]?(?:\s?[-/]\s?\d{1,3})?)"),
+        ("Blok", r"(?:blok|blk)\b\.?\s*([a-z]{1,2}(?:\s?[-/]?\s?\d{1,3}[a-z]?)?(?:\s?/\s?\d{1,3})?)"),
+        ("No.", r"(?:(?:no|nomor|nomer|number)\b|#)\.?\s*((?!0\d{3})\d{1,4}\s?[a-z]?(?:\s?[-/]\s?\d{1,4})?)"),
+    )
 )
 _KILOMETRE = re.compile(r"\s*,?\s*(km\.?\s?\d{1,3}(?:[.,]\d)?)\b", re.IGNORECASE)
 
 _VERB = re.compile(r"(?:ber|ter|di|mem|men)[a-z]{4,}")
 LONG_KEY = 8  # letters of a street's name that may have one wrong
 _STREET_WORDS = frozenset(["jl", "jln", "jalan", "jalam", "jalanan", "gang", "gg", "lorong"])
+_BREAKS, _ENDS = frozenset(",;()\n!?"), frozenset(',;:()\n!?"')
+_STREET_WORDS_BEHIND = frozenset(["street", "road", "avenue"])
 _SHORT_STREET_WORDS = frozenset(["jl", "jln", "gg"])
 _TITLES = word_list("street_titles")
 _ENDINGS = word_list("street_endings")
@@ -51,34 +46,6 @@ class Street:
     tokens: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RtRw:
-    """Neighbourhood units: RT within RW within a kelurahan."""
-
-    rt: int | None = None
-    rw: int | None = None
-
-    def __str__(self) -> str:
-        parts = [f"RT {self.rt}" if self.rt else "", f"RW {self.rw}" if self.rw else ""]
-        return "/".join(filter(None, parts))
-
-
-def rt_rw_in(text: str) -> RtRw:
-    """Read RT and RW in any spelling: "RT 003/RW 09", "rt.3 rw.9", "RT/RW 03/09", "rt 01/11", "rw IV rt 2"."""
-    text = _LONG_RW.sub("rw", _LONG_RT.sub("rt", text))
-    if match := _RW_RT.search(text):
-        return RtRw(rt=_number(match[2]), rw=_number(match[1]))
-    for pattern in _RT_RW:
-        if match := pattern.search(text):
-            return RtRw(rt=_number(match[1]), rw=_number(match[2]))
-    rt, rw = _RT.search(text), _RW.search(text)
-    return RtRw(rt=_number(rt[1]) if rt else None, rw=_number(rw[1]) if rw else None)
-
-
-def _number(written: str) -> int | None:
-    return int(written) or None if written.isdigit() else _ROMAN.get(written.lower())
-
-
 def streets_in(words: Words, folded: Sequence[str], names: Gazetteer, known: Container[str]) -> list[Street]:
     """Find "Jl. …", "jalan …", "gang …" with the name as far as it goes. `known` are words of the lexicon: in
     small letters they end a name ("jl anggrek mampet")."""
@@ -94,16 +61,33 @@ def streets_in(words: Words, folded: Sequence[str], names: Gazetteer, known: Con
                 found.append(Street(first=place, last=last, text=text + _house(words, last), tokens=tokens))
                 place = last - 1
         place += 1
+    return found or _english_streets(words, folded, names)
+
+
+def _english_streets(words: Words, folded: Sequence[str], names: Gazetteer) -> list[Street]:
+    """Known streets as English has them: "Sudirman Street", "12 Kemang Raya Road"."""
+    found: list[Street] = []
+    for last, token in enumerate(words.tokens):
+        if token in _STREET_WORDS_BEHIND:
+            for first in range(max(0, last - 4), last):
+                if street_key(folded[first:last]) in names.streets:
+                    tokens = tuple(folded[first:last])
+                    text = words.text[words.starts[first] : words.ends[last]] + _house(words, last + 1)
+                    found.append(Street(first=first - 1, last=last + 1, text=text, tokens=tokens))
+                    break
     return found
 
 
 def _house(words: Words, last: int) -> str:
-    rest = words.text[words.ends[last - 1] : words.ends[last - 1] + 30]
-    if match := _NUMBER.match(rest):
-        return f" No. {' '.join(match[1].split())}"
-    if match := _KILOMETRE.match(rest):
+    """Plot, block and number behind a street, as we write them: " Blok C5 No. 12"; else a kilometre."""
+    rest = words.text[words.ends[last - 1] : words.ends[last - 1] + 60]
+    found, place = "", 0
+    for pattern, label in _WHERE:
+        if match := pattern.match(rest, place):
+            found, place = f"{found} {label} {' '.join(match[1].split())}", match.end()
+    if not found and (match := _KILOMETRE.match(rest)):
         return f" {match[1]}"
-    return ""
+    return found
 
 
 def _street_end(
@@ -175,8 +159,8 @@ def _gap(words: Words, place: int, *, strict: bool) -> bool:
     """Whether something between this word and the one before ends a name: a comma, a bracket, a line's end."""
     between = words.text[words.ends[place - 1] : words.starts[place]]
     if not strict:
-        return any(sign in between for sign in ",;()\n!?")
-    return any(sign in between for sign in ',;:()\n!?"') or (
+        return not _BREAKS.isdisjoint(between)
+    return not _ENDS.isdisjoint(between) or (
         ". " in between and words.ends[place - 1] - words.starts[place - 1] > 3
     )
 

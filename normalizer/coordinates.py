@@ -1,23 +1,19 @@
 """A point that somebody wrote down or shared as a map's link."""
 
 import re
+from collections.abc import Iterator
+from itertools import product
+from urllib.parse import unquote
 
 from config.pack import Pack
+from normalizer.angles import pairs_in
 from normalizer.cells import area_at, in_bounds
+from normalizer.link_codes import points_in_links
 from normalizer.plus_codes import middle_of, places_of_short, plus_codes_in
 from normalizer.schema import Position
 
-_MAYBE = re.compile(r"\d\.\d{3}|\d\s*[°º]|\w(?:\+|%2[Bb])\w")
+_MAYBE = re.compile(r"\d[.,]\d{3}|\d\s?(?:[°º˚*]|%C2%B0|d\d|deg|der)|\w(?:\+|%2B)\w|/ul/h|/go/", re.IGNORECASE)
 _NUMBER = r"(-?\d{1,3}\.\d{3,})"
-_PAIR = re.compile(rf"(?<![\d.]){_NUMBER}\s*[,;/ ]\s*{_NUMBER}(?![\d.])")
-_LETTERS = re.compile(
-    r"(?<![\d.])(\d{1,3}\.\d{3,})\s*°?\s*(L?[NSU])[\s,;]+(\d{1,3}\.\d{3,})\s*°?\s*(B?[EWTB])\b", re.IGNORECASE
-)
-_DEGREES = re.compile(
-    r"(\d{1,3})\s*[°º]\s*(\d{1,2})\s*['′’]\s*(\d{1,2}(?:[.,]\d+)?)\s*(?:[\"″”]|'')?\s*(L?[NSU])[\s,;]+"
-    r"(\d{1,3})\s*[°º]\s*(\d{1,2})\s*['′’]\s*(\d{1,2}(?:[.,]\d+)?)\s*(?:[\"″”]|'')?\s*(B?[EWTB])\b",
-    re.IGNORECASE,
-)
 # Google marks the place itself with !3d…!4d…; @… is only where the map's middle was.
 _GOOGLE_PLACE = re.compile(rf"!3d{_NUMBER}!4d{_NUMBER}")
 _OSM_MARK = re.compile(rf"mlat={_NUMBER}&(?:amp;)?mlon={_NUMBER}")
@@ -27,30 +23,27 @@ _EARLIER = (_GOOGLE_PLACE, _OSM_MARK, _GEO, _OSM_MAP)
 
 
 def point_in(text: str, pack: Pack) -> Position | None:
-    """Find the first point of this city in a text: plain coordinates in degrees, with letters or minutes
-    (S/E, Indonesian LS/BT as U, L, T, B), a full link of Google, Apple or OpenStreetMap, or a plus code.
+    """Find the first point of this city in a text: coordinates in any notation (normalizer/angles.py), a full link
+    of Google, Apple, OpenStreetMap, Waze and others, or a plus code.
 
-    A pair written as long, lat is turned round where only that lies in the city. Short links
-    (maps.app.goo.gl) hold no coordinates and give None.
+    A pair written as long, lat is turned round where only that lies in the city; a latitude without its minus gets
+    it. Short links (maps.app.goo.gl) hold no coordinates and give None.
     """
     if not _MAYBE.search(text):
         return None
-    text = text.replace("%2C", ",").replace("%2c", ",").replace("%20", " ")
-    for pattern in _EARLIER:
-        for match in pattern.finditer(text):
-            if found := _in_city(float(match[1]), float(match[2]), pack):
-                return found
-    for match in _DEGREES.finditer(text):
-        lat = _decimal(match[1], match[2], match[3], match[4])
-        if found := _in_city(lat, _decimal(match[5], match[6], match[7], match[8]), pack):
-            return found
-    for match in _LETTERS.finditer(text):
-        if found := _in_city(_signed(float(match[1]), match[2]), _signed(float(match[3]), match[4]), pack):
-            return found
-    for match in _PAIR.finditer(text):
-        if found := _in_city(float(match[1]), float(match[2]), pack):
+    text = unquote(text) if "%" in text else text
+    for one, other in _pairs(text):
+        if found := _in_city(one, other, pack):
             return found
     return _plus_code(text, pack)
+
+
+def _pairs(text: str) -> Iterator[tuple[float, float]]:
+    for pattern in _EARLIER:
+        yield from ((float(match[1]), float(match[2])) for match in pattern.finditer(text))
+    yield from points_in_links(text)
+    for one, other in pairs_in(text):
+        yield from product(one.values, other.values)
 
 
 def _plus_code(text: str, pack: Pack) -> Position | None:
@@ -62,16 +55,6 @@ def _plus_code(text: str, pack: Pack) -> Position | None:
             if area_at(pack, lat, long):
                 return Position(lat=lat, long=long)
     return None
-
-
-def _decimal(degrees: str, minutes: str, seconds: str, side: str) -> float:
-    value = int(degrees) + int(minutes) / 60 + float(seconds.replace(",", ".")) / 3600
-    return _signed(value, side)
-
-
-def _signed(value: float, side: str) -> float:
-    """South and west are negative; Indonesian LS and BB (selatan, barat) too."""
-    return -value if side[-1] in "SsWwBb" else value
 
 
 def _in_city(lat: float, long: float, pack: Pack) -> Position | None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from config.pack import Area, Pack
 from normalizer.cells import area_at, metres_between, metres_to
+from normalizer.said import SURE_LANDMARK, apart
 from normalizer.schema import Candidate, Conflict, Place, PlaceSource, Position
-from normalizer.settle import SURE_LANDMARK, apart
 
 if TYPE_CHECKING:
     from normalizer.place import Told

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
-from normalizer.misspelt import spellings
+from normalizer.misspelt import SHORTEST, spellings
 from normalizer.street_names import street_key
 from normalizer.tokens import tokens_of
 from normalizer.wordlists import SHORT_NAMES
 from normalizer.wordlists import words as word_list
 
 LONGEST_NAME = 5  # words
+_STRETCHED = re.compile(r"([a-z])\1{2,}")
 _LAST_NUMBER = re.compile(r"\s+\d{1,2}$")
 _STOP_AT = ("simpang ", "arah ", "sbr ", "seberang ", "jl ", "jln ", "jalan ", "jl. ", "gang ", "gg. ")
+_SIDES, _LONG_SIBLINGS = frozenset(["Utara", "Selatan", "Barat", "Timur"]), 6  # letters
 _LEFT_OFF = word_list("landmark_left_off")
+_SHORTEST_GLUED = 6  # letters: "ditebet"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +32,7 @@ class Gazetteer:
     families: Mapping[str, Mapping[str, int]]
     landmarks: Mapping[str, tuple[Landmark, ...]]
     misspelt: Mapping[str, tuple[str, ...]]
+    short: tuple[str, ...]
     misspelt_streets: Mapping[str, tuple[str, ...]]
     beginnings: frozenset[str]
     first_words: frozenset[str]
@@ -40,14 +44,10 @@ class Gazetteer:
     outside: frozenset[str]
 
 
+@lru_cache(maxsize=20_000)
 def fold(token: str) -> str:
-    """Spell out the short forms that people use in names of places."""
-    return SHORT_NAMES.get(token, token)
-
-
-def without_in(token: str, names: Container[str]) -> str:
-    """Part "di" from the long name of an area that it was written together with: "dirawamangun"."""
-    return token[2:] if token[:2] == "di" and len(token) > 8 and token[2:] in names else token
+    """Spell out the short forms that people use in names of places, and their cries: "tebeeeet"."""
+    return SHORT_NAMES.get(token) or (_STRETCHED.sub(r"\1", token) if token.isalpha() else token)
 
 
 def joined(name: str) -> str:
@@ -58,8 +58,8 @@ def joined(name: str) -> str:
 @lru_cache(maxsize=4)
 def gazetteer(pack: Pack) -> Gazetteer:
     """Compile a pack's names once."""
-    areas = _areas(pack)
     long_names = _long_names(pack)
+    areas = _areas(pack)
     landmarks, streets = _landmarks(pack.landmarks, areas), _streets(pack)
     return Gazetteer(
         areas=areas,
@@ -67,6 +67,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         families=_families(pack),
         landmarks=landmarks,
         misspelt=spellings(areas),
+        short=tuple(name for name in areas if 4 <= len(name) <= SHORTEST),
         misspelt_streets=spellings(streets),
         beginnings=frozenset(key[:3] for key in areas),
         first_words=frozenset(words[0] for words in long_names),
@@ -83,10 +84,30 @@ def _areas(pack: Pack) -> dict[str, tuple[Area, ...]]:
     names: dict[str, dict[str, Area]] = defaultdict(dict)
     for area in pack.areas.values():
         for name in (area.name, *area.aliases):
-            names[joined(name)][area.code] = area
+            for key in _keys_of_area(name):
+                names[key][area.code] = area
     for name, code in pack.neighbourhoods.items():
         names[joined(name)].setdefault(code, pack.areas[code])
+    for name, found in _siblings(pack).items():
+        if not any(joined(area.name) == name for area in names[name].values()):
+            names[name].update({area.code: area for area in found})
     return {key: tuple(found.values()) for key, found in names.items()}
+
+
+def _keys_of_area(name: str) -> tuple[str, ...]:
+    """How an area's name is looked up; "Rw. Buaya" too, which alone would be an RW."""
+    key = joined(name)
+    return (key, key.replace("rawa", "rw", 1)) if name.startswith("Rawa ") else (key,)
+
+
+def _siblings(pack: Pack) -> dict[str, list[Area]]:
+    """What people call several kelurahan by, without the side: "Gunung Sahari" -> Utara and Selatan."""
+    found: dict[str, list[Area]] = defaultdict(list)
+    for area in pack.areas.values():
+        name, _, side = area.name.rpartition(" ")
+        if area.level == "kelurahan" and side in _SIDES and len(joined(name)) >= _LONG_SIBLINGS:
+            found[joined(name)].append(area)
+    return {name: areas for name, areas in found.items() if len(areas) > 1}
 
 
 def _long_names(pack: Pack) -> list[list[str]]:
@@ -149,6 +170,37 @@ def _landmarks(landmarks: Iterable[Landmark], areas: Container[str]) -> dict[str
 def _is_area(key: str, areas: Container[str]) -> bool:
     """Whether a landmark is called as an area is: "Kelurahan Cipete Utara" means the area, not the stop."""
     return key in areas or key.removeprefix("kelurahan").removeprefix("kecamatan") in areas
+
+
+_GLUED = ("di", "kelurahan", "kel", "kecamatan", "kec")
+
+
+def unglued(folded: Sequence[str], names: Gazetteer) -> list[str]:
+    """Part "di" and "kel" from the name of an area that they were written together with: "dirawamangun",
+    "kelpluit", "digunung sahari utara"."""
+    return [_unglued(folded, place, names) for place in range(len(folded))]
+
+
+def _unglued(folded: Sequence[str], place: int, names: Gazetteer) -> str:
+    token = folded[place]
+    if token[:2] not in {"di", "ke"} or len(token) < _SHORTEST_GLUED or token in names.areas:
+        return token
+    for beginning in _GLUED:
+        rest = token.removeprefix(beginning)
+        if len(rest) >= 4 and rest != token and _is_name(rest, folded, place, names):
+            return rest
+    return token
+
+
+def _is_name(rest: str, folded: Sequence[str], place: int, names: Gazetteer) -> bool:
+    if rest in names.areas and rest not in names.ordinary and len(rest) >= 5:
+        return True
+    if rest not in names.first_words:
+        return False
+    return any(
+        f"{rest}{''.join(folded[place + 1 : last])}" in names.areas
+        for last in range(place + 2, min(place + LONGEST_NAME, len(folded)) + 1)
+    )
 
 
 def keys_from(folded: Sequence[str], place: int) -> Iterator[tuple[int, str]]:

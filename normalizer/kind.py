@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from normalizer.phrases import finder
+from normalizer.public_words import MAPS
 from normalizer.schema import Guess, NotReport, PhotoFacts, Place
 from normalizer.wordlists import words as word_list
 
@@ -41,7 +42,8 @@ _find = finder(
 )
 
 # "[url]" and "@user" stand for links and accounts in texts that were made anonymous.
-_LINK = re.compile(r"https?://|\bt\.co/|\[url\]", re.IGNORECASE)
+_LINK = re.compile(rf"https?://(?!(?:www\.)?(?:{MAPS}))|\bt\.co/|\[url\]", re.IGNORECASE)
+_MAP_LINK = re.compile(rf"\b(?:{MAPS})", re.IGNORECASE)
 _TAG = re.compile(r"#(\w{2,})")
 _RETWEET = re.compile(r"^\W{0,3}RT\b[ :]*@|\bRT:? ?@|[“\"]@\w+:")
 _VIA = re.compile(r"\b[Vv]ia @\w|^\W{0,4}@\w+:")
@@ -74,7 +76,7 @@ def not_report(heard: Heard) -> NotReport | None:
     found: dict[str, set[str]] = defaultdict(set)
     for each in _find(heard.words):
         found[each.name].add(each.phrase)
-    shown = any(photo.readable for photo in heard.photos) or _is_pointed_at(heard.place)
+    shown = any(photo.readable for photo in heard.photos) or _is_pointed_at(heard)
     if kind := _said_plainly(heard, found):
         return kind
     if not shown and all(word in _COURTESY or len(word) < 2 for word in heard.words):
@@ -84,8 +86,10 @@ def not_report(heard: Heard) -> NotReport | None:
     return _weighed(heard, found, shown=shown)
 
 
-def _is_pointed_at(place: Place | None) -> bool:
-    return place is not None and place.source in {"pin", "photo"}
+def _is_pointed_at(heard: Heard) -> bool:
+    """By a pin, a photo or a map's link, which may be a short one without coordinates."""
+    is_point = heard.place is not None and heard.place.source in {"pin", "photo"}
+    return is_point or _MAP_LINK.search(heard.text) is not None
 
 
 def _said_plainly(heard: Heard, found: Mapping[str, set[str]]) -> NotReport | None:
@@ -119,6 +123,8 @@ def _weighed(heard: Heard, found: Mapping[str, set[str]], *, shown: bool) -> Not
     if _outweighs(for_it, against, marked=marked):
         strongest = max(noise, key=lambda name: noise[name], default=None)
         return _NOISE[strongest]["kind"] if strongest else "news"
+    if report.keys() <= {"speaks", "wonders"} and noise and "politics" not in noise:
+        return _NOISE[max(noise, key=lambda name: noise[name])]["kind"]
     return "spam" if not for_it and not against and _says_nothing(heard) else None
 
 

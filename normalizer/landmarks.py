@@ -10,6 +10,11 @@ from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
 
 _LANDMARK_WORDS, _BESIDE, _BEFORE = word_list("landmarks"), word_list("beside"), word_list("before_a_place")
+_KINDS_BEHIND = {
+    "station": "stasiun", "market": "pasar", "hospital": "rs", "park": "taman", "mosque": "masjid",
+    "stadium": "stadion", "museum": "museum", "terminal": "terminal", "flyover": "flyover",
+}  # fmt: skip
+_SHORTEST = 5  # letters: "mini market"
 _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "gedung", "perempatan", "pertigaan"])
 
 
@@ -31,7 +36,18 @@ def landmarks_in(
     words: Words, folded: Sequence[str], names: Gazetteer, streets: Sequence[Street], known: Container[str]
 ) -> list[Known]:
     """Find places by name, the longest first at each word; `known` are ordinary words, no names by themselves."""
-    return list(_found(words, folded, names, streets, known))
+    return [*_found(words, folded, names, streets, known), *_in_english(words, folded, names)]
+
+
+def _in_english(words: Words, folded: Sequence[str], names: Gazetteer) -> Iterator[Known]:
+    """Landmarks with what they are behind their name: "Tebet station", "Rumput market"."""
+    for last, token in enumerate(words.tokens):
+        if kind := _KINDS_BEHIND.get(token):
+            for first in range(max(0, last - 3), last):
+                name = "".join(folded[first:last])
+                if len(name) >= _SHORTEST and (marks := names.landmarks.get(f"{kind}{name}")):
+                    yield Known(first=first, last=last + 1, marks=marks)
+                    break
 
 
 def _found(

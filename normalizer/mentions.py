@@ -7,7 +7,7 @@ from typing import Literal
 from config.pack import Area
 from normalizer.address import Street
 from normalizer.gazetteer import Gazetteer, keys_from
-from normalizer.misspelt import SHORTEST, right_spellings
+from normalizer.misspelt import SHORTEST, is_one_off, right_spellings
 from normalizer.tokens import Words
 from normalizer.wordlists import SLANG
 from normalizer.wordlists import words as word_list
@@ -22,7 +22,9 @@ _LEVEL_WORDS: Mapping[str, Level] = {
 _BEFORE_A_PLACE = word_list("before_a_place")
 _BEFORE_AN_AREA = word_list("before_an_area")
 _IN = frozenset(["di", "dari", "in", "at"])
+_AMONG = _IN | {"warga", "sekitar"}
 _TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards"])
+_PARTING = frozenset(",;()!?\n")
 _UNITS = frozenset(["rt", "rw"])
 # One letter off them are names of areas ("pasir", "kamar"): never read as a name with a wrong letter.
 _NO_MISTAKES = (
@@ -65,7 +67,7 @@ def mentions_in(
     """Find the names of areas, the longest first at each word, and those with one wrong letter where no name is
     right. `known` are ordinary words, which are no mistakes."""
     found: list[Mention] = []
-    strange = [word not in _NO_MISTAKES and word not in known for word in words.tokens]
+    strange = strange_in(words, known)
     place = tries = 0
     while place < len(folded):
         mention = _mention_at(words, folded, names, place, streets)
@@ -76,6 +78,11 @@ def mentions_in(
             found.append(mention)
         place = mention.last if mention else place + 1
     return found
+
+
+def strange_in(words: Words, known: Container[str]) -> list[bool]:
+    """Which words are none that we know, so that they may be a name with a wrong letter."""
+    return [word not in _NO_MISTAKES and word not in known for word in words.tokens]
 
 
 def _mention_at(
@@ -89,8 +96,16 @@ def _mention_at(
             if level and not any(area.level == level for area in areas):
                 level = None
             weight = EXPLICIT if level else _weight(words, names, key, place, last, streets)
+            if not level and siblings_of(areas) == areas:
+                weight = READ_AS_WORDS if weight >= PLAIN else min(weight, IN_STREET)
             return Mention(areas=areas, first=place, last=last, weight=weight, level=level)
     return None
+
+
+def siblings_of(areas: Sequence[Area]) -> tuple[Area, ...]:
+    """The several kelurahan that a name without its side may mean: "Gunung Sahari"; none where it means one."""
+    found = tuple(area for area in areas if area.level == "kelurahan")
+    return found if len(found) > 1 else ()
 
 
 def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, streets: Sequence[Street]) -> float:
@@ -112,18 +127,18 @@ def _towards(words: Words, place: int) -> bool:
 
 
 def _ordinary_weight(words: Words, names: Gazetteer, key: str, place: int, last: int) -> float:
-    """What "Guntur" or "Tengah" counts: a guess behind "daerah", "di" or RT and RW, though "di tengah" is one only
-    where it alone is written as a name."""
+    """What "Guntur" or "Tengah" counts: a guess behind "daerah", "di", "warga" or RT and RW and where it alone is
+    written as a name ("dekat Kartini"); an everyday word only where it is both ("di Tengah")."""
     if not place or _goes_on(words, place, last) or _parted(words, place):
         return ORDINARY_WORD
     before = words.tokens[place - 1]
     if before in _BEFORE_AN_AREA:
         return READ_AS_WORDS
-    if before not in _IN and not (before.isdigit() and {*words.tokens[max(0, place - 2) : place - 1]} & _UNITS):
-        return ORDINARY_WORD
     alone = not _is_upper(words, place - 1) and (last == len(words.tokens) or not _is_upper(words, last))
-    is_name = key not in names.ordinary_after_in or (alone and _is_upper(words, place))
-    return READ_AS_WORDS if is_name else ORDINARY_WORD
+    is_written, may_be = alone and _is_upper(words, place), key not in names.ordinary_after_in
+    if before in _AMONG or (before.isdigit() and {*words.tokens[max(0, place - 2) : place - 1]} & _UNITS):
+        return READ_AS_WORDS if may_be or is_written else ORDINARY_WORD
+    return READ_AS_WORDS if may_be and is_written else ORDINARY_WORD
 
 
 def _is_upper(words: Words, place: int) -> bool:
@@ -166,19 +181,27 @@ def _misspelt_at(
     for last in range(min(place + 3, len(folded)), right.last if right else place, -1):
         if (right and len(folded[last - 1]) < 3) or (last - place > 1 and len(folded[place]) < 3):
             continue  # "kampung bali I", "gang V Rorotan"
-        if not (any(strange[place:last]) or _half_right(folded, names, place, last)):
+        is_strange = strange[place] or (last > place + 1 and True in strange[place + 1 : last])
+        if not is_strange and not _half_right(folded, names, place, last):
             continue
         key = "".join(folded[place:last]).rstrip("0123456789")
-        if (
-            not SHORTEST <= len(key) <= 24
-            or key in _NO_MISTAKES
-            or any(_gap_between(words, spot) for spot in range(place + 1, last))
-        ):
-            continue
-        tries += 1
-        if meant := _meant(names, key):
+        meant = _short_meant(words, names, key, place) if last == place + 1 and len(key) <= SHORTEST else None
+        if not meant:
+            if not SHORTEST <= len(key) <= 24 or key in _NO_MISTAKES or _has_gap(words, place, last):
+                continue
+            tries, meant = tries + 1, _meant(names, key)
+        if meant and (strange[place] or not _names_follow(folded, names, place, last)):
             return _misspelt(words, names, meant, place, last, streets), tries
     return None, tries
+
+
+def _names_follow(folded: Sequence[str], names: Gazetteer, place: int, last: int) -> bool:
+    """Whether an area's right name begins behind an ordinary word: "lampu mati Pulo Gadung" is not "Jatipulo"."""
+    return any(
+        end >= last and key in names.areas
+        for spot in range(place + 1, last)
+        for end, key in keys_from(folded, spot)
+    )
 
 
 def _half_right(folded: Sequence[str], names: Gazetteer, place: int, last: int) -> bool:
@@ -190,12 +213,28 @@ def _half_right(folded: Sequence[str], names: Gazetteer, place: int, last: int) 
     return sum(map(len, folded[place:last])) >= LONG_NAME
 
 
+def _short_meant(words: Words, names: Gazetteer, key: str, place: int) -> str | None:
+    """The one short name that a word misses by a letter, behind "kelurahan" or, of five letters, behind "di"."""
+    before = words.tokens[place - 1] if place else ""
+    led = before in _LEVEL_WORDS
+    if not (led or before in _IN) or len(key) > SHORTEST or key in _NO_MISTAKES or _gap_between(words, place):
+        return None
+    found = [
+        name
+        for name in names.short
+        if is_one_off(name, key) and (led or (len(name) == SHORTEST and len(key) == SHORTEST - 1))
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 def _meant(names: Gazetteer, key: str) -> str | None:
     """The one area's name that a word misses by a letter; of several the one with the same first letter, or any
-    where all are long names of one area."""
+    where all are names of one area, as "Makasar" and "Makassar" are."""
     found = right_spellings(names.misspelt, key)
-    if len(found) > 1 and len(key) >= LONG_NAME and len({names.areas[name] for name in found}) == 1:
-        return min(found)
+    if len(found) > 1 and len(key) > SHORTEST:
+        widest = max(sorted(found), key=lambda name: len(names.areas[name]))
+        if all(set(names.areas[name]) <= set(names.areas[widest]) for name in found):
+            return widest
     if len(found) > 1:
         found = {name for name in found if name[0] == key[0] and name[-1] == key[-1]}
     return found.pop() if len(found) == 1 else None
@@ -215,8 +254,12 @@ def _misspelt(
     return Mention(areas=names.areas[meant], first=place, last=last, weight=weight, level=level, exact=False)
 
 
+def _has_gap(words: Words, first: int, last: int) -> bool:
+    return any(_gap_between(words, spot) for spot in range(first + 1, last))
+
+
 def _gap_between(words: Words, place: int) -> bool:
-    return any(sign in ",;()!?\n" for sign in words.text[words.ends[place - 1] : words.starts[place]])
+    return not _PARTING.isdisjoint(words.text[words.ends[place - 1] : words.starts[place]])
 
 
 def _is_in(area: Area, other: Area) -> bool:

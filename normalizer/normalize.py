@@ -1,6 +1,7 @@
 """One citizen's message becomes a draft of a report: what, where, in which language, how urgent."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Sequence, Set
 from typing import Literal
 
 from config.pack import Pack, Service
@@ -11,10 +12,11 @@ from normalizer.learned import Model, blend, predict
 from normalizer.place import Told, place_of, tag_words, told_by
 from normalizer.privacy import public_description
 from normalizer.schema import Candidate, Draft, Guess, PhotoFacts, Place, Position
-from normalizer.text import READ_AT_MOST, clean, language_of, own_words
+from normalizer.text import READ_AT_MOST, clean, language_of, own_words, without_gaps
 from normalizer.tokens import Words, plain, split_hashtags, words_of
 from normalizer.urgency import danger_in
 
+_LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 NOT_A_REPORT, NO_REPORT_SURE = "bukan_aduan", 0.7
 
 
@@ -91,9 +93,9 @@ def _heard(
     read: str, language: str | None, pack: Pack
 ) -> tuple[Words, Told, Literal["id", "en", "other"], list[str]]:
     """The words, the places in them, the language, and what the service is guessed from."""
-    words = words_of(split_hashtags(read, tag_words(pack)))
+    words = words_of(split_hashtags(without_gaps(read), tag_words(pack)))
     told = told_by(words, pack)
-    spoken, named = language_of(read, language), _without(words, told)
+    spoken, named = language_of(read, language), _without(words, told.covered | _in_links(words))
     return words, told, spoken, without_false_friends(named) if spoken == "en" else named
 
 
@@ -102,13 +104,19 @@ def warm_up(pack: Pack) -> None:
     normalize("lampu jalan mati", pin=Position(lat=0.0, long=0.0), pack=pack)
 
 
-def _without(words: Words, told: Told) -> list[str]:
+def _without(words: Words, covered: Set[int]) -> list[str]:
     """The words, with one gap for each name of a place: "Lubang Buaya" is no hole and no crocodile."""
     return [
-        "" if place in told.covered else token
+        "" if place in covered else token
         for place, token in enumerate(words.tokens)
-        if place not in told.covered or place - 1 not in told.covered
+        if place not in covered or place - 1 not in covered
     ]
+
+
+def _in_links(words: Words) -> Set[int]:
+    """The places of words that are part of a link: "maps.app.goo.gl" speaks of no app."""
+    spans = [match.span() for match in _LINK.finditer(words.text)] if "//" in words.text else ()
+    return {place for first, last in spans for place, start in enumerate(words.starts) if first <= start < last}
 
 
 def _photo_position(photos: Sequence[PhotoFacts]) -> Position | None:

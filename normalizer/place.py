@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
-from normalizer.address import RtRw, Street, rt_rw_in, streets_in
+from normalizer.address import Street, streets_in
+from normalizer.beside import misspelt_beside
 from normalizer.coordinates import point_in
 from normalizer.fuse import place_of
-from normalizer.gazetteer import Gazetteer, fold, gazetteer, without_in
+from normalizer.gazetteer import Gazetteer, fold, gazetteer, unglued
 from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
-from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, weigh
+from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, strange_in, weigh
+from normalizer.rt_rw import RtRw, rt_rw_in
+from normalizer.said import Said
 from normalizer.schema import Candidate, Position
-from normalizer.settle import Said, settle
+from normalizer.settle import settle
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
 
@@ -40,9 +43,10 @@ class Told:
 def told_by(words: Words, pack: Pack) -> Told:
     """Read a message's words for a place; `covered` are the words that only name it."""
     names, known = gazetteer(pack), lexicon(pack).known
-    folded = [without_in(fold(token), names.areas) for token in words.tokens]
+    folded = unglued([fold(token) for token in words.tokens], names)
     streets = streets_in(words, folded, names, known)
     mentions = mentions_in(words, folded, names, streets, known)
+    mentions += misspelt_beside(mentions, folded, strange_in(words, known), names)
     scores = weigh(mentions)
     found = Told(
         street=streets[0].text if streets else "",

@@ -2,31 +2,32 @@
 
 import re
 
+from normalizer.angles import pairs_in
+from normalizer.rt_rw import without_rt
+
 _ANY_CASE = re.IGNORECASE
-_DEGREES = r"[-\u2212]?\d{1,3}[.,]\d{3,}\u00b0?(?:\s*(?:[NSEWLBTU]|LS|LU|BT|BB)\b)?"
 _HALF = r"[-\u2212]?\d{1,3}[.,]\d{2,}"
 _MINUTES = r"\d{1,3}\s?\u00b0\s?\d{1,2}\s?['\u2032]\s?(?:\d{1,2}(?:[.,]\d+)?\s?(?:\"|\u2033|''))?\s?[NSEWLBTU]?"
 _PLUS = "[23456789CFGHJMPQRVWX]"
-_MAPS = (
-    r"maps\.app\.goo\.gl|goo\.gl/maps|maps\.google\.[a-z.]+|google\.[a-z.]+/maps|maps\.apple\.com|waze\.com"
-    r"|openstreetmap\.org|osm\.org|w3w\.co|what3words\.com|plus\.codes"
+MAPS = (
+    r"maps\.app\.goo\.gl|goo\.gl/maps|maps\.google\.[a-z.]+|google\.[a-z.]+/maps|maps\.apple(?:\.com)?|waze\.com"
+    r"|openstreetmap\.org|osm\.org|w3w\.co|what3words\.com|plus\.codes|omaps\.app"
 )
 _A_NUMBER = r"\d{1,4}\s?[a-z]?\b(?:\s?[/-]\s?\d{1,3}[a-z]?\b)?"
 _NO_ADDRESS = r"(?!\s?(?:hari|jam|menit|orang|kali|bulan|minggu|tahun|meter|m|km|cm|days?|hours?|weeks?)\b)"
 
 _POINTS = (
-    rf"{_DEGREES}\s*[,;/ ]\s*{_DEGREES}",
     rf"\b(?:lat(?:itude)?|long?(?:itude)?|lng|lintang|bujur)\b\s*[:=]?\s*{_HALF}",
     _MINUTES,
-    rf"(?<![A-Z0-9]){_PLUS}{{4,8}}\+{_PLUS}{{2,4}}(?![A-Z0-9])",
-    rf"(?:https?://)?(?:www\.)?(?:{_MAPS})/?[^\s<>\"]*",
+    rf"(?<![A-Z0-9]){_PLUS}{{4,8}}(?:\+|%2B){_PLUS}{{2,5}}(?![A-Z0-9])",
+    rf"(?:https?://)?(?:www\.)?(?:{MAPS})/?[^\s<>\"]*",
     r"\bgeo:[^\s<>\"]+",
     r"///[a-z]+\.[a-z]+\.[a-z]+",
 )
 _HOUSES = (
     (rf"\b(?:no(?:mor|mer)?|nmr|number)\b\s?[.:]?\s?(?:rumah\s?)?{_A_NUMBER}{_NO_ADDRESS}", "[nomor rumah]"),
     (
-        r"\b(?:blok|blk|block)\b\.?\s?[a-z]{1,2}\s?[-/.]?\s?\d{1,3}[a-z]?\b(?:\s?[/-]\s?\d{1,3}\b)?",
+        r"\b(?:blok|blk|block|kav(?:e?ling)?)\b\.?\s?(?:[a-z]{1,2}\s?[-/.]?\s?)?\d{1,3}[a-z]?\b(?:\s?[/-]\s?\d{1,3}\b)?",
         "[nomor rumah]",
     ),
     # "Jl. Manggarai Utara 2" is a street, "Jl. Kenanga 12" a house in one
@@ -36,19 +37,28 @@ _HOUSES = (
     ),
     (r"\bunit\s+[a-z]?\d{1,4}[a-z]?\b|\b(?:lantai|lt)\b\.?\s?\d{1,2}\b", "[nomor rumah]"),
 )
-_NEIGHBOURS = r"\brt\b\.?\s?:?\s?\d{1,3}\b(?:\s?[/,]?\s?(?:rw\b\.?\s?:?\s?)?\d{1,3}\b)?"
 
 _EXACT = [(re.compile(pattern, _ANY_CASE), "[titik]") for pattern in _POINTS]
 _EXACT += [(re.compile(pattern, _ANY_CASE), instead) for pattern, instead in _HOUSES]
-_AT_HOMES = re.compile(_NEIGHBOURS, _ANY_CASE)
-_MAY_SAY = re.compile(rf"\d|///|{_MAPS}", _ANY_CASE)
+_MAY_SAY = re.compile(rf"\d|///|{MAPS}", _ANY_CASE)
 
 
 def without_address(text: str, *, at_homes: bool = False) -> str:
     """Take out of a text what says more of a place than its street: coordinates, plus codes, links to maps,
     numbers of houses and flats; with `at_homes` the RT as well, which is some forty households."""
-    if not _MAY_SAY.search(text):
-        return text
-    for pattern, instead in _EXACT:
-        text = pattern.sub(instead, text)
-    return _AT_HOMES.sub("[RT]", text) if at_homes else text
+    if _MAY_SAY.search(text):
+        text = _without_points(text)
+        for pattern, instead in _EXACT:
+            text = pattern.sub(instead, text)
+    return without_rt(text) if at_homes else text
+
+
+def _without_points(text: str) -> str:
+    """Whatever the normalizer reads as a point, in all its notations."""
+    kept: list[str] = []
+    done = 0
+    for one, other in pairs_in(text):
+        if one.start >= done:
+            kept += [text[done : one.start], "[titik]"]
+        done = other.end
+    return "".join([*kept, text[done:]])

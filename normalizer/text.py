@@ -1,10 +1,10 @@
 """What a person wrote, cleaned for reading: without hidden letters, quoted mail and signatures."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Literal
 
+from normalizer.lookalikes import without_lookalikes
 from normalizer.wordlists import words
 
 # Understanding looks at this much of a message; the whole of it is kept all the same.
@@ -12,7 +12,7 @@ READ_AT_MOST = 6_000
 
 # Control, zero-width and direction characters hide words from readers (Unicode TR 36); tab and line end stay.
 _HIDDEN = re.compile(
-    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e"
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u3164\uffa0\u202a-\u202e"
     r"\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _LINE_END = re.compile(r"\r\n?|[\u2028\u2029\x85\v\f]")
@@ -21,11 +21,20 @@ _GAPS = re.compile(r"\n\s*\n\s*")
 
 
 def clean(text: str) -> str:
-    """Give the text without NUL, control, zero-width and direction characters, composed (NFC), ends trimmed."""
+    """Give the text without NUL, control, zero-width and direction characters, without letters that only look
+    like ours (normalizer/lookalikes.py), composed (NFC), ends trimmed."""
     text = _HIDDEN.sub("", _LINE_END.sub("\n", text))
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
+        text = without_lookalikes(text)
     return _GAPS.sub("\n\n", _SPACES.sub(" ", text)).strip()
+
+
+_SPELLED_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:([ .-])[^\W\d_])(?:\1[^\W\d_]){2,}(?![^\W_])")
+
+
+def without_gaps(text: str) -> str:
+    """Join words that are spelled letter by letter, four and more: "B A N J I R", "b.a.n.j.i.r"."""
+    return _SPELLED_OUT.sub(lambda match: match.group().replace(match[1], ""), text)
 
 
 _RULE = r"[-_=*\u2013\u2014 ]{2,}"

@@ -96,7 +96,7 @@ def services(shared: Path) -> list[Figure]:
         (f"Surabaya: F1 of {code}", f"{f1_of(wanted, given, code):.3f}", f"{goal - 0.08:.2f} (trained {goal})")
         for code, goal in TRAINED.items()
     ]
-    return figures + routing(shared) + english(shared)
+    return figures + routing(shared) + floods(shared) + english(shared)
 
 
 def routing(shared: Path) -> list[Figure]:
@@ -114,6 +114,20 @@ def routing(shared: Path) -> list[Figure]:
         ("routing cases: service", share(service, len(rows)), "0.90"),
         ("routing cases: service and acting agency", share(both, len(rows)), "0.90"),
     ]
+
+
+def floods(shared: Path) -> list[Figure]:
+    """Flood reports: a flood or what brings it; most say little more than "banjir" and where."""
+    rows = [
+        row["text"] for row in rows_of(shared, "eval_only/complaints/petabencana_jakarta_2017.csv") if row["text"]
+    ]
+    unread = [text for text in rows if not is_read(text)]
+    return [("flood reports: a flood or a drain", _wet(rows), ""), ("the same, half not read", _wet(unread), "")]
+
+
+def _wet(texts: Sequence[str]) -> str:
+    services = [draft.service.service_code for text in texts if (draft := understood(text)).service]
+    return share(sum(service in {"banjir", "saluran"} for service in services), len(texts))
 
 
 def english(shared: Path) -> list[Figure]:

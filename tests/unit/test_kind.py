@@ -19,6 +19,15 @@ def understood(text: str, **more: object) -> Draft:
 
 
 @pytest.mark.parametrize(
+    "link", ["https://maps.app.goo.gl/AbC123", "https://goo.gl/maps/x", "https://waze.com/ul/x"]
+)
+def test_a_maps_link_alone_begins_a_report_and_names_no_problem(link: str) -> None:
+    draft = understood(link)
+    assert draft.is_report
+    assert draft.missing == ("service", "place")
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("", "empty"),
@@ -37,6 +46,9 @@ def understood(text: str, **more: object) -> Draft:
         ("jam berapa puskesmas buka?", "question"),
         ("kelurahan hari sabtu buka tidak ya", "question"),
         ("what time does the library open", "question"),
+        ("hai kak, boleh bantu isi kuesioner untuk tugas kuliah?", "spam"),
+        ("Aplikasinya mudah digunakan bahkan oleh orang awam", "news"),
+        ("forum dialog ini awal dari diskusi terbuka berkesinambungan", "news"),
         ("PINJAMAN ONLINE cair 5 menit klik link", "advertising"),
         ("slot gacor maxwin malam ini https://contoh.example/x", "advertising"),
         ("anjing goblok lu semua", "abuse"),

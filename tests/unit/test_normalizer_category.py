@@ -49,6 +49,8 @@ MESSAGES = {
         "banjir selutut di rumah, air belum surut dari subuh",
         "Genangan air tinggi tiap hujan sebentar, pompa tidak jalan",
         "our street is flooded, water up to the knee",
+        "banjir",
+        "ada banjir di dekat rumah saya",
     ),
     "saluran": (
         "got mampet penuh lumpur, airnya ga ngalir",

@@ -161,11 +161,26 @@ def test_any_text_is_understood_somehow(text: str, subject: str, language: str |
     assert json.loads(json.dumps(told)) == told
 
 
-@pytest.mark.parametrize(
-    "unit", ["jl ", "RT 1/", "> ", "a@", "0", "https://", "\u200b", "-- \n", "#aaaaaa ", "kel ", "\n", "On "]
-)
+# Pieces of what the patterns look for, and of what only looks like it.
+PIECES = [
+    "jl ", "jalan ", "gang ", "RT 1/", "rt rw ", "r. t ", "RT dua puluh ", "Rukun Tetangga ", "kel ", "kelurahan", "kec. ",
+    "di", "rawa ", "Gunung Sahari ", "karet ", "No. 1-", "Blok A", "Kav. ", "km 5,", "1.000.000 ", "0812-3456-", "3174 ",
+    "-6.175 ", "6\u00b010'", "S 6.1 ", "106,8 BT", "geo:", "!3d-6.1754", "mlat=", "QRFG+", "waze.com/ul/h", "osm.org/go/", "%2C",
+    "https://", "maps.app.goo.gl/", "a@", "a@b.c ", "#jalanrusak", "RT @a: ", "> ", "-- \n", "On ", " wrote:\n", "From:\n",
+    "Pak Budi ", "a.n. ", "nama saya ", "B 1234 ", "b a n ", "b.a.n.", "\u200b", "\u0430a", "\u0336", "\u0301\u0302", "\uff2a",
+    "\U0001d5ee", "\u202e", "\U0001f525", "\u2028", "\n", "_", "0", "a", " ",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_any_mixture_of_what_is_looked_for_is_understood_somehow(text: str) -> None:
+    told = explain(understood(text), PACK)
+    assert json.loads(json.dumps(told)) == told
+
+
+@pytest.mark.parametrize("unit", PIECES)
 def test_a_hostile_length_costs_little(unit: str) -> None:
-    text = unit * (200_000 // len(unit))
+    text = unit * (100_000 // len(unit))
     start = perf_counter()
     understood(text)
     assert perf_counter() - start < 30  # no measure of speed: what it must not do is hang

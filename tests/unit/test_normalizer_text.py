@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from normalizer.text import clean, language_of, own_words
+from normalizer.text import clean, language_of, own_words, without_gaps
 from normalizer.tokens import plain, split_hashtags
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
@@ -52,6 +52,34 @@ def test_a_colon_in_a_report_is_no_mail_head() -> None:
 
 def test_a_message_of_quotes_alone_is_kept() -> None:
     assert own_words("> jalan rusak") == "> jalan rusak"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\uff2a\uff41\uff4c\uff41\uff4e rusak RT \uff10\uff16",
+        "\U0001d5dd\U0001d5ee\U0001d5f9\U0001d5ee\U0001d5fb rusak RT 06",
+        "J\u0430l\u0430n rus\u0430k RT 06",  # Cyrillic a
+        "J\u1d00\u029f\u1d00\u0274 rusak RT 06",  # small capitals
+        "J\u0336a\u0336l\u0336a\u0336n\u0336 rusak RT 06",
+        "J\u200ba\u200bl\u200ba\u200bn rusak RT 06\u20e3",
+        "\u202eJalan\u202c rusak\u3164 RT 06",
+    ],
+)
+def test_letters_that_look_like_ours_become_ours(text: str) -> None:
+    assert clean(text) == "Jalan rusak RT 06"
+
+
+@pytest.mark.parametrize(
+    "text", ["\u0443\u043b\u0438\u0446\u0430", "\u8def\u706f\u574f\u4e86", "caf\u00e9", "\u0391\u0392"]
+)
+def test_other_scripts_and_accents_stay(text: str) -> None:
+    assert clean(text) == text
+
+
+@given(st.text(alphabet="aB \u0430\u0301\u0336\u0302\uff21\u200b\U0001d5ee\u1d00\u039f_1\n"))
+def test_any_mixture_is_cleaned_once_for_all(text: str) -> None:
+    assert clean(clean(text)) == clean(text)
 
 
 @given(st.text())
@@ -115,3 +143,16 @@ def test_replies_of_other_projects_lose_their_quotes() -> None:
             text = (path.parent / row["file"]).read_text(encoding="utf-8", errors="replace")
             right += own_words(clean(text)).split() == fragment.split()
     assert right >= 8  # of 22; the others reply below the quote too, or in a language that Jakarta does not write
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        ("b a n j i r di M a n g g a r a i", "banjir di Manggarai"),
+        ("B.A.N.J.I.R", "BANJIR"),
+        ("S-A-M-P-A-H!", "SAMPAH!"),
+        ("Jl. H.O.S. Cokroaminoto, RT 5 R W 3", "Jl. H.O.S. Cokroaminoto, RT 5 R W 3"),
+    ],
+)
+def test_a_word_spelled_letter_by_letter_is_one(text: str, joined: str) -> None:
+    assert without_gaps(text) == joined

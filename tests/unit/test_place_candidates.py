@@ -34,6 +34,86 @@ def name_of(code: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        # written together with what stands before it
+        ("got mampet di kelmanggarai", "Manggarai"),
+        ("got mampet kelurahanrawabadakutara", "Rawa Badak Utara"),
+        ("jalan rusak digunung sahari utara", "Gunung Sahari Utara"),
+        ("jalan rusak ditomang", "Tomang"),
+        # shortened
+        ("lampu mati rw buaya", "Rawa Buaya"),
+        ("lampu mati petojo sel", "Petojo Selatan"),
+        ("lampu mati cemp putih tmr", "Cempaka Putih Timur"),
+        ("lampu mati di rawmang", "Rawamangun"),
+        # the kecamatan is called kecamatan, the kelurahan is not called anything
+        ("lampu mati Kebon Sirih kec. Menteng", "Kebon Sirih"),
+        ("lampu mati Gambir, kecamatan Gambir", "Gambir"),
+        # an ordinary word before it makes no other name of it
+        ("lampu mati Pulo Gebang, Cakung", "Pulo Gebang"),
+        # an ordinary word that alone is written as a name, or stands behind people
+        ("got di dekat Kartini mampet", "Kartini"),
+        ("warga kartini kebanjiran", "Kartini"),
+        # short names with a letter wrong, where a name has to stand
+        ("sampah di kelurahan Plit", "Pluit"),
+        ("sampah di kel. Koa, kec. Koja", "Koja"),
+        ("sampah di galr", "Galur"),
+        ("lampu mati Gaulr, Johar Baru", "Galur"),
+        ("lampu mati, kec Kembangan, Jgolo", "Joglo"),
+        ("lampu mati di makasaar", "Makasar"),
+        ("lampu mati Tangki kec Taman Suri", "Tangki"),
+    ],
+)
+def test_a_kelurahan_is_found_as_people_write_it(text: str, kelurahan: str) -> None:
+    assert place(text).kelurahan == kelurahan
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan", "others"),
+    [
+        ("banjir di Gunung Sahari", "Gunung Sahari Utara", {"Gunung Sahari Selatan"}),
+        ("banjir di kelurahan Gunung Sahari", "Gunung Sahari Utara", {"Gunung Sahari Selatan"}),
+        ("banjir di Rawa Badak, Koja", "Rawa Badak Utara", {"Rawa Badak Selatan", "Koja"}),
+        ("banjir di kedoya", "Kedoya Utara", {"Kedoya Selatan", "Kebon Jeruk"}),
+    ],
+)
+def test_a_name_without_its_side_is_a_question(text: str, kelurahan: str, others: set[str]) -> None:
+    found = place(text)
+    assert found.kelurahan == kelurahan
+    assert found.confidence < ASK
+    assert {name_of(other.area_code) for other in found.candidates} >= others
+
+
+def test_its_kecamatan_says_which_side_is_meant() -> None:
+    found = place("banjir di Gunung Sahari, Kemayoran")
+    assert (found.kelurahan, found.confidence >= ASK) == ("Gunung Sahari Selatan", True)
+
+
+@pytest.mark.parametrize(
+    "text", ["Jl. Benyamin Sueb, Kec. Kemayoran, Menara Kemayoran", "Jl. Cikini Raya, kecamatan Menteng"]
+)
+def test_a_part_of_another_name_is_no_kelurahan_beside_its_kecamatan(text: str) -> None:
+    assert place(text).confidence < 0.8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pju blok L mati",
+        "juru parkir di mini market",
+        "kelapa sawit",
+        "diskon dari toko",
+        "kelurahan kami",
+        "sel tahanan",
+        "rw 5 barat",
+    ],
+)
+def test_what_only_begins_like_an_area_is_none(text: str) -> None:
+    told = told_by(words_of(text), PACK)
+    assert told.area is None
+
+
+@pytest.mark.parametrize(
     ("wrong", "kelurahan"),
     [
         ("got mampet di kel. Pejagaln", "Pejagalan"),

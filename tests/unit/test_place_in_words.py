@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.pack import load_pack
-from normalizer.address import rt_rw_in
 from normalizer.coordinates import point_in
 from normalizer.place import place_of, told_by
+from normalizer.public_words import without_address
+from normalizer.rt_rw import rt_rw_in
 from normalizer.schema import Place, Position
 from normalizer.tokens import words_of
 
@@ -129,11 +130,44 @@ def test_a_neighbouring_city_is_not_ours() -> None:
         ("rt 16", 16, None),
         ("tidak ada", None, None),
         ("smart rwanda", None, None),
+        ("RT VI/RW IV", 6, 4),
+        ("RT VI/IV", 6, 4),
+        ("RT no 6 RW no 4", 6, 4),
+        ("RT#06/RW#04", 6, 4),
+        ("R.T. 06 / R.W. 04", 6, 4),
+        ("r t 06 r w 04", 6, 4),
+        ("Rukun Tetangga 06 Rukun Warga 04", 6, 4),
+        ("erte 6 erwe 4", 6, 4),
+        ("rt enam rw dua belas", 6, 12),
+        ("rt dua puluh satu rw tiga", 21, 3),
+        ("RT_06_RW_04", 6, 4),
+        ("RT O6 RW O4", 6, 4),
+        ("RT 06.04", 6, 4),
+        ("RT 06 04", 6, 4),
+        ("RW/RT 04/06", 6, 4),
+        ("RT 06 di RW 04", 6, 4),
+        ("RT\n06\nRW\n04", 6, 4),
+        ("RT 01-05 RW 04", 1, 4),
+        ("RT 01, 02 dan 03 RW 04", 1, 4),
+        ("RT 6/4/2026", 6, None),
+        ("RT 021-5551234", None, None),
+        ("RT 10.000 warga", None, None),
+        ("RT @warga: RW 5 banjir", None, 5),
+        ("RT i love Jakarta", None, None),
     ],
 )
 def test_rt_and_rw_are_read_in_any_spelling(text: str, rt: int | None, rw: int | None) -> None:
     found = rt_rw_in(text)
     assert (found.rt, found.rw) == (rt, rw)
+
+
+@pytest.mark.parametrize(
+    "units",
+    ["RT 5/RW 3", "RT06/RW04", "rt enam rw empat", "RT VI/IV", "Rukun Tetangga 6", "R.T. 06", "erte 6", "RT.6"],
+)
+def test_neighbours_are_not_told_by_their_rt_in_any_spelling(units: str) -> None:
+    assert without_address(f"bising di {units} malam", at_homes=True) == "bising di [RT] malam"
+    assert without_address("pak RT bilang RW kami bising", at_homes=True) == "pak RT bilang RW kami bising"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +178,15 @@ def test_rt_and_rw_are_read_in_any_spelling(text: str, rt: int | None, rw: int |
         ("Jalan Haji Dogol Pondok Bambu ketimbun", "Jalan Haji Dogol"),
         ("gang E1 RT 03/09", "gang E1"),
         ("lampu di jl anggrek mati", "jl anggrek"),
+        ("Jl. Mawar Kav. 12 Blok B3 No 5, Tomang", "Jl. Mawar Kav. 12 Blok B3 No. 5"),
+        ("Jl. H. R. Rasuna Said Kav. C-22", "Jl. H. R. Rasuna Said Kav. C-22"),
+        ("jl mawar blok c no 5", "jl mawar Blok c No. 5"),
+        ("street light out, Sudirman Street", "Sudirman Street"),
+        # neither sums nor telephones are houses
+        ("Jl. Mawar No. 1.000.000", "Jl. Mawar"),
+        ("Jl. Mawar No. 0812-3456-7890", "Jl. Mawar"),
+        ("Jl Mawar no 081234567890, Tomang", "Jl Mawar"),
+        ("Jl Mawar no 12-345-678", "Jl Mawar"),
     ],
 )
 def test_a_street_goes_as_far_as_its_name(text: str, street: str) -> None:
@@ -157,6 +200,22 @@ def test_a_street_goes_as_far_as_its_name(text: str, street: str) -> None:
 )  # fmt: skip
 def test_jalan_alone_is_no_street(text: str) -> None:
     assert told_by(words_of(text), PACK).street == ""
+
+
+def test_a_kelurahan_in_a_streets_name_is_not_sure_beside_its_kecamatan() -> None:
+    found = place("got mampet Jalan Cikini Raya, Menteng")
+    assert found
+    assert (found.kelurahan, found.confidence) == ("Cikini", 0.6)
+
+
+def test_a_landmark_is_known_by_its_english_name() -> None:
+    found = place("broken lamp near Tebet station")
+    assert found
+    assert found.address_string == "Stasiun Tebet, Bukit Duri, Tebet, Jakarta Selatan"
+
+
+def test_a_cry_is_a_name_all_the_same() -> None:
+    assert area("banjirrrr di manggaraiiiii") == ("Manggarai", "Tebet")
 
 
 def test_the_address_is_one_line_as_people_write_it() -> None:

@@ -1,0 +1,101 @@
+"""RT and RW, the neighbourhood units of a kelurahan, in every spelling."""
+
+import re
+from dataclasses import dataclass
+
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11,
+          "xii": 12, "xiii": 13, "xiv": 14, "xv": 15, "xvi": 16}  # fmt: skip
+_SPOKEN = {"satu": 1, "dua": 2, "tiga": 3, "empat": 4, "lima": 5, "enam": 6, "tujuh": 7, "delapan": 8,
+           "sembilan": 9, "sepuluh": 10, "sebelas": 11, "belas": 0}  # fmt: skip
+_WORDS = rf"(?:{'|'.join(_SPOKEN)})(?:\s(?:belas|puluh))?(?:\s(?:{'|'.join(_SPOKEN)}))?\b"
+_END = r"(?!\d|[.,]\d{3}|[/-]\d{4}|\s20\d\d)"  # no year, no thousands, no telephone
+_FIGURES = rf"[0oO]{{0,3}}\d{{1,3}}{_END}"
+_ANY = rf"({_FIGURES}|[ivx]{{1,5}}\b|{_WORDS})"
+_GAP = r"(?:[^\w@#]|_|#(?=\d)|\b(?:no|nomor|nomer|ke)\b){0,4}"  # between the letters and the number
+_RT, _RW = rf"rt{_GAP}", rf"rw{_GAP}"
+_FIRST, _AFTER_A_NUMBER = r"(?<![^\W_])", r"(?<![^\W\d_])"  # "RT06RW04"
+_NEXT = r"(?:[\W_]{0,4}|\s(?:dan|di|and)\s)"
+_UNTIL = rf"(?:\s?(?:[,&\-–]|dan|s/d|sd|sampai|s\.d\.)\s?{_FIGURES})*"  # "RT 01-05": several
+
+_SPELLINGS = tuple(
+    (re.compile(pattern, re.IGNORECASE), is_turned)
+    for pattern, is_turned in (
+        (rf"{_FIRST}rt\W{{0,3}}{_RW}{_ANY}(?:\s*[/\\\-–., ]+\s*|\s?dan\s?){_ANY}", False),
+        (rf"{_FIRST}rw\W{{0,3}}{_RT}{_ANY}(?:\s*[/\\\-–., ]+\s*|\s?dan\s?){_ANY}", True),
+        (rf"{_AFTER_A_NUMBER}{_RW}{_ANY}{_NEXT}{_RT}{_ANY}", True),
+        (rf"{_FIRST}{_RT}{_ANY}{_UNTIL}{_NEXT}{_RW}{_ANY}", False),
+    )
+)
+# No RW is written: "RT 06/04", "rt 6-4", "RT 06.04", "rt 06 04"; of the last two both with their nought.
+_SHORT = re.compile(
+    rf"{_FIRST}{_RT}(?:({_FIGURES})\s?[/\\\-–|]\s?({_FIGURES})(?!/\d)"
+    rf"|([0oO]\d{{1,2}})\s?[., ]\s?([0oO]\d{{1,2}}){_END})"
+    rf"|{_FIRST}{_RT}([ivx]{{1,5}})\s?[/\\\-–]\s?([ivx]{{1,5}})\b",
+    re.IGNORECASE,
+)
+_LONE_RT = re.compile(rf"{_FIRST}{_RT}({_FIGURES})", re.IGNORECASE)
+_LONE_RW = re.compile(rf"{_AFTER_A_NUMBER}{_RW}({_FIGURES}|[ivx]{{1,5}}\b)", re.IGNORECASE)
+# "R.T. 06", "R/T 6", "r t 6", "erte 6", "rukun tetangga 6"
+_LONG_RT = re.compile(r"\b(?:r\s?[./]\s?t\b|r\st(?=\s?\d)|erte\b|rukun tetangga\b)", re.IGNORECASE)
+_LONG_RW = re.compile(r"\b(?:r\s?[./]\s?w\b|r\sw(?=\s?\d)|erwe\b|rukun warga\b)", re.IGNORECASE)
+
+_MAYBE = re.compile(r"(?<![^\W\d_])(?:r\s?[./]?\s?[tw]|er[tw]e|rukun)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RtRw:
+    """Neighbourhood units: RT within RW within a kelurahan."""
+
+    rt: int | None = None
+    rw: int | None = None
+
+    def __str__(self) -> str:
+        parts = [f"RT {self.rt}" if self.rt else "", f"RW {self.rw}" if self.rw else ""]
+        return "/".join(filter(None, parts))
+
+
+def rt_rw_in(text: str) -> RtRw:
+    """Read RT and RW in any spelling: "RT 003/RW 09", "rt.3 rw.9", "RT/RW 03/09", "rt 01/11", "rw IV rt 2",
+    "RT VI/IV", "rt enam rw empat"; of several RT the first."""
+    if not _MAYBE.search(text):
+        return RtRw()
+    text = _LONG_RW.sub("rw", _LONG_RT.sub("rt", text))
+    for pattern, is_turned in _SPELLINGS:
+        if match := pattern.search(text):
+            one, other = _number(match[1]), _number(match[2])
+            return RtRw(rt=other, rw=one) if is_turned else RtRw(rt=one, rw=other)
+    rt, rw = _LONE_RT.search(text), _LONE_RW.search(text)
+    if not rw and (match := _SHORT.search(text)):
+        one, other = (_number(each) for each in match.groups() if each)
+        return RtRw(rt=one, rw=other)
+    return RtRw(rt=_number(rt[1]) if rt else None, rw=_number(rw[1]) if rw else None)
+
+
+def without_rt(text: str) -> str:
+    """Put "[RT]" for every RT and the RW that is written with it; a lone RW stays."""
+    if not _MAYBE.search(text):
+        return text
+    spelled = _LONG_RW.sub("RW", _LONG_RT.sub("RT", text))
+    public = spelled
+    for pattern in (*(pattern for pattern, _ in _SPELLINGS), _SHORT, _LONE_RT):
+        public = pattern.sub("[RT]", public)
+    return text if public == spelled else public
+
+
+def _number(written: str) -> int | None:
+    small = written.lower()
+    if small in _ROMAN:
+        return _ROMAN[small]
+    if small[-1].isdigit():
+        return int(small.lstrip("o")) or None
+    return _spoken(small.split()) or None
+
+
+def _spoken(words: list[str]) -> int:
+    """A number below a hundred in words: "dua belas", "dua puluh satu"."""
+    units = [_SPOKEN[word] for word in words if word not in {"puluh", "belas"}]
+    if "belas" in words:
+        return units[0] + 10 if units else 0
+    if "puluh" in words:
+        return units[0] * 10 + sum(units[1:2])
+    return units[0] if units else 0
