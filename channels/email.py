@@ -113,7 +113,9 @@ class Door:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        sender, recipients = envelope.mail_from or "", sorted(set(map(str.lower, envelope.rcpt_tos)))
+        # aiosmtpd says "<>" for the null sender, which no answer may ever go to (RFC 5321, section 4.5.5)
+        sender = "" if envelope.mail_from in {None, "<>"} else str(envelope.mail_from)
+        recipients = sorted(set(map(str.lower, envelope.rcpt_tos)))
         try:
             await self._accept(
                 external_id=await _id(envelope.content, recipients),
