@@ -5,11 +5,13 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
+from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -78,7 +80,10 @@ async def start_servers(
         *stand_ins,
         *desk_routes(house, journal, live),
     ]
-    app = Starlette(routes=public, exception_handlers={405: _wrong_method})
+    app = Starlette(
+        routes=public, exception_handlers={405: _wrong_method, 404: partial(_not_here, house.settings)}
+    )
+    app.router.redirect_slashes = False  # it believes the Host header
     return [
         await _listen(app, house.settings.http_listen, at_stop=live.close),
         await _listen(Starlette(routes=operate.routes(house, journal)), house.settings.ops_listen),
@@ -98,6 +103,19 @@ def _wrong_method(request: Request, error: Exception) -> Response:
     here = (route for route in found if route.matches(request.scope)[0] is not Match.NONE)
     methods = sorted({method for route in here for method in route.methods or ()})
     return PlainTextResponse("Method Not Allowed", 405, {"Allow": ", ".join(methods)})
+
+
+def _not_here(settings: Settings, request: Request, error: Exception) -> Response:
+    """404; where only a slash at the end is too much, the address without it, at PUBLIC_URL."""
+    path = request.scope["path"].rstrip("/")
+    shorter = {**request.scope, "path": path}
+    is_there = (
+        isinstance(route, Route) and route.matches(shorter)[0] is Match.FULL for route in request.app.routes
+    )
+    if path == request.scope["path"] or not any(is_there):
+        return PlainTextResponse("Not Found", 404)
+    query = request.url.query
+    return RedirectResponse(settings.base_url + quote(path) + (f"?{query}" if query else ""), 307)
 
 
 def _own_routes(settings: Settings) -> list[BaseRoute]:
