@@ -120,6 +120,11 @@ def test_an_empty_description_is_a_report_all_the_same(room: Room) -> None:
     assert (report.service_code, report.description, report.status) == ("sampah", "", "assigned")
 
 
+def test_a_pin_that_is_turned_round_is_set_right(room: Room) -> None:
+    report = room.report(room.token({"service_code": "sampah", "lat": "106.8456", "long": "-6.2088"}))
+    assert (report.lat, report.long, report.sources["place"]["source"]) == (-6.2088, 106.8456, "pin")
+
+
 def test_an_apps_request_is_a_new_report_whatever_its_words_look_like(room: Room) -> None:
     first = room.report(room.token({**WHOLE, "account_id": "11"}))
     for words in ("STOP", f"status {first.code}", "terima kasih", "sudah beres"):
@@ -148,6 +153,7 @@ def test_xml_and_json_bodies_are_taken(room: Room) -> None:
         (400, {"service_code": "sampah", "lat": "-6.2"}, {}, "both of them"),
         (400, {"service_code": "sampah", "lat": "nan", "long": "106"}, {}, "degrees"),
         (400, {"service_code": "sampah", "lat": "91", "long": "106"}, {}, "degrees"),
+        (400, {"service_code": "sampah", "lat": "181", "long": "-6"}, {}, "degrees"),
         (400, {"service_code": "sampah", "address_id": "1"}, {}, "address_id"),
         (400, {**WHOLE, "description": "x" * 4001}, {}, "description has 4000"),
         (400, WHOLE, {"headers": {**KEY, "Idempotency-Key": "x" * 201}}, "Idempotency-Key"),
