@@ -31,11 +31,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options) or 0)
+    except BrokenPipeError:  # whoever read us has seen enough; Python's own flush at the end must not say so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (SettingsError, PackError, OSError, ValueError, LookupError) as error:
         print(f"run_bots.py: {error or type(error).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if (said := _of_database(error)) is None:
+            raise
+        print(f"run_bots.py: {said}", file=sys.stderr)
+        return 1
+
+
+def _of_database(error: Exception) -> str | None:
+    """What a database says that cannot be opened or reached; no statement, no row, no password."""
+    from sqlalchemy.exc import DatabaseError, OperationalError
+
+    if not isinstance(error, DatabaseError):
+        return None
+    words = str(error.orig).splitlines() if isinstance(error, OperationalError) else []
+    return f"the database (DATABASE_URL) cannot be used: {words[0] if words else type(error.orig).__name__}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Match, Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from channels import CHANNELS
+from channels import CHANNELS, email
 from config.settings import Listen, Settings
 from desk.app import routes as desk_routes
 from desk.live import Live
@@ -63,8 +63,9 @@ class Server(uvicorn.Server):
 
 
 def check_ports(settings: Settings) -> None:
-    """Raise OSError when a port is taken: said before anything is loaded, and for SMTP not by a channel that
-    falls again and again."""
+    """Raise OSError when a port is taken, SettingsError when SMTP's certificate does not serve: said before
+    anything is loaded, and not by a channel that falls again and again."""
+    email.tls_of(settings)
     for listen in (settings.http_listen, settings.ops_listen, settings.smtp_listen):
         open_socket(listen).close()
 
