@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 import uvicorn
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -24,6 +28,9 @@ from router.house import House
 from router.journal import accept_for
 from store.journal import Journal
 
+log = logging.getLogger("lapor.web")
+
+AWAY = "Sedang ada gangguan, silakan coba sebentar lagi.\nSomething is out of order, please try again soon.\n"
 STOP_SECONDS = 5
 LARGEST_HEAD = 65_536
 
@@ -81,9 +88,13 @@ async def start_servers(
         *stand_ins,
         *desk_routes(house, journal, live),
     ]
-    app = Starlette(
-        routes=public, exception_handlers={405: _wrong_method, 404: partial(_not_here, house.settings)}
-    )
+    handlers: dict[Any, Any] = {
+        404: partial(_not_here, house.settings),
+        405: _wrong_method,
+        OperationalError: _database_away,
+        PoolTimeout: _database_away,
+    }
+    app = Starlette(routes=public, exception_handlers=handlers)
     app.router.redirect_slashes = False  # it believes the Host header
     return [
         await _listen(app, house.settings.http_listen, at_stop=live.close),
@@ -104,6 +115,11 @@ def _wrong_method(request: Request, error: Exception) -> Response:
     here = (route for route in found if route.matches(request.scope)[0] is not Match.NONE)
     methods = sorted({method for route in here for method in route.methods or ()})
     return PlainTextResponse("Method Not Allowed", 405, {"Allow": ", ".join(methods)})
+
+
+def _database_away(request: Request, error: Exception) -> Response:
+    log.warning("a page fell: the database is away (%s)", type(error).__name__)
+    return PlainTextResponse(AWAY, 503, {"Retry-After": "30", "Cache-Control": "no-store"})
 
 
 def _not_here(settings: Settings, request: Request, error: Exception) -> Response:

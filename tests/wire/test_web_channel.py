@@ -16,6 +16,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -462,3 +463,15 @@ def test_who_deletes_their_data_on_their_own_page_is_asked_and_told_there(room: 
     assert 'http-equiv="refresh"' not in room.http.get(done).text
     page = room.http.get(own).text
     assert "lampu jalan mati total" not in page
+
+
+@pytest.mark.parametrize("address", ["/", "/r/ABC234", "/open311/v2/requests.json", "/reports.csv"])
+def test_pages_of_a_database_that_is_away_are_a_503_that_says_when_to_come_again(
+    tmp_path: Path, address: str
+) -> None:
+    with room_in(tmp_path) as room:
+        with room.house.store.write() as session:
+            session.execute(text("ALTER TABLE reports RENAME TO gone"))
+        answer = room.http.get(address)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert "reports" not in answer.text
