@@ -33,21 +33,42 @@ log = logging.getLogger("lapor.web")
 AWAY = "Sedang ada gangguan, silakan coba sebentar lagi.\nSomething is out of order, please try again soon.\n"
 STOP_SECONDS = 5
 LARGEST_HEAD = 65_536
+HEAD_SECONDS = 20.0  # from the connection, or from the head's first byte
 
 
 class Http(HttpToolsProtocol):
-    """httptools knows no largest head of a request; ours hangs up."""
+    """httptools knows no largest head of a request, and uvicorn no slowest one; ours hangs up."""
 
     _head = 0
     _is_in_body = False
+    _until: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        self._until = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _head_is_there(self) -> None:
+        if self._until is not None:
+            self._until.cancel()
+            self._until = None
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_in_body and self._until is None:
+            self._wait_for_head()
         self._head += 0 if self._is_in_body else len(data)
         super().data_received(data)
         if self._head > LARGEST_HEAD:
             self.transport.close()
 
     def on_headers_complete(self) -> None:
+        self._head_is_there()
         self._head, self._is_in_body = 0, True
         super().on_headers_complete()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -475,3 +476,31 @@ def test_pages_of_a_database_that_is_away_are_a_503_that_says_when_to_come_again
         answer = room.http.get(address)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
     assert "reports" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"GET / HTTP/1.1\r\nX: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET / HT"]
+)
+def test_who_never_ends_a_head_holds_no_connection(
+    room: Room, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desk.server.HEAD_SECONDS", 0.2)
+    at = room.house.settings.http_listen
+    with socket.create_connection((at.host, at.port), timeout=20) as wire:
+        wire.sendall(head)
+        while wire.recv(65_536):
+            pass
+
+
+def test_a_body_may_take_longer_than_a_head(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("desk.server.HEAD_SECONDS", 0.1)
+    at = room.house.settings.http_listen
+
+    def slowly() -> Iterator[bytes]:
+        yield b"description="
+        with socket.create_connection((at.host, at.port), timeout=20) as silent:  # until it is hung up on
+            assert silent.recv(1) == b""
+        yield b"lubang"
+
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert room.http.post("/open311/v2/requests.json", content=slowly(), headers=KEY | form).status_code == 400
