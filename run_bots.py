@@ -408,4 +408,5 @@ def _first_login(settings: Settings, password: str) -> str:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # what people say is nobody else's on this machine
     sys.exit(main())
