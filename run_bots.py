@@ -33,11 +33,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.set_threshold(MANY_OBJECTS)
     try:
         return int(options.command(options) or 0)
+    except BrokenPipeError:  # whoever read us has seen enough; Python's own flush at the end must not say so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (SettingsError, PackError, OSError, ValueError, LookupError) as error:
         print(f"run_bots.py: {error or type(error).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if (said := _of_database(error)) is None:
+            raise
+        print(f"run_bots.py: {said}", file=sys.stderr)
+        return 1
+
+
+def _of_database(error: Exception) -> str | None:
+    """What a database says that cannot be opened or reached; no statement, no row, no password."""
+    from sqlalchemy.exc import DatabaseError, OperationalError
+
+    if not isinstance(error, DatabaseError):
+        return None
+    words = str(error.orig).splitlines() if isinstance(error, OperationalError) else []
+    return f"the database (DATABASE_URL) cannot be used: {words[0] if words else type(error.orig).__name__}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,13 +147,15 @@ async def serve_until_stopped(given: Settings) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     kept, owed, quiet = Bell(), Bell(), Bell()  # nobody rings the last one: the clock looks twice a second
     house = replace(open_house(settings), wake=owed.ring, readers=Beside(settings.city))
+    prepare = partial(asyncio.to_thread, _prepare_database, house)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(house.readers.close)
+        was_here_before = any((settings.data_dir / "journal").glob("*.sqlite"))
         journal = Journal(settings.data_dir / "journal")
         stack.callback(journal.close)
         check_ports(settings)
-        first_password, *_ = await asyncio.gather(
-            asyncio.to_thread(_prepare_database, house),
+        (is_prepared, first_password), *_ = await asyncio.gather(
+            _try_to(prepare, must=settings.is_sqlite or not was_here_before),
             asyncio.to_thread(house.readers.start),
             asyncio.to_thread(working_time, house.pack),
         )
@@ -148,10 +168,14 @@ async def serve_until_stopped(given: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         parts = _parts(house, journal, connections, kept, owed, quiet)
+        prepared = asyncio.Event()
+        if not is_prepared:
+            parts = _behind(prepared, parts, prepare)
         servers = await start_servers(house, journal, kept.ring, _stand_ins(settings))
         stack.push_async_callback(stop_servers, servers)
         tasks = [asyncio.create_task(_keep_running(name, part), name=name) for name, part in parts.items()]
         stack.push_async_callback(_end, tasks, kept, owed, quiet)
+        stack.callback(prepared.set)  # before that: who still waits for the database ends with the others
         gc.collect()
         gc.freeze()
         gc.enable()
@@ -201,6 +225,44 @@ def _prepare_database(house: "House") -> str | None:
         if house.settings.is_sqlite:  # whoever held them is dead: this process holds the journal's lock
             release_leases(session, house.now())
         return first_admin(session, house.now())
+
+
+async def _try_to(prepare: Callable[[], Awaitable[str | None]], *, must: bool) -> tuple[bool, str | None]:
+    """Prepare the database; whether it is, and the first admin's password.
+
+    One that is away is an error where nothing was ever kept: perhaps its address is wrong. Otherwise intake begins
+    without it, as it goes on without it.
+    """
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        return True, await prepare()
+    except OperationalError as error:
+        if must:
+            raise
+        log.warning("the database is away (%s): what comes in is kept until it is back", type(error).__name__)
+        return False, None
+
+
+def _behind(
+    prepared: asyncio.Event,
+    parts: Mapping[str, Callable[[], Awaitable[object]]],
+    prepare: Callable[[], Awaitable[str | None]],
+) -> dict[str, Callable[[], Awaitable[object]]]:
+    """The same parts; all but the channels begin when the database was prepared, which is a part of its own."""
+    from channels import CHANNELS
+
+    async def database() -> None:
+        await prepare()
+        log.info("the database is back")
+        prepared.set()
+
+    async def later(part: Callable[[], Awaitable[object]]) -> None:
+        await prepared.wait()
+        await part()
+
+    waiting = {name: part if name in CHANNELS else partial(later, part) for name, part in parts.items()}
+    return {"database": database, **waiting}
 
 
 def _parts(
@@ -349,4 +411,5 @@ def _first_login(settings: Settings, password: str) -> str:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # what people say is nobody else's on this machine
     sys.exit(main())

@@ -23,7 +23,7 @@ from channels.mime import read_mail
 from channels.protocol import Accept, Connection, Cursor
 from channels.smtp_in import server_for
 from channels.smtp_out import Letter, Lines
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from normalizer.schema import (
     Attachment,
     CannotTell,
@@ -52,7 +52,7 @@ async def receive(settings: Settings, accept: Accept, cursor: Cursor) -> None:
         partial(Door, settings, accept),
         mode=settings.smtp_mode,
         hostname=_domain(settings),
-        tls=_tls(settings),
+        tls=tls_of(settings),
     )
     server = await asyncio.get_running_loop().create_server(make, listen.host, listen.port)
     async with server:
@@ -83,12 +83,24 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
 # --- in ---------------------------------------------------------------------------------------------------
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """What STARTTLS goes with, where it is set. Raises SettingsError when the files do not serve."""
     if settings.smtp_tls_cert is None or settings.smtp_tls_key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(settings.smtp_tls_cert, settings.smtp_tls_key)
+    try:
+        context.load_cert_chain(settings.smtp_tls_cert, settings.smtp_tls_key, password=_no_password)
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        why = error.strerror if type(error) is not ssl.SSLError and isinstance(error, OSError) else None
+        raise SettingsError(
+            f"SMTP_TLS_CERT and SMTP_TLS_KEY cannot be used: {why or 'they are no PEM files that belong together'}"
+        ) from None
     return context
+
+
+def _no_password() -> str:
+    """A locked key would ask for it on the terminal, and nobody sits there."""
+    raise ValueError("the key has a password")
 
 
 def _domain(settings: Settings) -> str:
@@ -113,7 +125,9 @@ class Door:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        sender, recipients = envelope.mail_from or "", sorted(set(map(str.lower, envelope.rcpt_tos)))
+        # aiosmtpd says "<>" for the null sender, which no answer may ever go to (RFC 5321, section 4.5.5)
+        sender = "" if envelope.mail_from in {None, "<>"} else str(envelope.mail_from)
+        recipients = sorted(set(map(str.lower, envelope.rcpt_tos)))
         try:
             await self._accept(
                 external_id=await _id(envelope.content, recipients),

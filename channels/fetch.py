@@ -94,15 +94,17 @@ async def _get(client: httpx.AsyncClient, url: httpx.URL, hosts: PhotoHosts) -> 
     async with client.stream("GET", url, headers=headers, auth=auth, follow_redirects=False) as response:
         if response.has_redirect_location:
             return url.join(response.headers["location"])
-        _check(response, hosts)
+        _check(response, hosts, with_credentials=auth is not None)
         return await _capped(response, hosts.max_bytes)
 
 
-def _check(response: httpx.Response, hosts: PhotoHosts) -> None:
+def _check(response: httpx.Response, hosts: PhotoHosts, *, with_credentials: bool) -> None:
     status = response.status_code
     if status in {408, 425, 429} or status >= 500 or (status == 404 and hosts.missing_is_temporary):
         wait = retry_after(response.headers.get("retry-after"))
         raise TemporaryFailure(f"the photo's host said {status}", retry_after=wait)
+    if status == 401 and with_credentials:  # the operator's token is wrong or new, the photo is still there
+        raise TemporaryFailure("the photo's host refuses our credentials")
     if status != 200:
         raise PermanentFailure(f"the photo's host said {status}")
     if response.headers.get("content-encoding", "identity") != "identity":

@@ -66,10 +66,13 @@ class Letter:
             self.refuse(TOO_MUCH)
 
     def _is_line_too_long(self) -> bool:
-        """Hop from line end to line end, the farthest each time that a line may lie away."""
+        """Hop from line end to line end, the farthest each time that a line may lie away.
+
+        A bare LF ends a line here, though never the mail: some programs write no other, photos included.
+        """
         while len(self._mail) - self._line > self._line_limit:
-            end = self._mail.rfind(b"\r\n", self._line, self._line + self._line_limit)
+            end = self._mail.rfind(b"\n", self._line, self._line + self._line_limit)
             if end < 0:
                 return True
-            self._line = end + 2
+            self._line = end + 1
         return False

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 from telegram import Bot
-from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, RetryAfter
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter
 from telegram.request import HTTPXRequest
 
 from channels.fetch import Off, PhotoHosts, fetch_photo
@@ -139,6 +139,8 @@ def _failures() -> Iterator[None]:
         raise
     except RetryAfter as error:
         raise TemporaryFailure("Telegram said 429", retry_after=retry_after(error)) from None
+    except Refused as error:
+        raise TemporaryFailure(f"Telegram said {error}") from None
     except InvalidToken:
         raise TemporaryFailure("Telegram refuses TELEGRAM_TOKEN", retry_after=300) from None
     except Forbidden as error:
@@ -159,6 +161,20 @@ def _reason(error: Exception) -> str:
     return next((f": {words}" for words in known if words in str(error).lower()), "")
 
 
+class Refused(NetworkError):  # noqa: N818
+    """An answer that says no for now: nothing was done, so it may be asked again. Its text is the code."""
+
+
+class _Request(HTTPXRequest):
+    """The library tells an outage's 502, which is an answer, from silence by its words only."""
+
+    async def do_request(self, *asked: Any, **more: Any) -> tuple[int, bytes]:
+        code, said = await super().do_request(*asked, **more)
+        if code in {500, 502, 503} or (code == 429 and b"retry_after" not in said):
+            raise Refused(str(code))
+        return code, said
+
+
 @asynccontextmanager
 async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
     """A Bot that asks nothing when it opens, so that a provider that is down delays nobody's start."""
@@ -167,7 +183,7 @@ async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # raw calls are meant: one odd update must not spoil its batch, as the library's classes would
     warnings.filterwarnings("ignore", message="Please use 'Bot|Deprecated since version v22.2")
-    request = HTTPXRequest(connection_pool_size=16, read_timeout=10, connect_timeout=5, pool_timeout=5)
+    request = _Request(connection_pool_size=16, read_timeout=10, connect_timeout=5, pool_timeout=5)
     api = _api(settings)
     bot = Bot(
         settings.telegram_token or "",

@@ -59,6 +59,8 @@ def read_position(fields: Mapping[str, str]) -> Position | None:
 
 def _position(lat: object, long: object, accuracy: object) -> Position | None:
     at = (_number(lat), _number(long))
+    if at[0] is not None and at[1] is not None and abs(at[0]) > 90 >= abs(at[1]):  # turned round, and surely so
+        at = (at[1], at[0])
     if at[0] is None or at[1] is None or abs(at[0]) > 90 or abs(at[1]) > 180:
         return None
     within = _number(accuracy)

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -50,7 +51,7 @@ def _listen(value: object) -> object:
     if not isinstance(value, str):
         return value
     host, colon, port = value.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise ValueError("must be host:port, such as 127.0.0.1:8080")
     return Listen(host.strip("[]"), int(port))
 
@@ -103,7 +104,7 @@ class Settings(BaseSettings):
     x_access_secret: str | None = Field(default=None, repr=False)
     x_bearer_token: str | None = Field(default=None, repr=False)
     x_api_url: str | None = None
-    x_poll_seconds: float = Field(default=60, gt=0)
+    x_poll_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)
 
     maps_link_url: str | None = None
     map_tiles_url: str | None = None
@@ -118,9 +119,9 @@ class Settings(BaseSettings):
     open311_media_hosts: str = ""
     secret_key: str = Field(default="", repr=False)
     contact_key: str = Field(default="", repr=False)
-    quiet_seconds: float = Field(default=8, ge=0)
-    join_seconds: float = Field(default=300, ge=0)
-    undo_seconds: float = Field(default=20, ge=0, le=300)
+    quiet_seconds: float = Field(default=8, ge=0, allow_inf_nan=False)
+    join_seconds: float = Field(default=300, ge=0, allow_inf_nan=False)
+    undo_seconds: float = Field(default=20, ge=0, le=300, allow_inf_nan=False)
     totp_required: str = ""
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None
@@ -223,7 +224,8 @@ def _one_line(location: tuple[int | str, ...], message: str) -> str:
 
 def _is_url(text: str, *schemes: str) -> bool:
     try:
-        return urlsplit(text).scheme in schemes and bool(urlsplit(text).hostname)
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
 
@@ -242,10 +244,8 @@ def _is_tiles(text: str) -> bool:
 
 
 def _check_pairs(settings: Settings) -> None:
-    if settings.public_url and not _is_url(settings.public_url, "http", "https"):
-        raise SettingsError("PUBLIC_URL must begin with http:// or https://")
-    if not settings.database.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise SettingsError("DATABASE_URL must begin with postgresql+psycopg:// (or sqlite:///)")
+    _check_urls(settings)
+    _check_listeners(settings)
     _ = settings.api_keys
     if unknown := settings.totp_roles - set(ROLES):
         raise SettingsError(
@@ -272,12 +272,38 @@ def _check_pairs(settings: Settings) -> None:
         raise SettingsError("TWILIO_NUMBER is missing: the number to answer from (console.twilio.com)")
     if settings.sandbox == "on" and not settings.is_loopback:
         raise SettingsError("SANDBOX=on is refused: HTTP_LISTEN and PUBLIC_URL must be loopback addresses")
-    if settings.smtp_relay and not _is_url(settings.smtp_relay, "smtp", "smtps"):
-        raise SettingsError("SMTP_RELAY must be smtp://[user:pass@]host:port or smtps://...")
     if settings.map_tiles_url and not _is_tiles(settings.map_tiles_url):
         raise SettingsError("MAP_TILES_URL must be https://host/…{z}…{x}…{y}… (or http://)")
-    if "@" not in settings.email_address:
+    if not re.fullmatch(r"[^\s@<>\",;:()\[\]\\+]+@[^\s@<>\",;:()\\]+", settings.email_address):
         raise SettingsError("EMAIL_ADDRESS must be an address, such as lapor@jakarta.go.id")
+
+
+def _check_urls(settings: Settings) -> None:
+    """Addresses that nobody could be asked at are refused; none is repeated, it may hold a password."""
+    if settings.public_url and not _is_url(settings.public_url, "http", "https"):
+        raise SettingsError("PUBLIC_URL must begin with http:// or https://")
+    for name in ("telegram_api_url", "twilio_api_url", "x_api_url", "maps_link_url"):
+        address = getattr(settings, name)
+        if address and not _is_url(address, "http", "https"):
+            raise SettingsError(f"{name.upper()} must be an address: http://host:port or https://host")
+    if settings.smtp_relay and not _is_url(settings.smtp_relay, "smtp", "smtps"):
+        raise SettingsError("SMTP_RELAY must be smtp://[user:pass@]host:port or smtps://...")
+    if settings.redis_url and not (
+        _is_url(settings.redis_url, "redis", "rediss") or settings.redis_url.startswith("unix://")
+    ):
+        raise SettingsError("REDIS_URL must be redis://[:password@]host:port/number, rediss://… or unix://…")
+    if not settings.database.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise SettingsError("DATABASE_URL must begin with postgresql+psycopg:// (or sqlite:///)")
+    if settings.database == "sqlite:///:memory:":
+        raise SettingsError("DATABASE_URL must name a file: what is only in memory would be lost")
+
+
+def _check_listeners(settings: Settings) -> None:
+    names = ("http_listen", "ops_listen", "smtp_listen")
+    for name, other in combinations(names, 2):
+        first, second = getattr(settings, name), getattr(settings, other)
+        if first == second and first.port:
+            raise SettingsError(f"{other.upper()} is {second}, which {name.upper()} is already")
 
 
 def _check_together(settings: Settings, *names: str, where: str) -> None:

@@ -14,6 +14,7 @@ from normalizer.seen import seen
 
 if TYPE_CHECKING:
     from normalizer.learned import Model
+    from normalizer.schema import Position
     from router.house import House
     from store.journal import Journal
 
@@ -83,7 +84,6 @@ def say_line(line: str) -> None:
 
 def explain(options: argparse.Namespace) -> int:
     from normalizer.learned import LEARNED, newest_in
-    from normalizer.schema import Position
 
     settings = read_settings()
     pack, model = load_pack(settings.city), newest_in(settings.data_dir / LEARNED)
@@ -91,7 +91,7 @@ def explain(options: argparse.Namespace) -> int:
         return _explain_lines(pack, model)
     if (options.lat is None) != (options.long is None):
         raise ValueError("--lat and --long belong together")
-    pin = None if options.lat is None else Position(lat=options.lat, long=options.long)
+    pin = None if options.lat is None else _pin(options.lat, options.long)
     said = _explained(options.text, options.photo, pin, options.language, pack, model)
     if sys.stdout.isatty():
         for name, value in said.items():
@@ -101,9 +101,16 @@ def explain(options: argparse.Namespace) -> int:
     return 0
 
 
-def _explain_lines(pack: Pack, model: "Model | None") -> int:
+def _pin(lat: float, long: float) -> "Position":
+    """A point in degrees, turned round or not. Raises ValueError for what is none."""
     from normalizer.schema import Position
 
+    if not (abs(lat) <= 180 and abs(long) <= 180):  # no NaN either
+        raise ValueError("lat and long must be a point in degrees")
+    return Position(lat=lat, long=long)
+
+
+def _explain_lines(pack: Pack, model: "Model | None") -> int:
     failed = 0
     for line in sys.stdin:
         if not line.strip():
@@ -111,7 +118,7 @@ def _explain_lines(pack: Pack, model: "Model | None") -> int:
         try:
             asked = json.loads(line)
             has_pin = asked.get("lat") is not None and asked.get("long") is not None
-            pin = Position(lat=float(asked["lat"]), long=float(asked["long"])) if has_pin else None
+            pin = _pin(float(asked["lat"]), float(asked["long"])) if has_pin else None
             text, photos = str(asked.get("text") or ""), asked.get("photos") or []
             said = _explained(text, photos, pin, asked.get("language"), pack, model)
         except (ValueError, TypeError, AttributeError, OSError) as error:
@@ -183,7 +190,10 @@ def verify(options: argparse.Namespace) -> int:
 
 
 def _saved_head(path: Path) -> dict[str, Any]:
-    saved: Any = json.loads(path.read_bytes())
+    try:
+        saved: Any = json.loads(path.read_bytes())
+    except ValueError:
+        saved = None
     number = saved.get("number") if isinstance(saved, dict) else None
     if not isinstance(number, int) or not 0 < number < 1 << 63 or "hash" not in saved:
         raise ValueError(f"{path} is no head: save what /history-head.json answers")

@@ -2,18 +2,24 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import quote
 
 import uvicorn
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from channels import CHANNELS
+from channels import CHANNELS, email
 from config.settings import Listen, Settings
 from desk.app import routes as desk_routes
 from desk.live import Live
@@ -22,23 +28,47 @@ from router.house import House
 from router.journal import accept_for
 from store.journal import Journal
 
+log = logging.getLogger("lapor.web")
+
+AWAY = "Sedang ada gangguan, silakan coba sebentar lagi.\nSomething is out of order, please try again soon.\n"
 STOP_SECONDS = 5
 LARGEST_HEAD = 65_536
+HEAD_SECONDS = 20.0  # from the connection, or from the head's first byte
 
 
 class Http(HttpToolsProtocol):
-    """httptools knows no largest head of a request; ours hangs up."""
+    """httptools knows no largest head of a request, and uvicorn no slowest one; ours hangs up."""
 
     _head = 0
     _is_in_body = False
+    _until: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        self._until = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _head_is_there(self) -> None:
+        if self._until is not None:
+            self._until.cancel()
+            self._until = None
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_in_body and self._until is None:
+            self._wait_for_head()
         self._head += 0 if self._is_in_body else len(data)
         super().data_received(data)
         if self._head > LARGEST_HEAD:
             self.transport.close()
 
     def on_headers_complete(self) -> None:
+        self._head_is_there()
         self._head, self._is_in_body = 0, True
         super().on_headers_complete()
 
@@ -61,8 +91,9 @@ class Server(uvicorn.Server):
 
 
 def check_ports(settings: Settings) -> None:
-    """Raise OSError when a port is taken: said before anything is loaded, and for SMTP not by a channel that
-    falls again and again."""
+    """Raise OSError when a port is taken, SettingsError when SMTP's certificate does not serve: said before
+    anything is loaded, and not by a channel that falls again and again."""
+    email.tls_of(settings)
     for listen in (settings.http_listen, settings.ops_listen, settings.smtp_listen):
         open_socket(listen).close()
 
@@ -78,7 +109,14 @@ async def start_servers(
         *stand_ins,
         *desk_routes(house, journal, live),
     ]
-    app = Starlette(routes=public, exception_handlers={405: _wrong_method})
+    handlers: dict[Any, Any] = {
+        404: partial(_not_here, house.settings),
+        405: _wrong_method,
+        OperationalError: _database_away,
+        PoolTimeout: _database_away,
+    }
+    app = Starlette(routes=public, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # it believes the Host header
     return [
         await _listen(app, house.settings.http_listen, at_stop=live.close),
         await _listen(Starlette(routes=operate.routes(house, journal)), house.settings.ops_listen),
@@ -98,6 +136,24 @@ def _wrong_method(request: Request, error: Exception) -> Response:
     here = (route for route in found if route.matches(request.scope)[0] is not Match.NONE)
     methods = sorted({method for route in here for method in route.methods or ()})
     return PlainTextResponse("Method Not Allowed", 405, {"Allow": ", ".join(methods)})
+
+
+def _database_away(request: Request, error: Exception) -> Response:
+    log.warning("a page fell: the database is away (%s)", type(error).__name__)
+    return PlainTextResponse(AWAY, 503, {"Retry-After": "30", "Cache-Control": "no-store"})
+
+
+def _not_here(settings: Settings, request: Request, error: Exception) -> Response:
+    """404; where only a slash at the end is too much, the address without it, at PUBLIC_URL."""
+    path = request.scope["path"].rstrip("/")
+    shorter = {**request.scope, "path": path}
+    is_there = (
+        isinstance(route, Route) and route.matches(shorter)[0] is Match.FULL for route in request.app.routes
+    )
+    if path == request.scope["path"] or not any(is_there):
+        return PlainTextResponse("Not Found", 404)
+    query = request.url.query
+    return RedirectResponse(settings.base_url + quote(path) + (f"?{query}" if query else ""), 307)
 
 
 def _own_routes(settings: Settings) -> list[BaseRoute]:

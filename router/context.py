@@ -19,6 +19,7 @@ from router.questions import is_to_come, is_waiting
 from router.replies import service_options
 from router.senders import Sender
 from router.spots import Spot
+from store.bulk import waiting
 from store.models import Address, Delivery, Message, Report, Reporter
 from store.near import lead_of
 
@@ -172,7 +173,13 @@ def _by_their_message(session: Session, refs: Sequence[str], address: Address) -
             Report.reporter_id == address.reporter_id,
         )
     )
-    return session.scalars(query.limit(1)).first()
+    return _of_this_batch(session, refs, address) or session.scalars(query.limit(1)).first()
+
+
+def _of_this_batch(session: Session, refs: Sequence[str], address: Address) -> Report | None:
+    """The same among the messages that came with this one and are not written yet."""
+    theirs = (row for row in waiting(session, Message) if row.address is address)
+    return next((row.report for row in theirs if row.reply_ref in refs or row.external_id in refs), None)
 
 
 def _named(session: Session, words: str) -> Report | None:

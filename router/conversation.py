@@ -40,7 +40,7 @@ def _goes_on(decision: Decision, context: Context) -> bool:
 
 
 def _decide(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
-    if message.auto is not None:
+    if message.auto is not None or not message.sender:  # from nobody: there is no one to answer or to join
         return Decision(kind="auto")
     if context.superseded:
         return Decision(kind="superseded")

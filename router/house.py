@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.keys import Keys, read_keys
 from config.pack import Pack, load_pack
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from normalizer.learned import Model, model_at
 from router.readers import Here, Readers
 from store.database import Store, open_store
@@ -64,9 +64,17 @@ class House:
 
 def open_house(settings: Settings) -> House:
     """Read keys and pack and open the store; nothing is migrated, nothing connected."""
+    pack = load_pack(settings.city)
+    for number, key in enumerate(settings.api_keys, 1):
+        if (
+            key.agency_id is not None and key.agency_id not in pack.agencies
+        ):  # part of a key, perhaps: not repeated
+            raise SettingsError(
+                f"OPEN311_API_KEYS: entry {number} names an agency that the city pack does not have"
+            )
     return House(
         settings=settings,
-        pack=load_pack(settings.city),
+        pack=pack,
         store=open_store(settings, read_keys(settings)),
         readers=Here(settings.city),
     )

@@ -43,6 +43,11 @@ def keep(session: Session, row: Base) -> None:
         session.info.setdefault(_NEW, []).append(row)
 
 
+def waiting(session: Session, model: type[Row]) -> list[Row]:
+    """The rows of a table that keep() was given and no statement has written yet, in their order."""
+    return [row for row in session.info.get(_NEW, ()) if isinstance(row, model)]
+
+
 def watch(session: Session) -> list[Base]:
     """A list of the rows that keep() is given from here on, in this transaction."""
     watched: list[Base] = session.info.setdefault(_WATCHED, [])

@@ -6,11 +6,12 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 
 from config.keys import Keys
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 from store.bulk import write_new
 from store.media import Media, open_media
 from store.seal import Sealer
@@ -96,10 +97,14 @@ def open_store(settings: Settings, keys: Keys) -> Store:
 
 
 def open_engine(settings: Settings) -> Engine:
-    """Make the engine; no connection is opened yet."""
+    """Make the engine; no connection is opened yet. Raises SettingsError for an address that cannot be read."""
     if not settings.is_sqlite:
+        try:
+            address = make_url(settings.database)
+        except (ValueError, ArgumentError):
+            raise SettingsError("DATABASE_URL must be postgresql+psycopg://user:password@host:port/name") from None
         return create_engine(
-            settings.database, pool_size=10, pool_pre_ping=True, hide_parameters=True, connect_args=WHEN_CUT_OFF
+            address, pool_size=10, pool_pre_ping=True, hide_parameters=True, connect_args=WHEN_CUT_OFF
         )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = create_engine(

@@ -94,8 +94,9 @@ def take_out(session: Session, report_ids: Sequence[int]) -> None:
 def rebuild(session: Session) -> None:
     """Leave nothing in the index's file of words that nobody has any more.
 
-    FTS5 leaves beginnings of words between its pages: the index is made anew from the words that others have
-    (a quarter of a second for 100,000 reports). On PostgreSQL renew() does that, later.
+    FTS5 keeps what was replaced or deleted until it merges (its own secure-delete loses rows of others:
+    docs/decisions/0026): the index is made anew from the words that others have (a quarter of a second for 100,000
+    reports). On PostgreSQL renew() does that, later.
     """
     if _is_sqlite(session):
         session.execute(text("INSERT INTO report_words (report_words) VALUES ('rebuild')"))

@@ -188,3 +188,13 @@ def test_a_port_in_use_is_one_line_that_names_it(new_town: Callable[..., Town], 
         f"run_bots.py: cannot listen on {address}: Address already in use"
     ]
     assert "Traceback" not in refused.stderr
+
+
+def test_what_people_say_is_nobody_elses_on_the_machine(town: Town) -> None:
+    citizen = new_citizen("email")
+    town.say("email", citizen, TEXT, photos=(jpeg(),))
+    town.answer("email", citizen)
+    kept = list((town.folder / "data").rglob("*"))
+
+    assert any(path.suffix == ".sqlite" for path in kept)
+    assert [path.name for path in kept if path.stat().st_mode & 0o077] == []

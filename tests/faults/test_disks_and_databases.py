@@ -184,6 +184,24 @@ def test_while_the_database_is_away_people_are_thanked_and_answered_once_it_is_b
 
 
 @pytest.mark.servers
+def test_a_server_that_starts_while_its_database_is_away_keeps_what_comes(
+    city: tuple[Town, Cable, Valkey],
+) -> None:
+    town, cable, _ = city
+    before = counted(town, "lapor_reports")
+    cable.cut()
+    town.kill()
+    town.start()  # it says that it is up
+    ready = httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=20)
+    assert (ready.status_code, "database" in ready.text) == (503, True)
+    assert [send_mail(town, a_citizen("email")) for _ in range(2)] == [250] * 2
+    assert [post_sms(town, a_citizen("sms")) for _ in range(2)] == [200] * 2
+    cable.mend()
+    eventually(lambda: counted(town, "lapor_reports") == before + 4, within=60, what="four more reports")
+    assert httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=20).status_code == 200
+
+
+@pytest.mark.servers
 def test_a_redis_that_is_emptied_and_stopped_under_load_costs_nobody_an_answer(
     city: tuple[Town, Cable, Valkey],
 ) -> None:

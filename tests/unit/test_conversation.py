@@ -5,15 +5,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from normalizer.schema import Attachment, AutoKind, Position
+from normalizer.schema import Attachment, AutoKind, InboundMessage, Position
 from router.codes import new_code, thread_of
-from router.intake import take_message
+from router.intake import keep_parts, take_message, take_messages
+from router.reading import understand
 from store.models import Address, Delivery, Message, Photo, Report, Reporter
 from tests.unit.houses import CITIZEN, NO_PLACE, ROUTER, WHOLE, Town, new_town
 
@@ -331,6 +333,46 @@ def test_an_edit_belongs_to_what_it_edits(town: Town) -> None:
 
     assert [row.report_id for row in town.rows(Message)] == [1, 1]
     assert len(town.reports()) == 1
+
+
+OTHER_STREET = "lampu jalan mati di Jl. Kemang Raya, Kelurahan Bangka"
+
+
+def tell_together(town: Town, *said: dict[str, Any]) -> None:
+    """Messages of one Telegram chat that come in one batch, as after an hour in which nothing was worked off."""
+    base = {"channel": "telegram", "account": "bot", "sender": "1"}
+    heard = [understand(InboundMessage(**base, **each), town.house.pack) for each in said]
+    take_messages(town.house, [keep_parts(town.house, each, "raw", town.house.now()) for each in heard])
+
+
+def test_an_edit_in_the_same_batch_as_what_it_edits_is_no_second_report(town: Town) -> None:
+    tell_together(
+        town,
+        {"text": WHOLE, "external_id": "bot:1"},
+        {"text": OTHER_STREET, "external_id": "bot:1:edit", "edit_of": "bot:1"},
+    )
+
+    assert len(town.reports()) == 1
+    assert len(town.answers()) == 1
+
+
+def test_an_answer_to_their_own_message_of_the_same_batch_belongs_to_it(town: Town) -> None:
+    tell_together(
+        town,
+        {"text": WHOLE, "external_id": "bot:1", "reply_ref": "1:1"},
+        {"text": OTHER_STREET, "external_id": "bot:2", "reply_ref": "1:2"},
+        {"text": "tiangnya miring", "external_id": "bot:3", "in_reply_to": ("1:1",)},
+    )
+
+    assert [row.report_id for row in town.rows(Message)] == [1, 2, 1]
+
+
+def test_what_has_no_sender_is_kept_joins_nothing_and_owes_nothing(town: Town) -> None:
+    for text in (WHOLE, "halo", "STATUS"):
+        town.tell(text, sender="")
+
+    assert kinds(town) == ["auto"] * 3
+    assert town.reports() == town.rows(Delivery) == []
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 """The search: what is said is found, by prefixes and in whatever order, and what is forgotten by nobody."""
 
+import random
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 
 from normalizer.search_words import agency_word, asked_words
 from router.forget import forget_all
 from router.search import index_words
 from store.models import Report
-from store.search import newest
+from store.search import newest, take_out, write_words
 from tests.unit.houses import WHOLE, Town, another, new_town
 from tests.unit.test_forget import everything
 from tests.unit.test_linking import BOT, SMS
@@ -88,6 +89,17 @@ def test_of_who_is_forgotten_no_word_is_left_in_the_index(town: Town) -> None:
     assert len(search(town, "punyabudi")) == 1
     assert b"rahasia" not in everything(town).lower()
     assert len(search(town, "manggarai")) == 41  # the bare facts
+
+
+def test_an_index_whose_rows_are_written_again_and_again_stays_whole(town: Town) -> None:
+    chance, words = random.Random(1), [f"kata{number}" for number in range(60)]
+    for _ in range(40):
+        with town.house.store.write() as session:
+            rows = chance.sample(range(1, 120), 8)
+            write_words(session, {row: " ".join(chance.sample(words, chance.randint(0, 15))) for row in rows})
+            take_out(session, chance.sample(range(1, 120), 2))
+        with town.house.store.read() as session:
+            assert session.scalar(text("PRAGMA quick_check(1)")) == "ok"
 
 
 def test_the_newest_matches_are_read_without_sorting(town: Town) -> None:

@@ -1,13 +1,18 @@
 """A setting that is wrong or missing names itself in one line; the sandbox never opens to the world."""
 
+import io
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import ApiKey, Listen, Settings, SettingsError, is_loopback, read_settings
+from config.settings import ROOT, ApiKey, Listen, Settings, SettingsError, is_loopback, read_settings
 from router.check import check_all
+from run_bots import main
 
 POSTGRES = "postgresql+psycopg://lapor@127.0.0.1/lapor"
 X = {"x_api_key": "a", "x_api_secret": "b", "x_access_token": "c", "x_access_secret": "d"}
@@ -75,6 +80,13 @@ WRONG = {
     "PUBLIC_URL": "lapor.jakarta.go.id",
     "EMAIL_ADDRESS": "lapor",
     "OPEN311_API_KEYS": "crm",
+    "TWILIO_API_URL": "ftp://example",
+    "TELEGRAM_API_URL": "example",
+    "X_API_URL": "https://",
+    "MAPS_LINK_URL": "https://[",
+    "SMTP_RELAY": "smtp://lapor:rahasia@host:port",
+    "REDIS_URL": "redis://:rahasia@host:port/0",
+    "DATABASE_URL": "sqlite:///:memory:",
 }
 
 
@@ -86,6 +98,27 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, monkeypatch: pytest.Mon
 
     assert str(refused.value).startswith(name)
     assert "\n" not in str(refused.value)
+    assert "rahasia" not in str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["lapor@", "@b", "a b@c", "a@b@c", "a@b\r\nX: y", "<a@b>", "lapor+x@b"])
+def test_what_is_no_address_of_ours_is_refused(address: str) -> None:
+    with pytest.raises(SettingsError, match="EMAIL_ADDRESS"):
+        read(email_address=address)
+
+
+@pytest.mark.parametrize("name", ["QUIET_SECONDS", "JOIN_SECONDS", "UNDO_SECONDS", "X_POLL_SECONDS"])
+@pytest.mark.parametrize("never", ["nan", "inf"])
+def test_a_time_that_never_comes_is_refused(name: str, never: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, never)
+    with pytest.raises(SettingsError, match=name):
+        read()
+
+
+def test_two_listeners_at_one_address_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMTP_LISTEN", "127.0.0.1:8080")
+    with pytest.raises(SettingsError, match="which HTTP_LISTEN is already"):
+        read()
 
 
 def test_a_refusal_never_repeats_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +148,60 @@ def test_the_env_file_is_read_and_the_environment_wins(tmp_path: Path, monkeypat
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         read().sandbox = "off"  # type: ignore[misc]
+
+
+# --- said by a command --------------------------------------------------------------------------------------
+
+
+def said_by(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line in which a command says what is wrong."""
+    assert main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+KEPT_KEYS = {"SECRET_KEY": "s" * 20, "CONTACT_KEY": "c" * 20}
+CANNOT_BE_USED = {
+    "unable to open database file": {"DATABASE_URL": "sqlite:////dev/null/reports.db"},
+    "connection failed": {"DATABASE_URL": "postgresql+psycopg://u:rahasia@127.0.0.1:1/lapor", **KEPT_KEYS},
+    "postgresql+psycopg://user": {"DATABASE_URL": "postgresql+psycopg://u:rahasia@host:port/lapor", **KEPT_KEYS},
+    "entry 2 names an agency": {"OPEN311_API_KEYS": "crm:kunci,app:kunci2:rahasia"},
+}
+
+
+@pytest.mark.parametrize("words", CANNOT_BE_USED)
+def test_what_cannot_be_used_is_said_in_one_line_without_a_secret(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"DATA_DIR": str(tmp_path / "data"), **CANNOT_BE_USED[words]}.items():
+        monkeypatch.setenv(name, value)
+    line = said_by(capsys, "verify")
+
+    assert line.startswith("run_bots.py: ")
+    assert words in line
+    assert "rahasia" not in line
+
+
+@pytest.mark.parametrize("pin", [("nan", "106.8"), ("-6.2", "inf"), ("-6.2", "999")])
+def test_explain_takes_no_pin_that_is_nowhere(
+    pin: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "degrees" in said_by(capsys, "explain", "lampu mati", "--lat", pin[0], "--long", pin[1])
+    line = f'{{"text": "lampu mati", "lat": "{pin[0]}", "long": "{pin[1]}"}}\n'
+    monkeypatch.setattr("sys.stdin", io.StringIO(line))
+    assert main(["explain", "--jsonl"]) == 1
+    assert list(json.loads(capsys.readouterr().out)) == ["error"]
+
+
+def test_who_stops_reading_hears_no_complaint(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "run_bots.py"), "explain", "--jsonl"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        process.stdout.close()
+        process.stdin.write(b'{"text": "lampu mati"}\n')
+        process.stdin.close()
+        assert process.stderr.read() == b""
 
 
 # --- sandbox ------------------------------------------------------------------------------------------------

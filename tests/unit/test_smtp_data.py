@@ -1,6 +1,7 @@
 """The chunk reader takes the same mails and gives the same answers as aiosmtpd's line reader."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from types import SimpleNamespace
@@ -70,7 +71,9 @@ def test_nothing_else_ends_a_mail(false: bytes) -> None:
         (b"x" * 19 + b"\r\n.\r\n", TOO_LONG),
         (b"\r\n".join([b"x" * 18] * 5) + b"\r\n.\r\n", None),
         (b"\r\n".join([b"x" * 18] * 5) + b"\r\n\r\n.\r\n", TOO_MUCH),
-        (b"x" * 18 + b"\r\n" + b"\n" * 19 + b"\r\n.\r\n", TOO_LONG),
+        (b"x" * 18 + b"\r\n" + b"\n" * 19 + b"\r\n.\r\n", None),
+        (b"\n".join([b"x" * 18] * 5) + b"\r\n.\r\n", None),
+        (b"x" * 18 + b"\n" + b"x" * 19 + b"\r\n.\r\n", TOO_LONG),
         (b"." * 18 + b"\r\n.\r\n", None),
         (b"\r\n" * 50 + b".\r\n", None),
         (b"\r\n" * 51 + b".\r\n", TOO_MUCH),
@@ -222,6 +225,8 @@ places = st.lists(st.integers(0, 2000), max_size=30)
 def test_random_dialogues_are_the_same_as_with_aiosmtpds_own_reader(
     wire: bytes, places: Sequence[int], limits: tuple[int, int]
 ) -> None:
+    if limits[1] != HUGE:  # a bare LF ends a line that is counted here, and not there
+        wire = re.sub(rb"(?<!\r)\n", b"", wire)
     chunks = cut(wire, places)
     said, mails = dialogue(ours, chunks, *limits)
     said_there, mails_there = dialogue(reference, chunks, *limits)

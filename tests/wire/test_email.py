@@ -25,7 +25,7 @@ from channels.mail_id import mail_id
 from channels.mime import read_mail
 from channels.smtp_in import SIZE_LIMIT
 from config.settings import Listen, Settings
-from normalizer.schema import OutboundMessage, PermanentFailure, TemporaryFailure
+from normalizer.schema import InboundMessage, OutboundMessage, PermanentFailure, TemporaryFailure
 
 OURS = "lapor@jakarta.example"
 META = {"account": OURS, "mail_from": "siti@example.org", "recipients": OURS, "external_id": "e"}
@@ -93,6 +93,27 @@ async def test_a_mail_is_kept_before_250() -> None:
     assert code == 250
     assert kept.only.lane == "siti@example.org"
     assert b"Lampu jalan mati" in kept.only.raw
+
+
+@pytest.mark.parametrize("mode", ["smtp", "lmtp"])
+async def test_mail_from_the_null_sender_is_never_taken_for_a_citizen(mode: str) -> None:
+    kept = Kept()
+    async with serving(kept, smtp_mode=mode) as port:
+        client = smtplib.LMTP if mode == "lmtp" else smtplib.SMTP
+        assert await asyncio.to_thread(_sent_by_nobody, client, port) == 250
+
+    assert kept.only.lane == "<>"
+    (mail,) = email.parse(kept.only.raw, kept.only.meta)
+    assert isinstance(mail, InboundMessage)
+    assert mail.auto == "bounce"
+
+
+def _sent_by_nobody(kind: type[smtplib.SMTP], port: int) -> int:
+    with kind("127.0.0.1", port, timeout=10) as client:
+        client.ehlo()
+        client.mail("<>")
+        client.rcpt(OURS)
+        return client.data(MAIL)[0]
 
 
 async def test_what_cannot_be_kept_is_told_to_try_again() -> None:
@@ -171,6 +192,27 @@ async def test_lines_longer_than_the_rfc_allows_are_taken() -> None:
 
     assert code == 250
     assert b"z" * 20_000 in kept.only.raw
+
+
+async def test_a_photo_whose_lines_end_in_bare_lf_is_no_line_too_long() -> None:
+    kept, lines = Kept(), (b"z" * 76 + b"\n") * 2_000
+    async with serving(kept) as port:
+        async with asyncio.timeout(10):
+            code = await asyncio.to_thread(_said_raw, port, MAIL + lines + b"\r\n.\r\n")
+
+    assert code == b"250"
+    assert lines in kept.only.raw
+
+
+def _said_raw(port: int, mail: bytes) -> bytes:
+    """The answer's code to a mail whose bytes no client library mends."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as wire, wire.makefile("rb") as heard:
+        heard.readline()
+        for line in (b"HELO x", b"MAIL FROM:<siti@example.org>", f"RCPT TO:<{OURS}>".encode(), b"DATA"):
+            wire.sendall(line + b"\r\n")
+            heard.readline()
+        wire.sendall(mail)
+        return heard.readline()[:3]
 
 
 async def test_lmtp_answers_once_for_each_recipient() -> None:

@@ -84,6 +84,20 @@ def test_a_method_that_is_not_there_is_refused_with_those_that_are(room: Room, a
     assert allowed == {"GET", "HEAD", *({"POST"} if address != "/reports.csv" else ())}
 
 
+@pytest.mark.parametrize("address", ["/desk/", "/open311/v2/requests.json/", "/report//"])
+def test_a_slash_too_many_leads_to_our_own_address_whatever_the_host_header_says(room: Room, address: str) -> None:
+    answer = room.http.get(f"{address}?a=%2F", headers={"Host": "evil.example"})
+    assert answer.status_code == 307
+    assert answer.headers["location"] == room.house.settings.base_url + address.rstrip("/") + "?a=%2F"
+
+
+@pytest.mark.parametrize("address", ["/nowhere/", "//evil.example/", "//evil.example//", "/nowhere"])
+def test_what_is_not_there_leads_nowhere(room: Room, address: str) -> None:
+    answer = room.http.get(str(room.http.base_url).rstrip("/") + address, headers={"Host": "evil.example"})
+    assert answer.status_code == 404
+    assert "evil" not in answer.text
+
+
 def operations(room: Room) -> list[tuple[str, str, dict[str, Any]]]:
     """Method, address and description of everything that the document has."""
     paths = room.http.get("/openapi.json").json()["paths"]

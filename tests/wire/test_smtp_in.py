@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from channels import smtp_in
 from channels.email import Door
 from channels.smtp_in import Room
-from config.settings import Settings
+from config.settings import Settings, SettingsError
+from desk.server import check_ports
 from tests.wire.loopback import until
 
 OURS = "lapor@jakarta.example"
@@ -304,6 +305,23 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
     path.write_bytes(private + made.public_bytes(pem))
     return path
+
+
+@pytest.mark.parametrize("spoilt", ["missing", "no PEM", "locked"])
+def test_a_certificate_that_does_not_serve_is_said_before_anything_starts(
+    certificate: Path, tmp_path: Path, spoilt: str
+) -> None:
+    key = tmp_path / "key.pem"
+    if spoilt == "no PEM":
+        key.write_bytes(b"hello")
+    if spoilt == "locked":
+        plain = serialization.load_pem_private_key(certificate.read_bytes(), None)
+        lock = serialization.BestAvailableEncryption(b"rahasia")
+        pem = serialization.Encoding.PEM
+        key.write_bytes(plain.private_bytes(pem, serialization.PrivateFormat.PKCS8, lock))
+    settings = Settings(smtp_tls_cert=certificate, smtp_tls_key=key, _env_file=None)  # type: ignore[call-arg]
+    with pytest.raises(SettingsError, match="SMTP_TLS_CERT and SMTP_TLS_KEY"):
+        check_ports(settings)
 
 
 async def test_a_mail_comes_over_starttls_and_what_was_slipped_in_before_it_is_dropped(certificate: Path) -> None:

@@ -370,6 +370,25 @@ async def test_a_refusal_says_whether_to_try_again(
     assert getattr(failed.value, "of_address", False) is (words in gone)
 
 
+@pytest.mark.parametrize(
+    ("answer", "may_have_arrived"),
+    [
+        (refusal(500, "Internal Server Error"), False),
+        (PlainTextResponse("<html>Bad Gateway", status_code=502), False),
+        (PlainTextResponse("<html>no server", status_code=503), False),
+        (PlainTextResponse("Too Many Requests", status_code=429), False),
+        (PlainTextResponse("upstream timed out", status_code=504), True),
+        (PlainTextResponse("not JSON at all"), True),
+    ],
+)
+async def test_an_outages_no_is_told_from_silence(api: BotApi, answer: Response, may_have_arrived: bool) -> None:
+    api.script["sendMessage"] = [answer]
+    async with serving(answering(api.answer)) as url, telegram.connect(at(url)) as connection:
+        with pytest.raises(TemporaryFailure) as failed:
+            await connection.send(told())
+    assert failed.value.uncertain is may_have_arrived
+
+
 async def test_a_group_that_became_a_supergroup_is_followed(api: BotApi) -> None:
     words = "Bad Request: group chat was upgraded to a supergroup chat"
     api.script["sendMessage"] = [refusal(400, words, migrate_to_chat_id=-100777)]

@@ -322,6 +322,15 @@ async def test_a_photo_is_fetched_from_the_api_and_its_redirect_goes_nowhere_els
     assert [with_credentials for _, with_credentials in seen] == [True, True, True]
 
 
+async def test_a_photo_waits_while_our_credentials_are_refused() -> None:
+    async def media(request: Request) -> Response:
+        return Response(status_code=401)
+
+    async with serving(answering(media)) as url, sms.connect(at(url)) as connection:
+        with pytest.raises(TemporaryFailure, match="credentials"):
+            await connection.fetch(Attachment(ref=f"{url}/2010-04-01/Media/ME1"))
+
+
 async def test_the_log_holds_neither_number_nor_words(rest: Rest, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     kept, body = Kept(), (RAW / "text.txt").read_bytes()

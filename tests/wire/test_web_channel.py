@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -16,6 +17,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -120,6 +122,11 @@ def test_an_empty_description_is_a_report_all_the_same(room: Room) -> None:
     assert (report.service_code, report.description, report.status) == ("sampah", "", "assigned")
 
 
+def test_a_pin_that_is_turned_round_is_set_right(room: Room) -> None:
+    report = room.report(room.token({"service_code": "sampah", "lat": "106.8456", "long": "-6.2088"}))
+    assert (report.lat, report.long, report.sources["place"]["source"]) == (-6.2088, 106.8456, "pin")
+
+
 def test_an_apps_request_is_a_new_report_whatever_its_words_look_like(room: Room) -> None:
     first = room.report(room.token({**WHOLE, "account_id": "11"}))
     for words in ("STOP", f"status {first.code}", "terima kasih", "sudah beres"):
@@ -148,6 +155,7 @@ def test_xml_and_json_bodies_are_taken(room: Room) -> None:
         (400, {"service_code": "sampah", "lat": "-6.2"}, {}, "both of them"),
         (400, {"service_code": "sampah", "lat": "nan", "long": "106"}, {}, "degrees"),
         (400, {"service_code": "sampah", "lat": "91", "long": "106"}, {}, "degrees"),
+        (400, {"service_code": "sampah", "lat": "181", "long": "-6"}, {}, "degrees"),
         (400, {"service_code": "sampah", "address_id": "1"}, {}, "address_id"),
         (400, {**WHOLE, "description": "x" * 4001}, {}, "description has 4000"),
         (400, WHOLE, {"headers": {**KEY, "Idempotency-Key": "x" * 201}}, "Idempotency-Key"),
@@ -456,3 +464,43 @@ def test_who_deletes_their_data_on_their_own_page_is_asked_and_told_there(room: 
     assert 'http-equiv="refresh"' not in room.http.get(done).text
     page = room.http.get(own).text
     assert "lampu jalan mati total" not in page
+
+
+@pytest.mark.parametrize("address", ["/", "/r/ABC234", "/open311/v2/requests.json", "/reports.csv"])
+def test_pages_of_a_database_that_is_away_are_a_503_that_says_when_to_come_again(
+    tmp_path: Path, address: str
+) -> None:
+    with room_in(tmp_path) as room:
+        with room.house.store.write() as session:
+            session.execute(text("ALTER TABLE reports RENAME TO gone"))
+        answer = room.http.get(address)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert "reports" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"GET / HTTP/1.1\r\nX: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET / HT"]
+)
+def test_who_never_ends_a_head_holds_no_connection(
+    room: Room, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desk.server.HEAD_SECONDS", 0.2)
+    at = room.house.settings.http_listen
+    with socket.create_connection((at.host, at.port), timeout=20) as wire:
+        wire.sendall(head)
+        while wire.recv(65_536):
+            pass
+
+
+def test_a_body_may_take_longer_than_a_head(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("desk.server.HEAD_SECONDS", 0.1)
+    at = room.house.settings.http_listen
+
+    def slowly() -> Iterator[bytes]:
+        yield b"description="
+        with socket.create_connection((at.host, at.port), timeout=20) as silent:  # until it is hung up on
+            assert silent.recv(1) == b""
+        yield b"lubang"
+
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert room.http.post("/open311/v2/requests.json", content=slowly(), headers=KEY | form).status_code == 400

@@ -240,6 +240,16 @@ async def test_the_webhooks_challenge_is_answered() -> None:
     assert answer.json() == {"response_token": sign(b"apa kabar")}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+async def test_the_challenge_signs_nothing_that_could_be_sent_as_a_post(encoding: str) -> None:
+    body = (RAW / "webhook.json").read_text().encode(encoding)
+    async with hooked(Kept()) as client:
+        answer = await client.get("/hooks/x", params={"crc_token": body})
+        assert answer.status_code == 400
+        assert sign(body) not in answer.text
+        assert (await client.get("/hooks/x")).status_code == 400
+
+
 async def test_the_webhook_keeps_what_citizens_post_and_not_what_we_do() -> None:
     kept, body = Kept(), (RAW / "webhook.json").read_bytes()
     async with hooked(kept) as client:
