@@ -15,7 +15,7 @@ from router.held import lock
 from router.house import House
 from router.joins import release
 from router.one_time import give, hash_of, is_given, may_try, new_digits, note_wrong
-from router.reach import NOBODY, is_group
+from router.reach import NOBODY
 from router.reports import BY_CITIZEN, BY_ROUTER
 from router.status import Actor, add_line, change_status
 from router.subscriptions import KIND_OF, end, lookups_of, lookups_of_address
@@ -37,9 +37,6 @@ NOT_YET_WORK = {"received", "needs_info"}  # nobody can go on with such a report
 
 def _forget(turn: Turn) -> None:
     """First a question with a one-time word, that says what goes and what stays; with the word it is done."""
-    if is_group(turn.message):  # one of many may not speak for all
-        answer(turn, "forget_private")
-        return
     settle_rows(turn)
     reporter, code = turn.address.reporter, turn.decision.value
     if not code and (report := owner_by_link(turn)) is not None:

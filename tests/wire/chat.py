@@ -47,12 +47,16 @@ class Chats:
         assert self.room.http.post("/hooks/telegram", json=body, headers=heads).status_code == 200
         self.room.work()
 
-    def say(self, text: str = "", chat: int = 7, reply_to: int | None = None, **more: Any) -> int:
-        """Somebody writes in a chat; the message's number. A negative chat is a group."""
+    def say(
+        self, text: str = "", chat: int = 7, reply_to: int | None = None, username: str | None = None, **more: Any
+    ) -> int:
+        """Somebody writes in a chat; the message's number. A negative chat is a group, with a `username` one that
+        is open to everybody."""
         number = next(self.numbers) + 5000
         kind = "private" if chat > 0 else "supergroup"
         person = {"id": abs(chat) % 1000 + 3, "first_name": "Sri", "is_bot": False, "language_code": "id"}
-        message = {"message_id": number, "chat": {"id": chat, "type": kind}, "from": person, "date": 1_793_000_000}
+        room = {"id": chat, "type": kind} | ({"username": username} if username else {})
+        message = {"message_id": number, "chat": room, "from": person, "date": 1_793_000_000}
         message |= {"text": text} if text else {}
         if reply_to is not None:
             message["reply_to_message"] = {"message_id": reply_to, "from": {"id": BOT, "is_bot": True}}
