@@ -23,7 +23,7 @@ from router.agency_answers import (
 )
 from router.agency_moves import make_move
 from router.chat_codes import is_code_of
-from router.house import PHOTOS, House
+from router.house import House
 from router.intake import Heard, KeptPhoto, message_values, photo_values
 from router.reach import is_group
 from router.replies import owe_by_way, say
@@ -72,7 +72,7 @@ def take_agency_chat(house: House, heard: Heard) -> bool:
     with house.store.write() as session:
         if (report := _report(session, message, way)) is not None:
             _take(session, house, heard, way, report)
-    house.wake(CHAT, PHOTOS)
+    house.wake()
     return True
 
 
@@ -149,32 +149,27 @@ def _link(house: House, message: InboundMessage) -> bool:
     if found is None:
         return False
     with house.store.read() as session:  # anybody may write it anywhere: no reason to ask for the writer's place
-        is_good = _way_with(session, found[2], house) is not None
-    if not is_good:
+        ways = [each for each in ways_there(session) if each.kind == CHAT]
+        number = next((each.id for each in ways if is_code_of(each, found[2], house)), None)
+    if number is None:
         log.info("a group brings a code that is none")
         return True
     with house.store.write() as session:
-        rows, way = ways_there(session), _way_with(session, found[2], house)
-        if way is None:
+        way = session.get_one(AgencyWay, number, with_for_update=True)
+        if not is_code_of(way, found[2], house):  # another group was quicker
             return True
         if not message.proven:
             way.last_error, way.failed_at = PUBLIC, house.now()
         else:
-            _settle_link(session, way, rows, message, house)
+            _settle_link(session, way, message, house)
     house.wake(CHAT)
     return True
 
 
-def _way_with(session: Session, code: str, house: House) -> AgencyWay | None:
-    ways = (each for each in ways_there(session) if each.kind == CHAT)
-    return next((each for each in ways if is_code_of(each, code, house)), None)
-
-
-def _settle_link(
-    session: Session, way: AgencyWay, rows: Sequence[AgencyWay], message: InboundMessage, house: House
-) -> None:
+def _settle_link(session: Session, way: AgencyWay, message: InboundMessage, house: House) -> None:
     lookups = house.store.sealer.lookups(CHAT, message.sender)
-    other = next((each for each in rows if each.lookup in lookups and each.id != way.id), None)
+    others = (each for each in ways_there(session) if each.id != way.id)
+    other = next((each for each in others if each.lookup in lookups), None)
     if other is not None:  # its answers could not be told apart
         way.last_error, way.failed_at = f"this group is linked already: way {other.id}", house.now()
         return
