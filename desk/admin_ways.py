@@ -24,7 +24,7 @@ from router.way_changes import (
 )
 from store.models import AgencyWay
 from store.officials import DeskSession
-from store.ways import count_owed, last_by, tries_of, ways_there
+from store.ways import BY_PEOPLE, count_owed, last_by, tries_of, ways_there
 
 log = logging.getLogger("lapor.desk")
 
@@ -51,6 +51,7 @@ def agencies(house: House, request: Request, login: DeskSession, **words: Any) -
         ways=by_agency,
         owed=owed,
         kinds=KINDS,
+        by_people=BY_PEOPLE,
         where=lambda way: where_to(house, way),
         **{
             "problem": None,
