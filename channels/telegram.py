@@ -22,7 +22,7 @@ from channels.telegram_updates import UPDATES, chat_of, decode, parse
 from config.settings import Settings
 from normalizer.schema import TemporaryFailure
 
-__all__ = ["connect", "parse", "receive", "routes"]
+__all__ = ["bot_name", "connect", "parse", "receive", "routes"]
 
 log = logging.getLogger("lapor.telegram")
 
@@ -163,6 +163,14 @@ async def _learn_name(bot: Bot, bot_id: str) -> None:
             _names[bot_id] = str((await call(bot, "getMe", {}, seconds=5.0)).get("username", ""))
         except Exception as error:
             log.info("getMe: %s", type(error).__name__)
+
+
+def bot_name(settings: Settings) -> str:
+    """The user name under which people find our bot; "" where it is not known. TELEGRAM_NAME, or what Telegram
+    itself told this process: a stand-in's name may be somebody else's at Telegram."""
+    if settings.telegram_name:
+        return settings.telegram_name.removeprefix("@")
+    return "" if settings.telegram_api_url or not settings.telegram_token else _names.get(_bot_id(settings), "")
 
 
 async def _leave_webhook(bot: Bot) -> None:

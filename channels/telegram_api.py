@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from telegram import Bot
+from telegram import Bot, InputFile
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter
 from telegram.request import HTTPXRequest
 
@@ -29,6 +29,8 @@ from normalizer.schema import (
 API = "https://api.telegram.org"
 CALL_SECONDS = 10.0
 TEXT_UNITS = 4096  # UTF-16 units: https://core.telegram.org/bots/api#sendmessage
+CAPTION_UNITS = 1024
+PHOTO_SECONDS = 40.0
 LOCATION_BUTTON = "📍 Kirim lokasi / Send location"
 
 
@@ -64,7 +66,15 @@ class _Connection:
     halfway: dict[int, list[str]] = field(default_factory=dict)
 
     async def send(self, message: OutboundMessage) -> str:
-        """Send the text, in parts of 4096 UTF-16 units, and return "chat:message" of the last."""
+        """Send the text, in parts of 4096 UTF-16 units, and return "chat:message" of the last.
+
+        The first photo goes with a text that fits under it, as one message; without its bytes, and with a longer
+        text, the text goes alone.
+        """
+        photo = next((each.content for each in message.photos if each.content), None)
+        if photo is not None and len(split_text(message.text, CAPTION_UNITS)) == 1:
+            with _failures():
+                return await self._deliver(_send_message(message, message.text, first=True, last=True), photo)
         done = self.halfway.get(message.delivery_id, [])
         parts = split_text(message.text)
         with _failures():
@@ -76,13 +86,20 @@ class _Connection:
         self.halfway.pop(message.delivery_id, None)
         return done[-1]
 
-    async def _deliver(self, asked: dict[str, Any]) -> str:
+    async def _deliver(self, asked: dict[str, Any], photo: bytes | None = None) -> str:
         try:
-            answer = await call(self.bot, "sendMessage", asked)
+            answer = await self._ask(asked, photo)
         except ChatMigrated as moved:
             asked = {**asked, "chat_id": moved.new_chat_id, "reply_parameters": None}
-            answer = await call(self.bot, "sendMessage", asked)
+            answer = await self._ask(asked, photo)
         return f"{asked['chat_id']}:{answer['message_id']}"
+
+    async def _ask(self, asked: dict[str, Any], photo: bytes | None) -> Any:
+        if photo is None:
+            return await call(self.bot, "sendMessage", asked)
+        more = {name: asked[name] for name in ("chat_id", "reply_parameters", "reply_markup")}
+        more |= {"caption": asked["text"], "photo": InputFile(photo, filename="foto.jpg")}
+        return await call(self.bot, "sendPhoto", more, seconds=PHOTO_SECONDS)
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """Get a file of up to 20 MB by its file_id."""
@@ -103,7 +120,8 @@ def _send_message(message: OutboundMessage, text: str, *, first: bool, last: boo
     answers = first and chat == message.to and number.isdecimal()
     reply = {"message_id": int(number), "allow_sending_without_reply": True} if answers else None
     markup = _markup(message) if last else None
-    return {"chat_id": message.to, "text": text, "reply_parameters": reply, "reply_markup": markup}
+    asked = {"chat_id": message.to, "text": text, "reply_parameters": reply, "reply_markup": markup}
+    return asked | ({"link_preview_options": {"is_disabled": True}} if message.plain_links else {})
 
 
 def _markup(message: OutboundMessage) -> dict[str, Any] | None:

@@ -1,4 +1,5 @@
-"""Reads what Telegram sends: an update of the Bot API becomes a message, a button's press, or nothing."""
+"""Reads what Telegram sends: an update of the Bot API becomes a message, a button's press, a change of a group, or
+nothing."""
 
 import json
 import math
@@ -9,11 +10,13 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 
 from channels.fetch import clean
-from normalizer.schema import Attachment, Heard, InboundMessage, Position, Press
+from normalizer.schema import Attachment, ChatChanged, Heard, InboundMessage, Position, Press
 
 Json: TypeAlias = dict[str, Any]
 
 UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+GROUPS = frozenset({"group", "supergroup"})
+LONGEST_NAME = 60
 MAX_FILE = 20_000_000  # https://core.telegram.org/bots/api#getfile
 
 # what a chat does, not what a person says: https://core.telegram.org/bots/api#message
@@ -30,6 +33,7 @@ SERVICE = (
     "voice_chat_ended", "voice_chat_scheduled", "voice_chat_participants_invited",
 )  # fmt: skip
 
+LINK_COMMAND = re.compile(r"/dinas(@\w+)?\b\s*(.*)", re.IGNORECASE | re.DOTALL)
 OTHER_MEDIA = {
     "animation": "video/mp4",
     "video": "video/mp4",
@@ -59,8 +63,10 @@ def chat_of(update: object) -> str:
 
 
 def parse(raw: bytes, meta: Mapping[str, str]) -> list[Heard]:
-    """Read one update. Channel posts, bots, service messages and groups' talk that is not for us: nothing.
+    """Read one update. Channel posts, bots, service messages and groups' talk: nothing.
 
+    A group is no citizen: of what is said there only answers to our own messages are read, and /dinas, which links
+    it to an agency. `proven` is False where a group is open to everybody.
     A provider id of ours is "chat:message"; a message's external_id is "bot:chat:message", with ":edit date"
     behind it for an edit. `ref` of an attachment is Telegram's file_id.
     """
@@ -89,6 +95,8 @@ def _heard(update: object, meta: Mapping[str, str]) -> list[Heard]:
             return _message(message, meta)
     if press := _object(known.get("callback_query")):
         return [_press(press, meta)]
+    if member := _object(known.get("my_chat_member")):
+        return _membership(member, str(known.get("update_id")), meta)
     if "update_id" not in known:
         raise ValueError("no update")
     return []
@@ -96,13 +104,65 @@ def _heard(update: object, meta: Mapping[str, str]) -> list[Heard]:
 
 def _message(message: Json, meta: Mapping[str, str]) -> list[Heard]:
     chat, sender = _object(message.get("chat")), _object(message.get("from"))
-    if sender.get("is_bot") is True or chat.get("type") == "channel":
+    if chat.get("type") == "channel":
         return []
+    if moved := _moved(message, chat, meta):
+        return [moved]
     if any(message.get(kind) not in (None, False, []) for kind in SERVICE):
         return []
-    if chat.get("type") in {"group", "supergroup"} and not _is_for_us(message, meta):
+    is_group = chat.get("type") in GROUPS
+    if sender.get("is_bot") is True and not (is_group and _is_anonymous(message, chat)):
+        return []
+    if is_group and not _is_for_us(message, meta):
         return []
     return [_said(message, _needed(chat.get("id")), meta)]
+
+
+def _is_anonymous(message: Json, chat: Json) -> bool:
+    """Whether an admin speaks as the group (sender_chat): https://core.telegram.org/bots/api#message"""
+    return _id(_object(message.get("sender_chat")).get("id")) == _id(chat.get("id"))
+
+
+def _moved(message: Json, group: Json, meta: Mapping[str, str]) -> ChatChanged | None:
+    """A group that became a supergroup and has another id: it is said in the old one and in the new one."""
+    new, old = _id(message.get("migrate_to_chat_id")), _id(message.get("migrate_from_chat_id"))
+    chat = _id(group.get("id"))
+    if group.get("type") not in GROUPS or not (chat and (new or old)):
+        return None
+    before, now = (chat, new) if new else (old, chat)
+    bot = meta.get("bot_id", "")
+    return ChatChanged(
+        channel="telegram", account=bot, external_id=f"{bot}:moved:{before}:{now}", chat=before, moved_to=now
+    )
+
+
+def _membership(member: Json, number: str, meta: Mapping[str, str]) -> list[Heard]:
+    """What became of us in a group: https://core.telegram.org/bots/api#chatmember"""
+    chat, bot = _object(member.get("chat")), meta.get("bot_id", "")
+    if chat.get("type") not in GROUPS:
+        return []
+    status = _object(member.get("new_chat_member")).get("status")
+    return [
+        ChatChanged(
+            channel="telegram",
+            account=bot,
+            external_id=f"{bot}:member:{number}",
+            chat=_needed(chat.get("id")),
+            is_gone=status in {"left", "kicked"},
+        )
+    ]
+
+
+def _author(message: Json) -> str:
+    """The name that somebody shows in a group; of an admin who speaks as the group, its title."""
+    person, group = _object(message.get("from")), _object(message.get("sender_chat"))
+    named = (group.get("title"),) if group else (person.get("first_name"), person.get("last_name"))
+    return " ".join(" ".join(filter(None, map(clean, named))).split())[:LONGEST_NAME]
+
+
+def _is_closed(chat: Json) -> bool:
+    """Whether only members read and write there: a group with a name of its own is open to everybody."""
+    return chat.get("type") not in GROUPS or not (chat.get("username") or chat.get("active_usernames"))
 
 
 def _said(message: Json, chat: str, meta: Mapping[str, str]) -> InboundMessage:
@@ -124,6 +184,8 @@ def _said(message: Json, chat: str, meta: Mapping[str, str]) -> InboundMessage:
         group_id=_id(message.get("media_group_id")) or None,
         sent_at=_time(message.get("edit_date") or message.get("date")),
         language=clean(_object(message.get("from")).get("language_code"))[:2].lower() or None,
+        author=_author(message),
+        proven=_is_closed(_object(message.get("chat"))),
     )
 
 
@@ -140,20 +202,18 @@ def _press(press: Json, meta: Mapping[str, str]) -> Press:
         value=clean(press.get("data")),
         in_reply_to=(f"{chat}:{number}",) if chat and number else (),
         answer_ref=ref,
+        author=_author({"from": press.get("from")}),
+        proven=_is_closed(_object(message.get("chat"))),
     )
 
 
 def _is_for_us(message: Json, meta: Mapping[str, str]) -> bool:
-    """In a group: a command that is not another bot's, an answer to us, or a text that names us."""
-    words = clean(message.get("text") or message.get("caption"))
-    name = re.escape(meta.get("username", "")) or r"\w*bot"  # bots' names end in "bot"
-    if command := re.match(r"/\w+(@\w+)?", words):
-        other = command[1]
-        return other is None or re.fullmatch(f"@{name}", other, re.IGNORECASE) is not None
+    """In a group: an answer to us, or the command that links it and is not another bot's."""
+    if command := LINK_COMMAND.match(clean(message.get("text"))):
+        name = re.escape(meta.get("username", "")) or r"\w*bot"  # bots' names end in "bot"
+        return command[1] is None or re.fullmatch(f"@{name}", command[1], re.IGNORECASE) is not None
     answered = _object(_object(message.get("reply_to_message")).get("from"))
-    if _id(answered.get("id")) == meta.get("bot_id"):
-        return True
-    return re.search(rf"@{name}\b", words, re.IGNORECASE) is not None
+    return bool(meta.get("bot_id")) and _id(answered.get("id")) == meta.get("bot_id")
 
 
 def _text(message: Json) -> str:

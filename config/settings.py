@@ -89,6 +89,7 @@ class Settings(BaseSettings):
 
     telegram_token: str | None = Field(default=None, repr=False)
     telegram_api_url: str | None = None
+    telegram_name: str | None = Field(default=None, pattern=r"^@?[A-Za-z][A-Za-z0-9_]{3,31}$")
     telegram_webhook_secret: str | None = Field(default=None, repr=False)
 
     twilio_account_sid: str | None = None

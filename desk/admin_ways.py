@@ -6,21 +6,29 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from channels.agency_queue import queue_name
 from desk.admin import draw, number_of
 from desk.deeds import write_deed
 from desk.doors import Fields
 from desk.rights import official_of
 from desk.view import page_asked
 from router.house import House
-from router.way_changes import add_way, change_way, needs_warning, remove_way, resume_way, try_way
+from router.way_changes import (
+    add_way,
+    change_way,
+    needs_warning,
+    new_code,
+    remove_way,
+    resume_way,
+    try_way,
+    where_to,
+)
 from store.models import AgencyWay
 from store.officials import DeskSession
-from store.ways import count_owed, last_by, tries_of, ways_there
+from store.ways import BY_PEOPLE, count_owed, last_by, tries_of, ways_there
 
 log = logging.getLogger("lapor.desk")
 
-KINDS = ("webhook", "mail", "queue")
+KINDS = ("webhook", "mail", "telegram", "queue")
 LOG_LINES = 100
 LONGEST_ADDRESS = 500
 DONE = ("added", "changed", "removed", "resumed", "tried")
@@ -43,13 +51,17 @@ def agencies(house: House, request: Request, login: DeskSession, **words: Any) -
         ways=by_agency,
         owed=owed,
         kinds=KINDS,
-        where=lambda way: _where(house, way),
-        **{"problem": None, "secret": None, "warning": None, "done": done if done in DONE else None, **words},
+        by_people=BY_PEOPLE,
+        where=lambda way: where_to(house, way),
+        **{
+            "problem": None,
+            "secret": None,
+            "code": None,
+            "warning": None,
+            "done": done if done in DONE else None,
+            **words,
+        },
     )
-
-
-def _where(house: House, way: AgencyWay) -> str:
-    return house.store.sealer.open(way.sealed) if way.sealed else queue_name(way.agency_id)
 
 
 def add(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
@@ -61,14 +73,17 @@ def add(house: House, request: Request, login: DeskSession, fields: Fields) -> R
         return agencies(house, request, login, status=400, problem=str(error))
     _written(house, login, "way_added", f"{added.id}: {agency_id}, {kind}")
     warning = needs_warning(house, kind)
-    return agencies(house, request, login, secret=added.secret, warning=warning, done="added")
+    once = {"code" if kind == "telegram" else "secret": added.secret}
+    return agencies(house, request, login, warning=warning, done="added", **once)
 
 
 def move(house: House, request: Request, login: DeskSession, fields: Fields) -> Response:
     """One way changed, tried, resumed or removed, as the pressed button says."""
-    number, what = number_of(request.path_params["number"]), request.path_params["what"]
+    number, what, code = number_of(request.path_params["number"]), request.path_params["what"], None
     try:
-        if what == "changed":
+        if what == "coded":
+            code = new_code(house, number)
+        elif what == "changed":
             change_way(house, number, fields.get("address", "").strip()[:LONGEST_ADDRESS])
         elif what == "tried":
             try_way(house, number)
@@ -81,6 +96,8 @@ def move(house: House, request: Request, login: DeskSession, fields: Fields) -> 
     except (LookupError, ValueError) as error:
         return agencies(house, request, login, status=400, problem=str(error).partition(": `")[0])
     _written(house, login, f"way_{what}", str(number))
+    if code is not None:  # it stands on the answer, this once, and in no address
+        return agencies(house, request, login, code=code)
     after = f"/desk/admin/ways/{number}" if what == "tried" else "/desk/admin/agencies"
     return RedirectResponse(f"{after}?done={what}", status_code=303)
 
@@ -107,7 +124,7 @@ def way(house: House, request: Request, login: DeskSession) -> Response:
         login,
         "admin_way.html",
         way=found,
-        where=_where(house, found) if found.removed_at is None else "",
+        where=where_to(house, found) if found.removed_at is None else "",
         rows=rows[:LOG_LINES],
         tries_of=tries_of,
         page=page,

@@ -12,6 +12,7 @@ from desk.counted import LEVELS
 from desk.kept import kept
 from desk.pages import language_of, render, texts
 from desk.public import whole, with_tiles
+from router.following import chat_link
 from router.house import House
 from store.card import Card, Month, cards
 
@@ -31,6 +32,7 @@ def area_page(house: House, request: Request) -> Response:
         "area.html",
         here=area,
         above=above(house, area.code),
+        chat_link=chat_link(house, area.code),
         speed=speed(house, area.code),
         span=partial(card_words.span, pack=house.pack, said=said),
         open_ones=sum(found["groups"][group] for group in STATUSES[OPEN]),

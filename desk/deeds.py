@@ -30,8 +30,8 @@ log = logging.getLogger("lapor.desk")
 LOOKED = "looked"
 PAGE_SIZE, IN_A_FILE = 50, 50_000
 WHATS = (
-    *(LOOKED, "answered", "exported", "exported_people", "replayed"),
-    *("way_added", "way_changed", "way_tried", "way_resumed", "way_removed", "imported"),
+    *(LOOKED, "answered", "chat_moved", "exported", "exported_people", "replayed"),
+    *("way_added", "way_changed", "way_tried", "way_resumed", "way_removed", "way_coded", "imported"),
     *("account_added", "account_changed", "account_locked", "account_unlocked", "account_reset"),
     *("account_removed", "account_linked", "mail_changed", "step_reset", "recovery_codes"),
     *("invited", "invite_sent", "invite_withdrawn", "invite_taken"),

@@ -16,18 +16,20 @@ LOG_LINES = 20
 
 def add_commands(commands: Any) -> None:
     """Add this page's commands to run_bots.py's parser."""
-    about = "how agencies get their reports beside the desk: webhook, mail, queue"
+    about = "how agencies get their reports beside the desk: webhook, mail, a group on Telegram, queue"
     actions = commands.add_parser("agency", help=about).add_subparsers(metavar="ACTION", required=True)
-    new = add(actions, "add", add_way, "add a way; a webhook's secret is printed once")
+    new = add(actions, "add", add_way, "add a way; a webhook's secret, a group's code is printed once")
     new.add_argument("agency", metavar="AGENCY")
     kinds = new.add_mutually_exclusive_group(required=True)
     kinds.add_argument("--webhook", metavar="URL", help="signed JSON (Standard Webhooks)")
     kinds.add_argument("--mail", metavar="ADDRESS", help="mails that may be answered")
+    kinds.add_argument("--telegram", action="store_true", help="a group on Telegram, linked by the code")
     kinds.add_argument("--queue", action="store_true", help="the rq queue agency-AGENCY (needs REDIS_URL)")
     add(actions, "list", list_ways, "all ways with their numbers, and which of them fail")
     for name, command, text in (
         ("remove", remove, "take a way away, with its address and secret"),
         ("resume", resume, "open a paused way again and send it every open report as it stands"),
+        ("code", code, "a new code that links another group to a way by telegram"),
     ):
         one = add(actions, name, command, text)
         one.add_argument("number", type=int, metavar="NUMBER")
@@ -46,14 +48,27 @@ def add_way(options: argparse.Namespace) -> int:
     from router import way_changes
 
     house = _house()
-    kind = "webhook" if options.webhook else "mail" if options.mail else "queue"
+    kind = next(kind for kind in ("webhook", "mail", "telegram", "queue") if getattr(options, kind))
     added = way_changes.add_way(house, options.agency, kind, options.webhook or options.mail or "")
     say_line(f"way {added.id}: {options.agency} gets its reports by {kind}")
-    if added.secret is not None:
+    if kind == "telegram":
+        _say_code(added.secret or "")
+    elif added.secret is not None:
         say_line(f"secret, said this once: {added.secret}")
     if warning := way_changes.needs_warning(house, kind):
         sys.stderr.write(f"{warning}\n")
     _wait_until_known()
+    return 0
+
+
+def _say_code(code: str) -> None:
+    say_line(f"add the bot to the group and write there within 24 hours: /dinas {code}")
+
+
+def code(options: argparse.Namespace) -> int:
+    from router.way_changes import new_code
+
+    _say_code(new_code(_house(), options.number))
     return 0
 
 
@@ -78,9 +93,9 @@ def list_ways(options: argparse.Namespace) -> int:
 
 
 def _in_words(house: "House", way: "AgencyWay", owed: int) -> str:
-    from channels.agency_queue import queue_name
+    from router.way_changes import where_to
 
-    where = house.store.sealer.open(way.sealed) if way.sealed else queue_name(way.agency_id)
+    where = where_to(house, way) or "no group yet"
     state = f"paused since {way.paused_at:%Y-%m-%d %H:%M}" if way.paused_at else "open"
     words = f"{way.id:4} {way.agency_id:12} {way.kind:8} {where}  {state}, {owed} waiting"
     if way.last_error and way.failed_at:

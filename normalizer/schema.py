@@ -71,6 +71,7 @@ class InboundMessage:
     `in_reply_to` holds the provider ids this message answers, nearest first; `thread` is the token of a report's
     thread where the channel carries one (the plus part of a mail address). `reply_ref` is the provider's id
     that our answer shall point to. `edit_of` names the external_id that this message replaces.
+    `author` is who of a group wrote it, by the name that they show there.
     `service_code` is the service that the sender chose in their app (never guessed from words).
     `auto` is set for mail that a program sent: kept, never answered. `proven` is False where the wire does not
     prove who the sender is (a mail's From). `unreadable` says why the wire could
@@ -95,6 +96,7 @@ class InboundMessage:
     service_code: str | None = None
     auto: AutoKind | None = None
     proven: bool = True
+    author: str = ""
     unreadable: str | None = None
 
 
@@ -125,9 +127,23 @@ class Press:
     value: str
     in_reply_to: tuple[str, ...] = ()
     answer_ref: str | None = None
+    author: str = ""
+    proven: bool = True
 
 
-Heard: TypeAlias = InboundMessage | Receipt | Press
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChatChanged:
+    """A group in which we speak has another address (`moved_to`), or we were taken out of it (`is_gone`) or in."""
+
+    channel: Channel
+    account: str
+    external_id: str
+    chat: str
+    moved_to: str | None = None
+    is_gone: bool = False
+
+
+Heard: TypeAlias = InboundMessage | Receipt | Press | ChatChanged
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +159,8 @@ class OutboundMessage:
     """What `send` gets. The same `delivery_id` is the same message, however often it is tried.
 
     `thread` is the token a mail's Reply-To carries; `in_reply_to` the provider id that this answers;
-    `ask_position` asks for a location where the channel has a button for it. `photos` go along with a mail,
+    `ask_position` asks for a location where the channel has a button for it. `photos` go along with a mail or
+    into a group; with `plain_links` the channel shows no preview of them;
     `secret` signs a webhook's call, `unsubscribe` is the address that ends a subscription. `not_before` of
     `find`: when the first try was made.
     """
@@ -160,6 +177,7 @@ class OutboundMessage:
     buttons: tuple[Button, ...] = ()
     ask_position: bool = False
     photos: tuple[Attachment, ...] = ()
+    plain_links: bool = False
     secret: str = field(default="", repr=False)
     unsubscribe: str = field(default="", repr=False)
     first_tried_at: datetime | None = None

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from normalizer.after_photo import Doubt, Scene, Shot, doubts
 from normalizer.same_picture import Match
 from normalizer.schema import Attachment, Position
-from router.doubts import add_flags, flag_of, line_of
+from router.doubts import Flag, add_flags, flag_of, line_of
+from router.held import lock
+from router.holding import current
 from router.house import House
 from router.intake import KeptPhoto, keep_photo, photo_values
 from router.reading import Look
@@ -149,11 +151,31 @@ def take_after_photos(
     flags = [flag_of(doubt, row.id) for each, row in rows for doubt in each.doubts]
     if _lacks_photo(session, report, house) and not rows:
         flags.append(flag_of(Doubt(kind="none"), None))
-    if holding is None:  # no agency has it: nobody to answer for the photo, so somebody looks at it first
-        for _, row in rows:
-            row.public_state = "hidden"
+    _doubt(session, report, holding, flags, [row for _, row in rows], house)
+
+
+def take_fetched(session: Session, photo: Photo, brought: Brought, house: House) -> None:
+    """The same for an after-photo that a move only named, and that was fetched now; its row is written already."""
+    if (report := photo.report) is None:
         return
-    add_flags(holding, flags, has_photo=bool(rows))
+    lock(session, report)
+    flags = [flag_of(doubt, photo.id) for doubt in brought.doubts]
+    _doubt(session, report, current(session, report), flags, [photo], house)
+
+
+def _doubt(
+    session: Session,
+    report: Report,
+    holding: Holding | None,
+    flags: Sequence[Flag],
+    photos: Sequence[Photo],
+    house: House,
+) -> None:
+    if holding is None:  # no agency has it: nobody to answer for the photo, so somebody looks at it first
+        for photo in photos:
+            photo.public_state = "hidden"
+        return
+    add_flags(holding, flags, has_photo=bool(photos))
     if flags:
         line, now = line_of(flags, report.code, house.pack), house.now()
         add_line(session, report, report.status, by=Actor(name=ROUTER), house=house, now=now, notes=line)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from router.elsewhere import withdraw_owed
+from router.following import BY_CHAT, end_news
 from router.replies import fields_of, place_name, say, service_name, status_name
 from router.reports import BY_CITIZEN
 from router.status import change_status
@@ -71,7 +72,8 @@ def _help(turn: Turn) -> None:
 
 
 def _stop(turn: Turn) -> None:
-    """No more messages to this address, after this one; what is owed to it is taken back, the reports go on.
+    """No more messages to this address, after this one; what is owed to it is taken back, the reports go on,
+    areas' news in a chat end.
 
     What they ask for later is answered all the same: a new report is acknowledged, STATUS is told.
     """
@@ -79,7 +81,11 @@ def _stop(turn: Turn) -> None:
     was_stopped = turn.address.stopped_at is not None
     turn.address.stopped_at = turn.house.now()
     withdraw_owed(turn.session, turn.address, turn.house)
-    if not was_stopped and not _is_answered_by_twilio(turn):
+    # by mail they are ended by their own link: a mailbox's owner may want one and not the other
+    followed = end_news(turn) if turn.address.channel in BY_CHAT else 0
+    if followed:
+        answer(turn, "stopped_news")
+    elif not was_stopped and not _is_answered_by_twilio(turn):
         answer(turn, "stopped")
 
 

@@ -19,7 +19,20 @@ MOST_OPTIONS = 4
 
 # Who cannot prove to be the reporter (a mail without the thread's token) may only do these.
 _FREE = frozenset(
-    {"auto", "report", "too", "status", "unknown_code", "how_to", "help", "thanks", "superseded", "note"}
+    {
+        "auto",
+        "report",
+        "too",
+        "status",
+        "unknown_code",
+        "how_to",
+        "help",
+        "thanks",
+        "superseded",
+        "note",
+        "follow",
+        "unfollow",
+    }
 )
 
 
@@ -46,7 +59,7 @@ def _decide(message: InboundMessage, draft: Draft, said: Said, context: Context)
         return Decision(kind="superseded")
     if message.service_code is not None:  # an app's new request, whatever its words are
         return Decision(kind="report")
-    if said.command is not None:
+    if said.command is not None and (said.command.is_sure or said_service(draft) is None):
         return _command(said, context)
     if context.pending and (option := chosen(said, draft, context.pending, context)):
         return Decision(kind="choice", code=context.pending.code, value=option)

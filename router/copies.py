@@ -20,7 +20,7 @@ from router.forget import find_people
 from router.house import House
 from router.one_time import hash_of
 from router.reach import is_public
-from router.subscriptions import lookups_of
+from router.subscriptions import lookups_of_address
 from router.turn import Turn, answer, owner_by_link, settle_rows, tell_there
 from store.desk import Deed, Note
 from store.models import Address, Base, Delivery, Message, Photo, Report, Reporter, StatusUpdate
@@ -177,10 +177,9 @@ def _person(session: Session, person: Reporter, house: House, *, with_notes: boo
             for each in addresses
         ],
         "subscriptions": [
-            _some(each, "area_code created_at confirmed_at")
+            _some(each, "kind area_code created_at confirmed_at")
             for address in addresses
-            if address.channel == "email"
-            for each in of_mailbox(session, lookups_of(house, open_(address.sealed)))
+            for each in of_mailbox(session, lookups_of_address(house, address))
         ],
         "reports": [_report(session, each, house, with_notes=with_notes) for each in reports],
         "messages": [

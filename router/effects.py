@@ -18,6 +18,7 @@ from router.context import known_of
 from router.conversation import on_report
 from router.copies import COPIES
 from router.facts import take_place
+from router.following import FOLLOWING
 from router.forget import FORGETTING
 from router.heard import said_service
 from router.holding import current
@@ -374,4 +375,5 @@ EFFECTS: dict[str, Effect] = {
     **LINKING,
     **FORGETTING,
     **COPIES,
+    **FOLLOWING,
 }

@@ -15,10 +15,10 @@ from router.held import lock
 from router.house import House
 from router.joins import release
 from router.one_time import give, hash_of, is_given, may_try, new_digits, note_wrong
-from router.reach import NOBODY, is_group
+from router.reach import NOBODY
 from router.reports import BY_CITIZEN, BY_ROUTER
 from router.status import Actor, add_line, change_status
-from router.subscriptions import end, lookups_of
+from router.subscriptions import KIND_OF, end, lookups_of, lookups_of_address
 from router.turn import Turn, answer, owner_by_link, settle_rows, tell_there
 from router.ways import tell_programs
 from store.chain import REDACTED
@@ -37,9 +37,6 @@ NOT_YET_WORK = {"received", "needs_info"}  # nobody can go on with such a report
 
 def _forget(turn: Turn) -> None:
     """First a question with a one-time word, that says what goes and what stays; with the word it is done."""
-    if is_group(turn.message):  # one of many may not speak for all
-        answer(turn, "forget_private")
-        return
     settle_rows(turn)
     reporter, code = turn.address.reporter, turn.decision.value
     if not code and (report := owner_by_link(turn)) is not None:
@@ -76,11 +73,10 @@ def erase(
     session: Session, reporter: Reporter, house: House, *, by: Actor, keep: Address | None = None
 ) -> Removed:
     """Delete a person as take_away() does, for good: their hashes go on the list that a restore heeds, and the
-    search index keeps no trace of their words. What their mailboxes subscribed to goes, too."""
+    search index keeps no trace of their words. The areas whose news they follow go, too."""
     addresses = list(session.scalars(select(Address).where(Address.reporter_id == reporter.id)))
-    mailboxes = [house.store.sealer.open(each.sealed) for each in addresses if each.channel == "email"]
     note_forgotten(house, addresses)
-    ended = sum(end(house, session, lookups_of(house, each)) for each in mailboxes)
+    ended = sum(end(house, session, lookups_of_address(house, each)) for each in addresses)
     removed = take_away(session, reporter, house, by=by, keep=keep)
     if removed.reports:
         rebuild(session)
@@ -242,20 +238,24 @@ def traces(person: str, house: House) -> Traces:
         except LookupError:
             if (left := traces_of_name(person)).names:  # forgotten on another server, whose journal is not ours
                 return left
-            if of_mailbox(session, lookups_of(house, _mailbox(person))):
-                return traces_of_name(f"email:{_mailbox(person)}")
+            channel, name = _subscriber(person)
+            if of_mailbox(session, lookups_of(house, name, channel)):
+                return traces_of_name(f"{channel}:{name}")
             raise
 
 
-def _mailbox(person: str) -> str:
-    return person.removeprefix("email:")
+def _subscriber(person: str) -> tuple[str, str]:
+    """Channel and name of who may follow areas: a mailbox where no channel is said."""
+    channel, _, name = person.partition(":")
+    return (channel, name) if channel in KIND_OF else ("email", person)
 
 
 def forget_all(person: str, house: House) -> Removed:
-    """Delete everybody who is meant (find_people), at once and without a word to them, and what a mailbox
-    subscribed to that never reported; how much went, in all. Raises LookupError."""
+    """Delete everybody who is meant (find_people), at once and without a word to them, and what a
+    subscriber follows who never reported; how much went, in all. Raises LookupError."""
     with house.store.write() as session:
-        ended = end(house, session, lookups_of(house, _mailbox(person)))
+        channel, name = _subscriber(person)
+        ended = end(house, session, lookups_of(house, name, channel))
         try:
             people = find_people(session, person, house)
         except LookupError:

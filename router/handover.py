@@ -8,20 +8,22 @@ from zoneinfo import ZoneInfo
 
 from channels.agency_queue import queue_name
 from normalizer.privacy import public_description
-from normalizer.schema import Attachment, OutboundMessage
+from normalizer.schema import Attachment, Button, OutboundMessage
+from router.agency_answers import ANSWER
 from router.agency_letter import letter_of
 from router.codes import agency_thread_of
 from router.house import House
 from router.passes import make_pass
 from router.replies import service_name
-from router.status import OPEN
-from router.ways import CHANGED, PASSED_ON
+from router.status import OPEN, allowed_moves
+from router.ways import CHANGED, HANDED_OVER, PASSED_ON
 from store.models import AgencyWay, Delivery, Message, Photo, Report
 
 VERSION = 1
 GOOD_FOR = timedelta(days=14)  # of links
 LAST_SAID = 10
 MAIL_PHOTOS, MAIL_BYTES = 5, 5_000_000
+PRESSED = {"accepted": "TERIMA", "in_progress": "PROSES"}  # router/agency_answers.py reads it
 
 Item = dict[str, Any]
 
@@ -33,6 +35,8 @@ def message_by_way(house: House, row: Delivery, way: AgencyWay) -> OutboundMessa
     secret = sealer.open(way.secret) if way.secret else ""
     if way.kind == "mail":
         return _letter(house, row, way, to)
+    if way.kind == "telegram":
+        return _in_group(house, row, way, to)
     item = report_item(house, report, way, row.subject) if report else _nothing(row, way)
     body = item if way.kind == "queue" else enveloped(item, house.now())
     return OutboundMessage(
@@ -137,15 +141,9 @@ def _rounded(degrees: float | None) -> float | None:
 
 
 def _letter(house: House, row: Delivery, way: AgencyWay, to: str) -> OutboundMessage:
-    report, thread, link = row.report, None, ""
-    photos: tuple[Attachment, ...] = ()
-    if report is not None:
-        thread = agency_thread_of(house.keys.derive("agency thread"), report.code, way.id)
-        name = make_pass(house.keys, "report", report.id, way.id, house.now() + GOOD_FOR)
-        link = f"{house.settings.base_url}/a/{name}"
-        if report.agency_id == way.agency_id and not row.text:
-            photos = tuple(_attached(each) for each in report.photos if is_shown(each) and not each.is_after)
-    subject, text = letter_of(house, row, way, link, later_words(report) if report else [])
+    report = row.report
+    thread = agency_thread_of(house.keys.derive("agency thread"), report.code, way.id) if report else None
+    subject, text = letter_of(house, row, way, _link(house, report, way), later_words(report) if report else [])
     domain = house.settings.email_address.rpartition("@")[2]
     return OutboundMessage(
         delivery_id=row.id,
@@ -156,13 +154,71 @@ def _letter(house: House, row: Delivery, way: AgencyWay, to: str) -> OutboundMes
         subject=subject,
         in_reply_to=row.in_reply_to or (f"<report.{report.code}.{way.id}@{domain}>" if report else None),
         thread=thread,
-        photos=photos[-MAIL_PHOTOS:],
+        photos=_photos_of(report, row, way)[-MAIL_PHOTOS:],
         first_tried_at=row.first_tried_at,
     )
 
 
+def _link(house: House, report: Report | None, way: AgencyWay) -> str:
+    """The page that opens one report without a log-in."""
+    if report is None:
+        return ""
+    return (
+        f"{house.settings.base_url}/a/{make_pass(house.keys, 'report', report.id, way.id, house.now() + GOOD_FOR)}"
+    )
+
+
+def _photos_of(report: Report | None, row: Delivery, way: AgencyWay) -> tuple[Attachment, ...]:
+    """What the reporter has shown, while the report is theirs."""
+    if report is None or report.agency_id != way.agency_id or row.text:
+        return ()
+    return tuple(_attached(each) for each in report.photos if is_shown(each) and not each.is_after)
+
+
 def _attached(photo: Photo) -> Attachment:
     return Attachment(content_type="image/jpeg", name=f"foto-{photo.id}.jpg", ref=photo.copy_key)
+
+
+# --- in a group on Telegram -----------------------------------------------------------------------------------
+
+
+def _in_group(house: House, row: Delivery, way: AgencyWay, to: str) -> OutboundMessage:
+    """A message with the first photo, and buttons for the moves that need no words; what comes later of the same
+    report answers it."""
+    report = row.report
+    said = later_words(report) if report else []
+    text = row.text if row.subject == ANSWER else letter_of(house, row, way, _link(house, report, way), said)[1]
+    is_new = row.subject == HANDED_OVER
+    return OutboundMessage(
+        delivery_id=row.id,
+        channel="telegram",
+        account="",
+        to=to,
+        text=text,
+        in_reply_to=row.in_reply_to or (_told_before(report, row, way) if report else None),
+        buttons=_buttons(house, report, row, way),
+        photos=_photos_of(report, row, way)[:1] if is_new else (),
+        plain_links=True,
+        first_tried_at=row.first_tried_at,
+    )
+
+
+def _told_before(report: Report, row: Delivery, way: AgencyWay) -> str | None:
+    """Our first message about a report in this group, as long as it is the same group."""
+    told = (each for each in report.deliveries if each.way_id == way.id and each.id != row.id)
+    return next((each.provider_id for each in told if each.provider_id), None)
+
+
+def _buttons(house: House, report: Report | None, row: Delivery, way: AgencyWay) -> tuple[Button, ...]:
+    """TERIMA and PROSES where they may be said: what stands behind a button is what a hand would write."""
+    if report is None or report.agency_id != way.agency_id or row.text:
+        return ()
+    allowed, texts = allowed_moves(report), house.pack.texts[house.pack.languages[0]]
+    return tuple(
+        Button(text=texts[f"agency_button_{move}"], value=word)
+        for move, word in PRESSED.items()
+        if move in allowed
+    )
 
 
 def with_bytes(house: House, message: OutboundMessage) -> tuple[Attachment, ...]:

@@ -103,7 +103,7 @@ def take_messages(house: House, heard: Sequence[Heard]) -> None:
     house.wake(*{each.message.channel for each in heard}, *([PHOTOS] if owes_photos else []))
 
 
-ALONE = {"link", "unlink", "forget", "copy", "stop"}
+ALONE = {"link", "unlink", "forget", "copy", "stop", "follow", "unfollow"}
 
 
 def _parted(heard: Sequence[Heard]) -> Iterator[Sequence[Heard]]:

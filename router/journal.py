@@ -14,13 +14,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from channels.protocol import Accept, Cursor
-from normalizer.schema import Receipt
+from normalizer.schema import ChatChanged, Receipt
 from router import metrics
+from router.agency_chat import is_talk, take_agency_chat, take_chat_change
 from router.agency_mail import take_agency_mail
 from router.house import House
 from router.intake import keep_parts, take_messages
 from router.readers import KILLED_ITS_READER, TOOK_TOO_LONG, Begun
-from router.reading import Raw, Reading, Unreadable, where
+from router.reading import Raw, Reading, Understood, Unreadable, where
 from router.receipts import take_receipt
 from store.journal import IN_ROW_LIMIT, Entry, Journal, lane_of
 from store.steps import reached
@@ -242,14 +243,19 @@ def _set_back(house: House, journal: Journal, entry: Entry, reason: str) -> None
 def process(house: House, read: Sequence[tuple[Entry, Reading]]) -> None:
     """Carry out read messages, in their order; doing it twice is doing it once."""
     parts = [(entry, said) for entry, reading in read if not isinstance(reading, Unreadable) for said in reading]
+    for _, said in parts:
+        if isinstance(said, ChatChanged):
+            take_chat_change(house, said)
     receipts = [said for _, said in parts if isinstance(said, Receipt)]
-    messages = [(entry, said) for entry, said in parts if not isinstance(said, Receipt)]
+    messages = [
+        (entry, said) for entry, said in parts if isinstance(said, Understood) and not is_talk(house, said.message)
+    ]
     # a receipt's raw bytes hold a number, and no row would ever name them: they stay in the journal only
     entries = list({entry.key: entry for entry, _ in messages}.values())
     keys = house.store.media.put_many([entry.raw for entry in entries])
     raw_keys = {entry.key: raw_key for entry, raw_key in zip(entries, keys, strict=True)}
     heard = [keep_parts(house, said, raw_keys[entry.key], entry.received_at) for entry, said in messages]
-    heard = [each for each in heard if not take_agency_mail(house, each)]
+    heard = [each for each in heard if not (take_agency_mail(house, each) or take_agency_chat(house, each))]
     if heard:
         take_messages(house, heard)
     for receipt in receipts:

@@ -28,6 +28,7 @@ Kind: TypeAlias = Literal[
     "how_to",  # nothing to act on: how to report
     "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "copy",  # commands
     "withdraw",  # a command, too
+    "follow", "unfollow",  # of an area's news
     "too",  # somebody else's report concerns them too
 ]  # fmt: skip
 

@@ -25,6 +25,7 @@ CHANNEL_RATES = {
     "x": Rate(each=900 / 100, burst=100),  # docs.x.com rate limits: 100 posts in 15 minutes
     "email": Rate(each=1 / 50, burst=100),
 }
+GROUP_RATE = Rate(each=3.0, burst=15)  # core.telegram.org/bots/faq: 20 a minute to the same group
 PROVIDERS = {"sms": "twilio", "whatsapp": "twilio"}  # one account: a pause of one is a pause of both
 PERSON_RATES = {"telegram": Rate(each=1.0, burst=3)}  # one a second to a chat, short bursts are let through
 
@@ -74,6 +75,9 @@ class Limits:
 
     def _buckets(self, channel: str, to: str) -> list[Bucket]:
         found = []
+        if to.startswith("-") and to[1:].isdigit():  # a group on Telegram, whose line is an agency's way
+            found.append(self._channels.setdefault(f"group {to}", Bucket(GROUP_RATE)))
+            channel = "telegram"
         if rate := CHANNEL_RATES.get(channel):
             found.append(self._channels.setdefault(channel, Bucket(rate)))
         if rate := PERSON_RATES.get(channel):

@@ -318,7 +318,7 @@ def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
                 continue
             row.lease_until, row.updated_at = None, house.now()
             if row.way_id is not None and not outcome.is_ours:
-                note_outcome(session, ways[row.way_id], failure, house)
+                note_outcome(session, ways[row.way_id], failure, house, outcome.provider_id)
             if row.subscription_id is not None and not outcome.is_ours:
                 note_subscriber(session, row.subscription_id, failure, house)
             if failure is None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from channels.links import follow_link
 from channels.protocol import Connection
 from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
+from router.after_photos import Brought, compare_after_photo, take_fetched
 from router.completing import take_photo_facts, take_point
 from router.house import LINK, House
-from router.intake import keep_photo, state_of_photo
+from router.intake import KeptPhoto, keep_photo, state_of_photo
 from router.joins import look_for_joins
 from router.ways import tell_programs
-from store.models import Photo
+from store.models import Photo, Report
 from store.traces import drop_unnamed
 from store.work import claim_photos, is_any_photo_due, wait_after
 
@@ -99,6 +100,7 @@ def _keep(house: House, photo: Photo, content: bytes) -> None:
     look = house.readers.look_at(content, photo.content_type)
     facts = look.facts
     kept = keep_photo(house, Attachment(content=content, content_type=photo.content_type), look)
+    brought = _compared(house, photo, kept) if photo.is_after and kept.copy_key else None
     with house.store.write() as session:
         row = session.get(Photo, photo.id)
         if row is None:  # its person was forgotten meanwhile
@@ -115,10 +117,20 @@ def _keep(house: House, photo: Photo, content: bytes) -> None:
         row.lease_until = None
         if facts.position is not None:
             row.lat, row.long = facts.position.lat, facts.position.long
-        take_photo_facts(session, row, facts, house)
-        if row.report is not None:
-            look_for_joins(row.report, house)
+        if brought is not None:
+            take_fetched(session, row, brought, house)
+        elif not row.is_after:
+            take_photo_facts(session, row, facts, house)
+            if row.report is not None:
+                look_for_joins(row.report, house)
         tell_programs(session, row.report, house)
+
+
+def _compared(house: House, photo: Photo, kept: KeptPhoto) -> Brought | None:
+    """An agency's photo of what was done, laid beside what it may be one of again; outside of any transaction."""
+    with house.store.read() as session:
+        report = session.get(Report, photo.report_id) if photo.report_id else None
+    return compare_after_photo(house, report, kept) if report is not None else None
 
 
 def _later(house: House, photo: Photo, failure: TemporaryFailure, *, counts: bool = True) -> None:

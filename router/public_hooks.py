@@ -177,7 +177,7 @@ def _with_keys(session: Session, hooks: Sequence[Subscription], house: House) ->
 def message_to_subscriber(house: House, session: Session, row: Delivery, to: Subscription) -> OutboundMessage:
     """What goes out of a delivery. Raises LookupError for a report that the public may not see (any more), and for
     a subscription that was suspended."""
-    is_mail = to.kind == "mail"
+    is_mail, is_text = to.kind == "mail", to.kind != "webhook"
     if to.suspended_at is not None and row.subject != VERIFY:
         raise LookupError("the subscription is suspended")
     return OutboundMessage(
@@ -185,7 +185,7 @@ def message_to_subscriber(house: House, session: Session, row: Delivery, to: Sub
         channel=row.channel,  # type: ignore[arg-type]
         account="",
         to=house.store.sealer.open(to.sealed),
-        text=row.text if is_mail else json.dumps(_body(house, session, row, to), ensure_ascii=False),
+        text=row.text if is_text else json.dumps(_body(house, session, row, to), ensure_ascii=False),
         subject=row.subject if is_mail else "",
         unsubscribe=link(house, to) if is_mail and to.confirmed_at is not None else "",
         secret=house.store.sealer.open(to.secret) if to.secret else "",
@@ -206,11 +206,11 @@ def _body(house: House, session: Session, row: Delivery, to: Subscription) -> di
 
 def note_subscriber(session: Session, number: int, failure: Exception | None, house: House) -> None:
     """Write down how it went. An address that is gone, or that took nothing for days, is suspended; a mailbox that
-    does not exist is forgotten at the clock's next look."""
+    does not exist, and a chat that blocked us, is forgotten at the clock's next look."""
     to = session.get(Subscription, number)
     if to is None:
         return
-    if to.kind == "mail":
+    if to.kind != "webhook":
         if getattr(failure, "of_address", False):
             _forget_mailbox(session, to, house)
         return

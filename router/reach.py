@@ -11,11 +11,12 @@ PUBLIC = {"x"}  # everybody reads what is answered there: nothing is sent on fro
 
 
 def is_public(message: InboundMessage) -> bool:
-    """Whether others read along: a post on X, a group on Telegram (its chats have negative numbers)."""
-    return message.channel in PUBLIC or is_group(message)
+    """Whether others read along: a post on X."""
+    return message.channel in PUBLIC
 
 
 def is_group(message: InboundMessage) -> bool:
+    """Whether it was said in a group on Telegram, whose chats have negative numbers."""
     return message.channel == "telegram" and message.sender.startswith("-")
 
 

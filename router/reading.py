@@ -12,7 +12,7 @@ from normalizer.learned import Model, model_at
 from normalizer.normalize import normalize, warm_up
 from normalizer.picture import Copies, look
 from normalizer.same_picture import Match, find_match
-from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts, Press, Receipt
+from normalizer.schema import Attachment, ChatChanged, Draft, InboundMessage, PhotoFacts, Press, Receipt
 from normalizer.text import own_words
 from router.said import Said, read_signs
 
@@ -52,7 +52,7 @@ class Unreadable:
     reason: str
 
 
-Reading: TypeAlias = list[Understood | Receipt] | Unreadable
+Reading: TypeAlias = list[Understood | Receipt | ChatChanged] | Unreadable
 
 
 @cache
@@ -71,7 +71,9 @@ def read_all(messages: Sequence[Raw], city: Path, learned: Path | None = None) -
 
 def _read(each: Raw, pack: Pack, model: Model | None) -> Reading:
     try:
-        return [said if isinstance(said, Receipt) else understand(said, pack, model) for said in _said(each)]
+        return [
+            understand(said, pack, model) if isinstance(said, InboundMessage) else said for said in _said(each)
+        ]
     except Exception as error:
         return Unreadable(reason=f"{type(error).__name__}: {where(error)}")
 
@@ -84,7 +86,7 @@ def where(error: Exception) -> str:
     return f"{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}" if trace else ""
 
 
-def _said(each: Raw) -> Iterator[InboundMessage | Receipt]:
+def _said(each: Raw) -> Iterator[InboundMessage | Receipt | ChatChanged]:
     """What a kept message holds; a message without an id of its own has the journal's."""
     meta = {**each.meta, "external_id": each.external_id}
     for number, heard in enumerate(CHANNELS[each.channel].parse(each.raw, meta)):
@@ -103,6 +105,8 @@ def _as_message(press: Press) -> InboundMessage:
         sender=press.sender,
         text=press.value,
         in_reply_to=press.in_reply_to,
+        author=press.author,
+        proven=press.proven,
     )
 
 

@@ -327,10 +327,14 @@ def owe_subscriber(
     *,
     text: str,
     subject: str,
+    not_before: datetime | None = None,
 ) -> None:
-    """Owe a subscriber a mail; to a webhook `text` is the code of a report, whose body is made when it is sent."""
+    """Owe a subscriber a mail, or a message in their chat; to a webhook `text` is the code of a report, whose body
+    is made when it is sent."""
     channel = "email" if subscription.kind == "mail" else subscription.kind
-    row = _owed(channel=channel, queue=REPLIES, now=now, report=None, text=text, subject=subject)
+    row = _owed(
+        channel=channel, queue=REPLIES, now=now, report=None, text=text, subject=subject, not_before=not_before
+    )
     row.subscription_id = subscription.id
     keep(session, row)
 

@@ -11,9 +11,12 @@ from normalizer.tokens import words_of
 from normalizer.wordlists import pattern_of
 from router.codes import codes_in
 
+DEEP_LINK = "ikuti_"
+
 CommandName: TypeAlias = Literal[
-    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "copy", "withdraw", "too"
-]
+    "status", "mine", "help", "stop", "start", "language", "link", "unlink", "forget", "copy", "withdraw", "too",
+    "follow", "unfollow",
+]  # fmt: skip
 
 _TALK = tomllib.loads(Path(__file__).with_name("talk.toml").read_text(encoding="utf-8"))
 
@@ -51,8 +54,18 @@ _SLASHES: dict[str, CommandName] = {
     "hapus": "forget",
     "data": "copy",
     "batalkan": "withdraw",
+    "ikuti": "follow",
+    "follow": "follow",
+    "kabari": "follow",
+    "berhenti_ikuti": "unfollow",
+    "unfollow": "unfollow",
 }
 _CONFIRMS_FORGET = {"hapus", "delete"}  # with the one-time word of digits behind it
+# "/start ikuti_31_71_06_1001": what a link to the bot on an area's page brings
+_DEEP_LINK = re.compile(rf"\s*{DEEP_LINK}([0-9_]{{5,20}})\s*")
+_FOLLOWS, _ENDS, _NO_AREA = _words("follow"), _words("end"), _words("no_area")
+_FOLLOWED_WORDS = 8  # a longer sentence that begins so is no command
+_LONGEST_NAME = 100
 _STARS = re.compile(r"[\u2b50\U0001f31f\u2605]")
 _RATING = re.compile(r"^(?:bintang|nilai|rating|skor|stars?)?\s*([1-5])\s*(?:/\s*5|bintang|stars?)?$")
 _RATED = re.compile(r"\b(?:bintang|nilai|rating|skor|stars?) ([1-5])\b|\b([1-5]) (?:bintang|stars?)\b")
@@ -77,10 +90,14 @@ _THUMBS_UP, _THUMBS_DOWN = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """A command in words; `argument` is a report's code, a language or a one-time code."""
+    """A command in words; `argument` is a report's code, a language, a one-time code, or an area's name as said.
+
+    `is_sure`: a slash says so, and no word of the sentence can mean anything else.
+    """
 
     name: CommandName
     argument: str = ""
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,7 +202,9 @@ def _without_courtesy(tokens: Sequence[str]) -> list[str]:
 def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | None:
     slash = re.match(r"\s*/([a-z_]+)(?:@\w+)?\b(.*)", text, re.IGNORECASE | re.DOTALL)
     if slash and (name := _SLASHES.get(slash[1].lower())):
-        return _with_argument(name, words_of(slash[2]).tokens, codes, text)
+        return _of_area(name, slash[2], codes) or _with_argument(name, words_of(slash[2]).tokens, codes, text)
+    if following := _following(core, codes):
+        return following
     if not core or len(core) > 6:
         return None
     if core[0] in {"bahasa", "language", "ganti", "ubah", "switch", "change"} or len(core) == 1:
@@ -202,6 +221,39 @@ def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | 
     if found:
         return _with_argument(found, core, codes, text)
     return _mistyped(core)
+
+
+def _of_area(name: CommandName, rest: str, codes: Sequence[str]) -> Command | None:
+    """A slash that speaks of an area's news: "/ikuti Menteng", "/berhenti ikuti Menteng", "/start ikuti_…"."""
+    rest = rest.strip()
+    if name == "start" and (linked := _DEEP_LINK.fullmatch(rest)):
+        return Command(name="follow", argument=linked[1].replace("_", "."))
+    if name == "stop" and (words := words_of(rest).tokens) and words[0] in _FOLLOWS:
+        return Command(name="unfollow", argument=_behind(rest, 1))
+    if name not in {"follow", "unfollow"}:
+        return None
+    if name == "follow" and codes:  # of a report: they have the same problem
+        return Command(name="too", argument=codes[0])
+    return Command(name=name, argument=rest[:_LONGEST_NAME])
+
+
+def _following(core: Sequence[str], codes: Sequence[str]) -> Command | None:
+    """ "tolong ikuti kelurahan Menteng", "stop follow Menteng", "berhenti ikuti": with nothing else around."""
+    if codes or not core or len(core) > _FOLLOWED_WORDS or core[:2] == ["follow", "up"]:
+        return None
+    ends = len(core) > 1 and core[0] in _ENDS and core[1] in _FOLLOWS
+    if not ends and core[0] not in _FOLLOWS | {"unfollow"}:
+        return None
+    first = 1 + ends
+    said = " ".join(core[first:]) if set(core[first:]) - _NO_AREA else ""
+    name: CommandName = "unfollow" if ends or core[0] == "unfollow" else "follow"
+    return Command(name=name, argument=said[:_LONGEST_NAME], is_sure=False)
+
+
+def _behind(text: str, words: int) -> str:
+    """What stands behind the first words of a text."""
+    found = words_of(text)
+    return text[found.ends[words - 1] :].strip()[:_LONGEST_NAME]
 
 
 def _withdrawn(text: str, codes: Sequence[str]) -> Command | None:

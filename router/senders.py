@@ -120,8 +120,10 @@ def _made(session: Session, message: InboundMessage, draft: Draft, lookup: str, 
 
 
 def language_of(message: InboundMessage, draft: Draft, house: House) -> str:
-    """The language to answer in: the message's own, else the channel's hint, else the city's first."""
-    for language in (draft.language, message.language):
+    """The language to answer in: the message's own, else the channel's hint, else the city's first. A command with
+    a slash ("/start", which a link wrote) is in none."""
+    said = None if message.text.startswith("/") else draft.language
+    for language in (said, message.language):
         if language in house.pack.languages:
             return str(language)
     return house.pack.languages[0]

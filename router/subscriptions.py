@@ -1,4 +1,6 @@
-"""Who asks for an area's news by mail: asked back once, told each morning, gone with one press (decision 0031)."""
+"""Who asks for an area's news by mail: asked back once, told each morning, gone with one press (decision 0031).
+
+By Telegram it is router/following.py."""
 
 import hmac
 import logging
@@ -13,15 +15,17 @@ from router.forgotten import note_hashes
 from router.house import House
 from router.quiet import next_morning
 from router.replies import owe_subscriber, say
-from store.models import Subscription
+from store.models import Address, Subscription
 from store.subscriptions import drop, of_mailbox
 
 log = logging.getLogger("lapor.subscriptions")
 
+KIND_OF = {"email": "mail", "telegram": "telegram"}  # by channel
+
 GOOD_FOR = timedelta(hours=48)  # the link that confirms; what nobody confirmed by then is deleted
 MOST_ASKED = 3  # mails that ask, to one mailbox, in that time
 AGAIN_AFTER = timedelta(minutes=10)
-MOST_AREAS = 10  # of one mailbox
+MOST_AREAS = 10  # of one mailbox or chat
 LONGEST_MAILBOX = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}", re.ASCII)
@@ -29,9 +33,17 @@ _TOKEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,12})\.([0-9a-f]{64})", re.ASCII)
 _OF_SUBSCRIBERS = "subscription"  # the kind of their hash: not the one by which a reporter's mailbox is found
 
 
-def lookups_of(house: House, mailbox: str) -> list[str]:
-    """The hashes under which a mailbox may stand, the one to write first."""
-    return house.store.sealer.lookups(_OF_SUBSCRIBERS, mailbox.strip().lower())
+def lookups_of(house: House, name: str, channel: str = "email") -> list[str]:
+    """The hashes under which a mailbox, or a chat on Telegram, may stand, the one to write first."""
+    name = name.strip().lower() if channel == "email" else f"{channel}:{name}"  # no mailbox begins like that
+    return house.store.sealer.lookups(_OF_SUBSCRIBERS, name)
+
+
+def lookups_of_address(house: House, address: Address) -> list[str]:
+    """The same for where a citizen writes from; none where no news is sent to."""
+    if address.channel not in KIND_OF:
+        return []
+    return lookups_of(house, house.store.sealer.open(address.sealed), address.channel)
 
 
 def read_mailbox(house: House, said: str) -> str | None:
@@ -130,9 +142,9 @@ def confirm(session: Session, row: Subscription, house: House) -> None:
 
 
 def end(house: House, session: Session, lookups: Sequence[str]) -> int:
-    """Delete all subscriptions of a mailbox, its address with them, for good: a restore heeds it. How many."""
+    """Delete all that a mailbox or chat follows, its address with it, for good: a restore heeds it. How many."""
     theirs = of_mailbox(session, lookups, held=True)
     if theirs:
         note_hashes(house, {each.lookup for each in theirs if each.lookup} | set(lookups))
-        log.info("%d subscriptions of a mailbox end", len(theirs))
+        log.info("%d subscriptions of one subscriber end", len(theirs))
     return drop(session, [each.id for each in theirs])

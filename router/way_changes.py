@@ -5,23 +5,25 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from channels.agency_queue import queue_name
 from channels.email import is_ours
 from channels.webhook import check_address, new_secret
 from config.settings import is_loopback
+from router.chat_codes import give_code
 from router.house import House
 from router.replies import owe_by_way
 from router.status import OPEN
 from router.ways import HANDED_OVER, REMOVED, TEST
 from store.models import AgencyWay, Report
-from store.ways import Way, ways_there, withdraw_by
+from store.ways import BY_PEOPLE, Way, ways_there, withdraw_by
 
 AT_ONCE = 500  # reports in one transaction
-MAIL = "mail"
+MAIL, CHAT = "mail", "telegram"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Added:
-    """A new way: its number, and a webhook's secret, which is said this once."""
+    """A new way: its number, and what is said this once: a webhook's secret, the code for a group."""
 
     id: int
     secret: str | None = None
@@ -35,7 +37,10 @@ def add_way(house: House, agency_id: str, kind: str, address: str = "") -> Added
         address = check_way(house, session, agency_id, kind, address)
         way = AgencyWay(agency_id=agency_id, kind=kind, created_at=house.now())
         way.sealed = sealer.seal(address) if address else None
-        way.secret = sealer.seal(secret) if secret else None
+        if kind == CHAT:
+            secret = give_code(way, house)
+        else:
+            way.secret = sealer.seal(secret) if secret else None
         way.lookup = sealer.lookups("email", address)[0] if kind == MAIL else None
         session.add(way)
         session.flush()
@@ -54,13 +59,14 @@ def check_way(house: House, session: Session, agency_id: str, kind: str, address
 
 
 def checked_address(house: House, kind: str, address: str) -> str:
-    """The address of a way of this kind as it is kept; "" for a queue. Raises ValueError."""
+    """The address of a way of this kind as it is kept; "" for a queue, and for a group, which says it itself.
+    Raises ValueError."""
     if kind == "webhook":
         return check_address(address, private=house.settings.webhook_private == "on")
     if kind == MAIL:
         return _mailbox(house, address)
-    if kind != "queue":
-        raise ValueError("a way is a webhook, mail or queue")
+    if kind not in {"queue", CHAT}:
+        raise ValueError("a way is a webhook, mail, telegram or queue")
     return ""
 
 
@@ -87,6 +93,13 @@ def _refuse_second(
             raise ValueError(f"{other.agency_id} has this way already: number {other.id}")
 
 
+def where_to(house: House, way: AgencyWay) -> str:
+    """A way's address in plain words; "" for a group that is not linked yet."""
+    if way.sealed is not None:
+        return house.store.sealer.open(way.sealed)
+    return queue_name(way.agency_id) if way.kind == "queue" else ""
+
+
 def find_way(session: Session, number: int) -> AgencyWay:
     """Raises LookupError for a number that is none, or is removed."""
     way = session.get(AgencyWay, number)
@@ -102,12 +115,22 @@ def change_way(house: House, number: int, address: str) -> None:
         way = find_way(session, number)
         address = checked_address(house, way.kind, address)
         if not address:
-            raise ValueError("a queue has no address")
+            raise ValueError("a queue has no address, and a group says its own")
         _refuse_second(house, session, way.agency_id, way.kind, address, but=way.id)
         way.sealed = sealer.seal(address)
         way.lookup = sealer.lookups("email", address)[0] if way.kind == MAIL else None
         way.last_error = way.failed_at = None
     house.ways.forget()
+
+
+def new_code(house: House, number: int) -> str:
+    """A new code for a way by group: who writes it in another group moves the way there. Raises LookupError,
+    ValueError."""
+    with house.store.write() as session:
+        way = find_way(session, number)
+        if way.kind != CHAT:
+            raise ValueError("only a way by telegram has a code")
+        return give_code(way, house)
 
 
 def try_way(house: House, number: int) -> None:
@@ -116,6 +139,8 @@ def try_way(house: House, number: int) -> None:
         row = find_way(session, number)
         if row.paused_at is not None:
             raise ValueError("the way is paused: resume it first")
+        if row.kind == CHAT and row.sealed is None:
+            raise ValueError("no group is linked yet: write /dinas and the code in it")
         owe_by_way(session, None, Way(id=row.id, agency_id=row.agency_id, kind=row.kind), TEST, house.now())
     house.wake()
 
@@ -134,14 +159,14 @@ def remove_way(house: House, number: int) -> int:
 def resume_way(house: House, number: int) -> int:
     """Open a paused way again, and owe it every open report of its agency as it stands now; how many.
 
-    Also for a way that lost some on its side. A mailbox gets none anew: a thousand mails help nobody.
+    Also for a way that lost some on its side. Mailboxes and groups get none anew: a thousand mails help nobody.
     """
     with house.store.write() as session:
         row = find_way(session, number)
         row.paused_at = row.last_error = row.failed_at = None
         way = Way(id=row.id, agency_id=row.agency_id, kind=row.kind)
     house.ways.forget()
-    return 0 if way.kind == MAIL else _owe_open(house, way)
+    return 0 if way.kind in BY_PEOPLE else _owe_open(house, way)
 
 
 def _owe_open(house: House, way: Way) -> int:
@@ -164,4 +189,6 @@ def needs_warning(house: House, kind: str) -> str | None:
         return "REDIS_URL is missing: until it is set every report waits, for three days at most"
     if kind == MAIL and is_loopback(house.settings.base_url.partition("://")[2].partition(":")[0]):
         return "PUBLIC_URL is this machine only: the links in the mails open nowhere else"
+    if kind == CHAT and house.settings.telegram_token is None:
+        return "TELEGRAM_TOKEN is missing: without a bot no group can be linked"
     return None

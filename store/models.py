@@ -473,14 +473,14 @@ class AgencyWay(Base):
 
 
 class Subscription(Base):
-    """Somebody of the public who hears what is new and what is solved in an area; `kind` is mail or webhook.
+    """Somebody of the public who hears what is new and what is solved in an area, by mail, telegram or webhook.
 
-    A mailbox (`lookup` finds it; a hash of another kind than a reporter's, so that neither tells of the other)
-    gets a digest a day; an API key's (`owner`) address gets a signed call for each change. `sealed` is the mailbox
-    or the URL, `secret` (sealed) what calls are signed with. Before `confirmed_at` nothing goes there but the
-    question, `asked` times. All up to `told_until` was told. `next_at` is when the clock looks at it: for the next
-    round, or to take away what nobody confirmed. `failing_since` ends with the next success; while `suspended_at`
-    is set nothing is owed.
+    A mailbox or chat (`lookup` finds it; a hash of another kind than a reporter's, so that neither tells of the
+    other) gets a digest a day; an API key's (`owner`) address gets a signed call for each change. `sealed` is
+    mailbox, chat or URL, `secret` (sealed) what calls are signed with. Before `confirmed_at` nothing goes there
+    but the question, `asked` times. All up to `told_until` was told. `next_at` is when the clock looks at it: for
+    the next round, or to take away what nobody confirmed. `failing_since` ends with the next success; while
+    `suspended_at` is set nothing is owed.
     """
 
     __tablename__ = "subscriptions"

@@ -17,9 +17,9 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 SOLVED = ("resolved", "closed")
 
 
-def next_look(kind: str) -> Select[Any]:
+def next_look(*kinds: str) -> Select[Any]:
     """When the clock has something to do for these subscriptions."""
-    return select(func.min(Subscription.next_at)).where(Subscription.kind == kind)
+    return select(func.min(Subscription.next_at)).where(Subscription.kind.in_(kinds))
 
 
 def subscriptions_by_id(session: Session, ids: Collection[int]) -> dict[int, Subscription]:
@@ -41,9 +41,9 @@ def since_forgotten(session: Session, forgotten: Mapping[str, datetime]) -> list
     return [number for number, lookup, made in rows if lookup and made <= forgotten.get(lookup, LONG_AGO)]
 
 
-def due_mailboxes(session: Session, now: datetime, limit: int) -> list[str]:
-    """The hashes of mailboxes whose digest is due, those of one area together."""
-    query = select(Subscription.lookup).where(*_is_due("mail", now), Subscription.confirmed_at.is_not(None))
+def due_mailboxes(session: Session, kind: str, now: datetime, limit: int) -> list[str]:
+    """The hashes of mailboxes (or chats) whose digest is due, those of one area together."""
+    query = select(Subscription.lookup).where(*_is_due(kind, now), Subscription.confirmed_at.is_not(None))
     query = query.group_by(Subscription.lookup).order_by(func.min(Subscription.area_code)).limit(limit)
     return [each for each in session.scalars(query) if each is not None]
 
@@ -51,13 +51,21 @@ def due_mailboxes(session: Session, now: datetime, limit: int) -> list[str]:
 def due_of(
     session: Session, lookups: Collection[str], now: datetime, *, held: bool = False
 ) -> dict[str, list[Subscription]]:
-    """What is due of these mailboxes; `held`: for this transaction alone."""
-    query = select(Subscription).where(Subscription.lookup.in_(lookups), *_is_due("mail", now))
+    """What is due of these mailboxes or chats; `held`: for this transaction alone."""
+    query = select(Subscription).where(Subscription.lookup.in_(lookups), Subscription.next_at <= now)
     query = query.where(Subscription.confirmed_at.is_not(None)).order_by(Subscription.id)
     found: dict[str, list[Subscription]] = {}
     for each in session.scalars(query.with_for_update() if held else query):
         found.setdefault(each.lookup or "", []).append(each)
     return found
+
+
+def last_owed(session: Session, channel: str) -> datetime | None:
+    """When the last of what subscribers are owed on a channel is due, if any of it was not tried yet."""
+    query = select(func.max(Delivery.next_attempt_at)).where(
+        Delivery.subscription_id.is_not(None), Delivery.channel == channel, Delivery.state == "waiting"
+    )
+    return session.scalar(query)
 
 
 def put_off(session: Session, kind: str, now: datetime, until: datetime) -> None:

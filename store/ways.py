@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from store.models import AgencyWay, Delivery
 from store.work import UNFINISHED
 
+BY_PEOPLE = frozenset({"mail", "telegram"})  # the kinds that people read: they want less than a program
 MOST_TRIES = 20  # of one delivery; in three days it has some 300, all but the first ones alike
 LONGEST_SAID = 200
 FRESH_SECONDS = 5.0  # how long a way that was added, paused or removed by another process may go unnoticed
@@ -75,7 +76,8 @@ class Ways:
 
 
 def _is_open() -> ColumnElement[bool]:
-    return AgencyWay.paused_at.is_(None) & AgencyWay.removed_at.is_(None)
+    is_linked = (AgencyWay.kind != "telegram") | AgencyWay.sealed.is_not(None)
+    return AgencyWay.paused_at.is_(None) & AgencyWay.removed_at.is_(None) & is_linked
 
 
 def ways_by_id(session: Session, ids: Sequence[int]) -> dict[int, AgencyWay]:

@@ -102,10 +102,8 @@ def test_anybody_elses_word_deletes_nothing(town: Town) -> None:
     town.tell(WHOLE, **SMS)
     town.tell(f"hapus {ask(town, **SMS)}", **BOT)
     town.tell(f"hapus {ask(town, **SMS)}", **{**MAIL, "sender": "x@example.org"}, proven=False)
-    town.tell("hapus data saya", channel="telegram", sender="-100")
 
     assert town.report().description == WHOLE
-    assert "obrolan pribadi" in said_to(town, "telegram")[-1]
 
 
 def test_a_report_stays_as_bare_facts_and_its_history_verifies(town: Town) -> None:

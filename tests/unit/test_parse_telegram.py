@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from channels.telegram import parse
-from normalizer.schema import InboundMessage, Position, Press
+from normalizer.schema import ChatChanged, InboundMessage, Position, Press
 
 RAW = Path(__file__).resolve().parents[1] / "data" / "telegram"
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "telegram"
@@ -80,6 +80,7 @@ def test_a_pressed_button_says_what_and_under_which_message() -> None:
         value="confirm:JKT-7F3K-9:yes",
         in_reply_to=("511220034:40",),
         answer_ref="2196045510034",
+        author="Sari",
     )
 
 
@@ -95,18 +96,24 @@ def test_a_file_beyond_telegrams_limit_says_so() -> None:
     assert "20 MB" in (one("large_file").attachments[0].note or "")
 
 
-def test_a_group_is_heard_only_when_it_speaks_to_us() -> None:
-    assert parse((RAW / "group_chatter.json").read_bytes(), META) == []
-    assert one("group_mention").sender == "-1001887766554"
-    other = {**META, "username": "other_bot"}
-    assert parse((RAW / "group_mention.json").read_bytes(), other) == []
+@pytest.mark.parametrize("name", ["group_chatter", "group_mention"])
+def test_a_group_is_no_citizen_also_where_it_names_us(name: str) -> None:
+    assert parse((RAW / f"{name}.json").read_bytes(), META) == []
 
 
 @pytest.mark.parametrize(
     ("text", "is_ours"),
-    [("/lapor", True), ("/lapor@Lapor_Dki_Bot got mampet", True), ("/lapor@cuaca_bot", False), ("/ lapor", False)],
+    [
+        ("/dinas ABC", True),
+        ("/dinas@Lapor_Dki_Bot ABC", True),
+        ("/dinas@cuaca_bot ABC", False),
+        ("/dinasti", False),
+        ("/lapor got mampet", False),
+        ("/ikuti Menteng", False),
+        ("/ dinas", False),
+    ],
 )
-def test_a_command_in_a_group_is_ours_unless_it_names_another_bot(text: str, is_ours: bool) -> None:
+def test_of_a_groups_commands_only_the_one_that_links_it_is_ours(text: str, is_ours: bool) -> None:
     update = json.loads((RAW / "group_chatter.json").read_bytes())
     update["message"]["text"] = text
     assert bool(parse(json.dumps(update).encode(), META)) is is_ours
@@ -118,6 +125,51 @@ def test_an_answer_to_us_in_a_group_is_heard() -> None:
     (heard,) = parse(json.dumps(update).encode(), META)
     assert isinstance(heard, InboundMessage)
     assert heard.in_reply_to == ("-1001887766554:900",)
+    assert (heard.author, heard.proven) == ("Budi", True)
+
+
+def changed_chat(**change: object) -> InboundMessage | None:
+    """An answer to us in a group, with another word about its chat or sender."""
+    update = json.loads((RAW / "group_chatter.json").read_bytes())
+    update["message"]["reply_to_message"] = {"message_id": 900, "from": {"id": 70012345, "is_bot": True}}
+    for name, fields in change.items():
+        update["message"][name] = {**update["message"].get(name, {}), **fields}  # type: ignore[dict-item]
+    heard = parse(json.dumps(update).encode(), META)
+    assert all(isinstance(each, InboundMessage) for each in heard)
+    return heard[0] if heard else None  # type: ignore[return-value]
+
+
+def test_a_group_that_is_open_to_everybody_proves_nothing() -> None:
+    heard = changed_chat(chat={"username": "warga_rw08"})
+    assert heard is not None
+    assert heard.proven is False
+
+
+def test_an_admin_may_speak_as_the_group_and_a_bot_may_not() -> None:
+    bot, title = {"id": 1087968824, "is_bot": True, "first_name": "Group"}, "Piket PJU"
+    assert changed_chat(**{"from": bot}) is None
+    as_group = changed_chat(**{"from": bot, "sender_chat": {"id": -1001887766554, "title": title}})
+    assert as_group is not None
+    assert as_group.author == title
+    assert changed_chat(**{"from": bot, "sender_chat": {"id": -100999, "title": "Kanal"}}) is None
+
+
+def test_a_group_that_moves_is_told_in_both_chats_and_our_coming_and_going_too() -> None:
+    group = {"id": -55, "type": "group", "title": "Piket"}
+    new = {"id": -10055, "type": "supergroup", "title": "Piket"}
+    said = {"message_id": 1, "from": {"id": 3, "is_bot": False}}
+    for message in (
+        {**said, "chat": group, "migrate_to_chat_id": -10055},
+        {**said, "chat": new, "migrate_from_chat_id": -55},
+    ):
+        (moved,) = parse(json.dumps({"update_id": 1, "message": message}).encode(), META)
+        assert isinstance(moved, ChatChanged)
+        assert (moved.chat, moved.moved_to, moved.is_gone) == ("-55", "-10055", False)
+    for status, is_gone in (("kicked", True), ("left", True), ("member", False), ("administrator", False)):
+        member = {"chat": group, "from": {"id": 3}, "new_chat_member": {"status": status}}
+        (changed,) = parse(json.dumps({"update_id": 1, "my_chat_member": member}).encode(), META)
+        assert isinstance(changed, ChatChanged)
+        assert (changed.chat, changed.is_gone) == ("-55", is_gone)
 
 
 @pytest.mark.parametrize("name", ["blocked", "channel_post"])

@@ -33,8 +33,8 @@ NOTES = {
     "other letters": "已经修好了 Ремонт завершён “selesai” – ½ … " * 8,
 }
 OPTIONS = "1 Lampu jalan, Jl. Kemang Raya\n2 Sampah, Cipete Utara\n3 Laporan baru"
-# no text of its own, or a mail alone
-AT_THE_DESK = ("doubt_", "agency_", "right_address", "clock_", "follow_", "official_")
+# no text of its own, or a mail or a chat alone
+AT_THE_DESK = ("doubt_", "agency_", "right_address", "clock_", "follow_", "news_", "official_")
 KEYS = sorted(
     key for key in PACK.texts["id"] if not key.endswith(("_sms", "_x")) and not key.startswith(AT_THE_DESK)
 )

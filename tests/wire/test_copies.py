@@ -110,7 +110,6 @@ def test_no_file_stays_behind(room: Room, town: Town, tmp_path: Path, monkeypatc
 
 def test_where_others_read_along_or_nothing_is_proven_there_is_no_link(town: Town) -> None:
     town.tell("SALINAN DATA SAYA", channel="x", sender="5")
-    town.tell("SALINAN DATA SAYA", channel="telegram", sender="-100")
     town.tell("SALINAN DATA SAYA", **MAIL, proven=False)
 
     assert not [text for text in town.answers() if "/copy/" in text]

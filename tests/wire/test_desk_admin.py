@@ -18,6 +18,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from desk.app import routes
+from router.chat_codes import is_code_of
 from router.house import House
 from store.desk import Deed
 from store.journal import Journal
@@ -363,6 +364,29 @@ def test_ways_are_imported_from_a_semicolon_file_too(rooms: Rooms, admin: httpx.
     imported(admin, "ways", text, do="1")
     with rooms.house.store.read() as session:
         assert [way.kind for way in session.query(AgencyWay).filter_by(agency_id="pam")] == ["mail"]
+
+
+def test_a_groups_code_is_shown_once_and_a_new_one_makes_it_void(rooms: Rooms, admin: httpx.Client) -> None:
+    token = csrf(admin)
+    fields = {"csrf": token, "agency": "pam", "kind": "telegram", "address": ""}
+    page = admin.post("/desk/admin/ways", data=fields).text
+    (first,) = re.findall(r"/dinas ([A-Z2-9]{10})", page)
+    shown = admin.get("/desk/admin/agencies").text
+    assert first not in shown
+    assert '<span class="tag warm">' in shown
+    with rooms.house.store.read() as session:
+        number = session.query(AgencyWay).filter_by(agency_id="pam", kind="telegram").one().id
+    assert admin.post(f"/desk/admin/ways/{number}/tried", data={"csrf": token}).status_code == 400
+    (second,) = re.findall(
+        r"/dinas ([A-Z2-9]{10})", admin.post(f"/desk/admin/ways/{number}/coded", data={"csrf": token}).text
+    )
+    with rooms.house.store.read() as session:
+        way = session.get_one(AgencyWay, number)
+        assert [is_code_of(way, code, rooms.house) for code in (first, second)] == [False, True]
+    assert [row["about"] for row in rows_of(admin.get("/desk/deeds.csv?what=way_coded"))] == [str(number)]
+    assert admin.post(f"/desk/admin/ways/{number}/removed", data={"csrf": token}).status_code == 200
+    with rooms.house.store.read() as session:
+        assert session.get_one(AgencyWay, number).secret is None
 
 
 @pytest.mark.parametrize("text", ["", "\x00", "a,b\n1,2", "agency,kind,address\n" + "dbm,queue,\n" * 201])

@@ -73,6 +73,30 @@ def everywhere(towns: list[Town]) -> None:
         list(pool.map(lambda town: tick(town.house), towns))
 
 
+def test_servers_at_once_take_a_chats_words_once_and_owe_it_one_message(
+    new_postgres: Callable[[], list[Town]],
+) -> None:
+    towns = new_postgres()
+    town = towns[0]
+
+    def follow(each: Town) -> None:
+        for chat in range(8):
+            each.tell(f"/ikuti {AREA}", channel="telegram", account="7", sender=f"{9000 + chat}")
+
+    with ThreadPoolExecutor(len(towns)) as pool:
+        list(pool.map(follow, towns))
+    assert len(town.rows(Subscription, kind="telegram")) == 8
+    town.clock.on(minutes=5)
+    town.tell(another(1), sender="+62811")
+    town.clock.at = next_morning(town.house.pack, town.clock.at) + timedelta(minutes=5)
+    for _ in range(3):
+        everywhere(towns)
+        town.clock.on(minutes=1)
+    owed = [each for each in town.rows(Delivery) if each.subscription_id]
+    assert len(owed) == len({each.subscription_id for each in owed}) == 8
+    assert len({each.next_attempt_at for each in owed}) >= 3
+
+
 def test_servers_at_once_owe_each_mailbox_one_mail_and_each_webhook_one_call(
     new_postgres: Callable[[], list[Town]],
 ) -> None:

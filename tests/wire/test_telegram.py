@@ -52,9 +52,10 @@ class BotApi:
         answers = {
             "getMe": {"id": 70012345, "is_bot": True, "first_name": "Lapor", "username": "lapor_dki_bot"},
             "sendMessage": {"message_id": self.number, "chat": {"id": asked.get("chat_id")}},
+            "sendPhoto": {"message_id": self.number, "chat": {"id": asked.get("chat_id")}},
             "getFile": {"file_id": "f", "file_path": "photos/file_1.jpg"},
         }
-        self.number += method == "sendMessage"
+        self.number += method in {"sendMessage", "sendPhoto"}
         result = await self.waiting(asked) if method == "getUpdates" else answers.get(method, True)
         return JSONResponse({"ok": True, "result": result})
 
@@ -71,7 +72,7 @@ class BotApi:
 def decoded(value: Any) -> Any:
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, TypeError):  # a file
         return value
 
 
