@@ -161,12 +161,19 @@ function onSubmit(event) {
   window.indexedDB?.deleteDatabase("lapor-desk");
 }
 
+// on a narrow screen the tabs are wider than it: the one that is open is in sight
+function showTab() {
+  for (const tab of all(".tabs [aria-current]")) tab.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
 document.addEventListener("keydown", onKey);
 document.addEventListener("submit", onSubmit);
 document.addEventListener("click", onClick);
 for (const each of ["dragstart", "dragover", "drop", "dragend"]) document.addEventListener(each, onDrag);
 document.addEventListener("htmx:after:swap", keepQueue);
+document.addEventListener("htmx:after:swap", showTab);
 countDown();
 keepQueue();
 leadBack();
 findMoved();
+showTab();

@@ -47,6 +47,7 @@ def test_an_admin_invites_and_the_invited_comes_in(tmp_path: Path, chromium: Bro
     with serving(house, port) as address, opened(chromium, size) as page, opened(chromium, size) as theirs:
         come_in(page, address)
         page.goto(f"{address}/desk/accounts")
+        expect(page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=1)
         look(page, "accounts")
         page.locator(".admin-cards summary").first.click()
         page.locator("details.card summary").click()
