@@ -6,7 +6,7 @@ from typing import Literal
 
 from config.pack import Area
 from normalizer.address import Street
-from normalizer.gazetteer import Gazetteer, keys_from
+from normalizer.gazetteer import Gazetteer, keys_from, siblings_of
 from normalizer.misspelt import SHORTEST, is_one_off, right_spellings
 from normalizer.tokens import Words
 from normalizer.wordlists import SLANG
@@ -100,12 +100,6 @@ def _mention_at(
                 weight = READ_AS_WORDS if weight >= PLAIN else min(weight, IN_STREET)
             return Mention(areas=areas, first=place, last=last, weight=weight, level=level)
     return None
-
-
-def siblings_of(areas: Sequence[Area]) -> tuple[Area, ...]:
-    """The several kelurahan that a name without its side may mean: "Gunung Sahari"; none where it means one."""
-    found = tuple(area for area in areas if area.level == "kelurahan")
-    return found if len(found) > 1 else ()
 
 
 def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, streets: Sequence[Street]) -> float:
