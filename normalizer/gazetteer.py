@@ -110,6 +110,12 @@ def _siblings(pack: Pack) -> dict[str, list[Area]]:
     return {name: areas for name, areas in found.items() if len(areas) > 1}
 
 
+def siblings_of(areas: Sequence[Area]) -> tuple[Area, ...]:
+    """The several kelurahan that a name without its side may mean: "Gunung Sahari"; none where it means one."""
+    found = tuple(area for area in areas if area.level == "kelurahan")
+    return found if len(found) > 1 else ()
+
+
 def _long_names(pack: Pack) -> list[list[str]]:
     """The names of kelurahan that are written in two words or more, as words."""
     names = [area.name for area in pack.areas.values() if area.level == "kelurahan"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from config.pack import Area
 from normalizer.address import Street
-from normalizer.gazetteer import Gazetteer, keys_from
+from normalizer.gazetteer import Gazetteer, keys_from, siblings_of
 from normalizer.misspelt import SHORTEST, is_one_off, right_spellings
 from normalizer.tokens import Words
 from normalizer.wordlists import SLANG
@@ -40,6 +40,7 @@ EXPLICIT, PLAIN, READ_AS_WORDS, GOES_ON, IN_STREET, ORDINARY_WORD = 2.0, 1.0, 0.
 ENOUGH = 0.75
 LONG_MISTAKE, SHORT_MISTAKE, LONG_NAME = 0.85, 0.6, 8  # with a wrong letter; LONG_NAME in letters
 MOST_TRIES = 80  # words looked at for wrong letters, so that a long text costs no more
+MOST_NAMES = 60  # each is weighed against all others
 GUESSED = 0.5  # above it a lone name is a guess worth asking about
 NEAR_KECAMATAN, IN_KECAMATAN, IN_KOTA, ELSEWHERE = 0.8, 0.5, 0.25, -0.5
 SAME_NAME = 0.45  # of the weight: a name that a kelurahan shares with a kecamatan means the kecamatan
@@ -69,7 +70,7 @@ def mentions_in(
     found: list[Mention] = []
     strange = strange_in(words, known)
     place = tries = 0
-    while place < len(folded):
+    while place < len(folded) and len(found) < MOST_NAMES:
         mention = _mention_at(words, folded, names, place, streets)
         if tries < MOST_TRIES:
             longer, tried = _misspelt_at(words, folded, names, place, streets, strange, mention)
@@ -100,12 +101,6 @@ def _mention_at(
                 weight = READ_AS_WORDS if weight >= PLAIN else min(weight, IN_STREET)
             return Mention(areas=areas, first=place, last=last, weight=weight, level=level)
     return None
-
-
-def siblings_of(areas: Sequence[Area]) -> tuple[Area, ...]:
-    """The several kelurahan that a name without its side may mean: "Gunung Sahari"; none where it means one."""
-    found = tuple(area for area in areas if area.level == "kelurahan")
-    return found if len(found) > 1 else ()
 
 
 def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, streets: Sequence[Street]) -> float:

@@ -2,7 +2,8 @@
 
 from config.pack import Area, Landmark, Pack
 from normalizer.cells import metres_to
-from normalizer.mentions import ENOUGH, EXPLICIT, GOES_ON, GUESSED, IN_STREET, Mention, siblings_of
+from normalizer.gazetteer import siblings_of
+from normalizer.mentions import ENOUGH, EXPLICIT, GOES_ON, GUESSED, IN_STREET, Mention
 from normalizer.said import (
     LONE_STREET,
     NEXT_DOOR,
