@@ -73,12 +73,24 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+Process = Forked | subprocess.Popen[bytes]
+
+
+def started(arguments: Sequence[str], env: Mapping[str, str], files: Sequence[Any]) -> Process:
+    """A process that runs on; started by Python where the environment speaks to Python or to the loader."""
+    if not any(name.startswith(("PYTHON", "LD_")) for name in env):
+        return Forked(arguments, env, files)
+    stdin, stdout, stderr = files
+    command = [sys.executable, "run_bots.py", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
+
+
 def ended(arguments: Sequence[str], env: Mapping[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
     """One command, to its end."""
     with TemporaryFile("w+") as said, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
         said.write(stdin)
         said.seek(0)
-        process = Forked(arguments, env, [said, out, err])
+        process = started(arguments, env, [said, out, err])
         try:
             code = process.wait(60)
         finally:
