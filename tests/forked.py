@@ -136,11 +136,11 @@ def _children(control: socket.socket) -> dict[str, Any] | None:
     """
     while True:
         asked, files, *_ = socket.recv_fds(control, ASKED_BYTES, 4)
-        _bury()
         if not asked:
             return None
         if os.fork() == 0:
             control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if (child := os.fork()) == 0:
                 for number, file in enumerate(files[:3]):
                     os.dup2(file, number)
@@ -158,13 +158,6 @@ def _children(control: socket.socket) -> dict[str, Any] | None:
             os.close(file)
 
 
-def _bury() -> None:
-    """Take note of those between who have ended."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
 def _become(asked: Mapping[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
@@ -179,5 +172,6 @@ def _become(asked: Mapping[str, Any]) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, and they end her
     _load()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody between is waited for
     if (wanted := _children(socket.socket(fileno=int(sys.argv[1])))) is not None:
         _become(wanted)
