@@ -73,12 +73,24 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+Process = Forked | subprocess.Popen[bytes]
+
+
+def started(arguments: Sequence[str], env: Mapping[str, str], files: Sequence[Any]) -> Process:
+    """A process that runs on; started by Python where the environment speaks to Python or to the loader."""
+    if not any(name.startswith(("PYTHON", "LD_")) for name in env):
+        return Forked(arguments, env, files)
+    stdin, stdout, stderr = files
+    command = [sys.executable, "run_bots.py", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
+
+
 def ended(arguments: Sequence[str], env: Mapping[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
     """One command, to its end."""
     with TemporaryFile("w+") as said, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
         said.write(stdin)
         said.seek(0)
-        process = Forked(arguments, env, [said, out, err])
+        process = started(arguments, env, [said, out, err])
         try:
             code = process.wait(60)
         finally:
@@ -124,11 +136,11 @@ def _children(control: socket.socket) -> dict[str, Any] | None:
     """
     while True:
         asked, files, *_ = socket.recv_fds(control, ASKED_BYTES, 4)
-        _bury()
         if not asked:
             return None
         if os.fork() == 0:
             control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if (child := os.fork()) == 0:
                 for number, file in enumerate(files[:3]):
                     os.dup2(file, number)
@@ -146,13 +158,6 @@ def _children(control: socket.socket) -> dict[str, Any] | None:
             os.close(file)
 
 
-def _bury() -> None:
-    """Take note of those between who have ended."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
 def _become(asked: Mapping[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
@@ -167,5 +172,6 @@ def _become(asked: Mapping[str, Any]) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, and they end her
     _load()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody between is waited for
     if (wanted := _children(socket.socket(fileno=int(sys.argv[1])))) is not None:
         _become(wanted)

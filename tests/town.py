@@ -19,9 +19,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.forked import Forked, ended
+from tests.forked import Process, ended, started
 
-Process = Forked | subprocess.Popen[bytes]
 ROOT = Path(__file__).resolve().parent.parent
 API_KEY = "test-key-for-open311"
 
@@ -93,10 +92,10 @@ class Town:
     def work(self) -> None:
         self.workers.append(self.begin("worker.log", "work"))
 
-    def begin(self, log: str, *arguments: str, **env: str) -> Forked:
+    def begin(self, log: str, *arguments: str, **env: str) -> Process:
         """Start a process and do not wait for it."""
         with open(os.devnull) as nothing, (self.folder / log).open("ab") as written:
-            return Forked(arguments, self.environment | env, [nothing, written, written])
+            return started(arguments, self.environment | env, [nothing, written, written])
 
     def _is_up(self) -> bool:
         assert self.process is not None

@@ -8,7 +8,7 @@ from functools import partial
 
 import psycopg
 import pytest
-from town import Process, Town, code_in, eventually
+from town import Town, code_in, eventually
 
 from tests.faults.crowd import (
     CANNOT_TELL,
@@ -21,6 +21,7 @@ from tests.faults.crowd import (
     minutes_pass,
     not_written_down,
 )
+from tests.forked import Process
 
 # the step, and at which time: far enough that answers of all channels are under way
 STEPS = {

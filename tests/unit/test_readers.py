@@ -64,13 +64,15 @@ def said(reading: Reading) -> InboundMessage:
 
 def children() -> list[int]:
     """The processes of this one that the fork server made, and theirs."""
-    found = {}
+    found, servers = {}, set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            found[int(folder.name)] = int(folder.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+            pid, parent = int(folder.name), int(folder.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+            found[pid] = parent
+            if parent == os.getpid() and b"forkserver" in folder.joinpath("cmdline").read_bytes():
+                servers.add(pid)
         except (OSError, IndexError):
             continue
-    servers = {pid for pid, parent in found.items() if parent == os.getpid()}
     return [pid for pid, parent in found.items() if parent in servers]
 
 
