@@ -132,7 +132,7 @@ def _stand_ins(settings: Settings) -> list["BaseRoute"]:
 
 
 async def serve_until_stopped(given: Settings) -> None:
-    """Keep, understand, route and answer until SIGTERM or SIGINT. Raises OSError when disk or port refuse."""
+    """Keep, understand, route and answer until a signal asks to stop. Raises OSError when disk or port refuse."""
     from config.logs import start_log
     from desk.server import check_ports, start_servers, stop_servers
     from router.house import open_house
@@ -165,7 +165,10 @@ async def serve_until_stopped(given: Settings) -> None:
             await stack.enter_async_context(sandbox.run(settings))
         connections = await stack.enter_async_context(open_connections(settings))
         stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's; else: the terminal went away
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         parts = _parts(house, journal, connections, kept, owed, quiet)
         prepared = asyncio.Event()

@@ -1,7 +1,9 @@
 """A complaint goes all the way and the answer comes back, on every channel, seen from outside."""
 
+import signal
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -198,3 +200,14 @@ def test_what_people_say_is_nobody_elses_on_the_machine(town: Town) -> None:
 
     assert any(path.suffix == ".sqlite" for path in kept)
     assert [path.name for path in kept if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_whoever_asks_it_to_stop_is_heard(tmp_path: Path, number: signal.Signals) -> None:
+    town = Town(folder=tmp_path).start()
+    assert town.process is not None
+    town.process.send_signal(number)
+
+    assert town.process.wait(30) == 0
+    assert "stopping" in town.log()
+    town.client.close()
