@@ -80,9 +80,9 @@ def _stop(turn: Turn) -> None:
     settle_rows(turn)
     was_stopped = turn.address.stopped_at is not None
     turn.address.stopped_at = turn.house.now()
-    withdraw_owed(turn.session, turn.address, turn.house)
     # by mail they are ended by their own link: a mailbox's owner may want one and not the other
     followed = end_news(turn) if turn.address.channel in BY_CHAT else 0
+    withdraw_owed(turn.session, turn.address, turn.house)
     if followed:
         answer(turn, "stopped_news")
     elif not was_stopped and not _is_answered_by_twilio(turn):
