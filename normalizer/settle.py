@@ -132,7 +132,7 @@ def _sureness(said: Said, area: Area) -> float:
         sure = SURE_EXPLICIT
     elif said.scores.get(area.code[:8], 0.0) >= ENOUGH:
         sure = SURE_IN_KECAMATAN
-    if all(mention.weight <= IN_STREET for mention in own):
+    if all(mention.weight == IN_STREET for mention in own):
         sure = min(sure, SURE_STREET)  # "Jl. Cikini Raya, Menteng": a street is never sure alone
     exact = any(mention.exact for mention in own)
     return round(sure - 0.15 * bool(_rivals(said, area)) - 0.1 * (not exact), 2)

@@ -27,6 +27,17 @@ def area(text: str) -> tuple[str | None, str | None]:
     return (found.kelurahan, found.kecamatan) if found else (None, None)
 
 
+@pytest.mark.parametrize("form", ["Jl. Melati Raya, {}, {}", "jl melati raya no 5 kelurahan {} kecamatan {}"])
+def test_an_address_as_people_write_it_is_no_question_in_any_kelurahan(form: str) -> None:
+    asked = []
+    for each in PACK.areas.values():
+        if each.level == "kelurahan":
+            found = place("Lampu mati di " + form.format(each.name, each.kecamatan))
+            if found is None or found.area_code != each.code or found.confidence < 0.6:
+                asked.append(each.name)
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     ("text", "kelurahan", "kecamatan"),
     [
