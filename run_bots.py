@@ -98,9 +98,7 @@ def work_queues(options: argparse.Namespace) -> int:
 log = logging.getLogger("lapor.serve")
 
 DATABASE_SECONDS = 5.0  # a database or a journal's disk that went away is asked again at least this often
-MANY_OBJECTS = (
-    100_000  # a command leaves little behind: looking for garbage took a quarter of its time
-)
+MANY_OBJECTS = 100_000  # a command leaves little behind: looking for garbage took a quarter of its time
 SWITCH_SECONDS = 0.001  # Python's 5 ms is what an answer waits for a thread that counts and writes
 THREADS = 32
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
