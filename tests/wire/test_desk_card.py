@@ -16,7 +16,6 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from desk.card_csv import harmless
-from desk.pages import texts
 from router.house import House
 from router.replies import service_name
 from router.status import Actor, change_status
@@ -120,10 +119,6 @@ def test_bodies_that_are_not_the_citys_stand_apart_without_a_mark(client: httpx.
     assert not re.search("Merah|Kuning|Hijau", row)
     assert page.text.index("Bukan milik pemerintah kota") < page.text.index(f">{name}<")
     assert "Tidak dinilai" in client.get("/rapor/pln").text
-
-
-def test_english_is_complete() -> None:
-    assert set(texts("id")) == set(texts("en"))
 
 
 def test_the_page_is_there_in_english(client: httpx.Client) -> None:
