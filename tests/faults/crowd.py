@@ -111,6 +111,7 @@ class Crowd:
     citizens: list[Citizen] = field(default_factory=list)
     may_repeat: set[str] = field(default_factory=set)  # codes: the provider answered, nobody wrote it down
     most: int = 10_000
+    pause: float = 0.0  # seconds between one citizen's word and the next one's, for each channel
     _enough: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -125,6 +126,7 @@ class Crowd:
             citizen = a_citizen(channel)
             self.citizens.append(citizen)
             speak(self.town, citizen)
+            self._enough.wait(self.pause)
 
     def stop(self) -> None:
         self._enough.set()
