@@ -118,7 +118,7 @@ class Receipt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Press:
-    """A button that somebody pressed under one of our messages."""
+    """A button that somebody pressed under one of our messages; `author`, `proven`: as InboundMessage has them."""
 
     channel: Channel
     account: str
