@@ -28,10 +28,16 @@ def page(house: House, chromium: sync_api.Browser, request: pytest.FixtureReques
         page.fill("#name", "budi")
         page.fill("#password", PASSWORD)
         page.click("button.main")
-        page.wait_for_selector("#queue")
+        arrive(page, "#queue")
         yield page
         page.close()
     assert not complaints
+
+
+def arrive(page: sync_api.Page, selector: str) -> None:
+    """What is looked for is there, and the page's scripts have run: they come after its last word."""
+    page.wait_for_selector(selector)
+    page.wait_for_load_state()
 
 
 def focused(page: sync_api.Page) -> str:
@@ -49,37 +55,37 @@ def test_a_round_by_keys_alone(house: House, page: sync_api.Page) -> None:
     assert focused(page) == "q"
     page.keyboard.type("zamrud")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".found-for")
+    arrive(page, ".found-for")
     for key, code in (("j", second), ("j", first), ("j", first), ("k", second), ("j", first)):
         page.keyboard.press(key)
         assert focused(page) == f"r-{code}"
     page.keyboard.press("Enter")
-    page.wait_for_selector("#note")
+    arrive(page, "#note")
     page.keyboard.press("m")
-    page.wait_for_selector(".tag.mine")
+    arrive(page, ".tag.mine")
     page.keyboard.press("a")
-    page.wait_for_selector(".undo")
+    arrive(page, ".undo")
     assert (status_of(house, first), waiting(house, first)[-1]) == ("accepted", "waiting")
     page.keyboard.press("u")
-    page.wait_for_selector("text=Perubahan tadi dibatalkan")
+    arrive(page, "text=Perubahan tadi dibatalkan")
     assert (status_of(house, first), waiting(house, first)[-1]) == ("assigned", "withdrawn")
 
     page.keyboard.press("s")  # it needs words: nothing is sent, the field has the focus
     assert focused(page) == "note"
     page.keyboard.type("a u s: semua huruf masuk ke kolom")
     page.keyboard.press("Control+Enter")
-    page.wait_for_selector(".undo")
+    arrive(page, ".undo")
     assert status_of(house, first) == "resolved"
     page.keyboard.press("k")
     page.wait_for_url(f"**/desk/r/{second}")
     page.keyboard.press("r")
     page.keyboard.type("Kami datang besok")
-    page.wait_for_selector(".preview:has-text('Kami datang besok')")
+    arrive(page, ".preview:has-text('Kami datang besok')")
     page.keyboard.press("Control+Enter")
-    page.wait_for_selector("text=Jawaban sedang dikirim")
+    arrive(page, "text=Jawaban sedang dikirim")
     assert answers_to(house, second)[-1].endswith("Kami datang besok")
     page.keyboard.press("?")
-    page.wait_for_selector("dialog[open]")
+    arrive(page, "dialog[open]")
     page.keyboard.press("a")
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog:not([open])", state="attached")
@@ -98,10 +104,10 @@ def test_ticks_stay_while_the_queue_renews_itself(house: House, page: sync_api.P
     page.evaluate("htmx.ajax('GET', '/desk/queue?group=new', {source: '#queue', target: '#queue'})")
     assert [page.locator(f"#t-{code}").is_checked() for code in codes] == [True, True]
     page.click(".many-bar button[value=in_progress]")
-    page.wait_for_selector("text=2 laporan sudah diubah")
+    arrive(page, "text=2 laporan sudah diubah")
     assert {status_of(house, code) for code in codes} == {"in_progress"}
     page.keyboard.press("u")
-    page.wait_for_selector("text=Perubahan tadi dibatalkan")
+    arrive(page, "text=Perubahan tadi dibatalkan")
     assert {status_of(house, code) for code in codes} == {"assigned"}
 
 
@@ -116,11 +122,11 @@ def test_by_thumb_on_a_phone(house: House, page: sync_api.Page) -> None:
     assert box["y"] + box["height"] <= PHONE["height"]  # under the thumb without scrolling
     assert box["height"] >= 48
     accept.click()
-    page.wait_for_selector(".undo")
+    arrive(page, ".undo")
     assert status_of(house, code) == "accepted"
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.click(".undo button")
-    page.wait_for_selector("text=Perubahan tadi dibatalkan")
+    arrive(page, "text=Perubahan tadi dibatalkan")
     page.click(".thumb-bar button[value=resolved]")
     assert focused(page) == "note"
     assert status_of(house, code) == "assigned"
