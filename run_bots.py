@@ -49,11 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _of_database(error: Exception) -> str | None:
-    """What a database says that cannot be opened or reached; no statement, no row, no password."""
-    from sqlalchemy.exc import DatabaseError, OperationalError
+    """What a database says that cannot be reached, or that refused a change; no statement, no row, no password."""
+    from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, OperationalError
 
     if not isinstance(error, DatabaseError):
         return None
+    if isinstance(error, IntegrityError | DataError):
+        return f"the database refused it ({type(error.orig).__name__}): nothing was changed, please try again"
     words = str(error.orig).splitlines() if isinstance(error, OperationalError) else []
     return f"the database (DATABASE_URL) cannot be used: {words[0] if words else type(error.orig).__name__}"
 

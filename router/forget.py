@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from channels import CHANNELS
 from router.codes import is_code
 from router.forgotten import Traces, forgotten_id, listed, note_forgotten, read_list, traces_of, traces_of_name
-from router.held import lock
+from router.held import lock, lock_all
 from router.house import House
 from router.joins import release
 from router.one_time import give, hash_of, is_given, may_try, new_digits, note_wrong
@@ -21,8 +21,10 @@ from router.status import Actor, add_line, change_status
 from router.subscriptions import KIND_OF, end, lookups_of, lookups_of_address
 from router.turn import Turn, answer, owner_by_link, settle_rows, tell_there
 from router.ways import tell_programs
+from store.bulk import write_now
 from store.chain import REDACTED
 from store.models import Address, Delivery, Report, Reporter, StatusUpdate
+from store.near import lead_of
 from store.search import rebuild, take_out
 from store.subscriptions import drop, of_mailbox, since_forgotten
 from store.traces import Removed, blank_messages, blank_notes, drop_answers, drop_photos
@@ -100,29 +102,41 @@ def take_away(
     bytes stay until its days are over (store/journal.py: blank). Doing it twice is doing it once: files go before
     the rows that name them are committed. Raises OSError when the media are away.
     """
-    rows = select(Address).where(Address.reporter_id == reporter.id).order_by(Address.id)
-    addresses = list(session.scalars(rows))
+    reports, addresses = _hold(session, reporter)
     mailboxes = [house.store.sealer.open(each.sealed) for each in addresses if each.channel == "email"]
-    reports = list(session.scalars(select(Report).where(Report.reporter_id == reporter.id).order_by(Report.id)))
     media = house.store.media
     ids = blank_messages(session, addresses, mailboxes, media, lambda key: forgotten_id(house, key))
-    removed = Removed(
-        addresses=len(addresses),
-        reports=len(reports),
-        messages=len(ids),
-        photos=drop_photos(session, ids, media, but_public=blurred_stay),
-        answers=drop_answers(session, addresses),
-    )
+    photos = drop_photos(session, ids, media, but_public=blurred_stay)
     blank_notes(session, [report.id for report in reports])
     take_out(session, [report.id for report in reports])
     for report in reports:
         _make_bare(session, report, _nobody(session, house), house, by)
+    write_now(session)  # a report that stands alone again says so, to them as to others
+    removed = Removed(
+        addresses=len(addresses),
+        reports=len(reports),
+        messages=len(ids),
+        photos=photos,
+        answers=drop_answers(session, addresses),
+    )
     reporter.question = reporter.question_until = reporter.link_code = reporter.link_until = None
     reporter.copy_token = reporter.copy_until = reporter.copies_left = None
     session.flush()
     _drop_addresses(session, [address for address in addresses if address is not keep])
     log.info("person %s is forgotten", reporter.id)
     return removed
+
+
+def _hold(session: Session, reporter: Reporter) -> tuple[list[Report], list[Address]]:
+    """A person's reports and addresses, the rows held: nobody writes one that names them until all is gone.
+
+    Those that lead before those that are joined, and reports before addresses: the order of everybody else.
+    """
+    reports = list(session.scalars(select(Report).where(Report.reporter_id == reporter.id).order_by(Report.id)))
+    lock_all(session, {lead_of(report) for report in reports})
+    lock_all(session, reports)
+    rows = select(Address).where(Address.reporter_id == reporter.id).order_by(Address.id).with_for_update()
+    return reports, list(session.scalars(rows))
 
 
 def _make_bare(session: Session, report: Report, nobody: Address, house: House, by: Actor) -> None:
@@ -187,8 +201,8 @@ def _drop_addresses(session: Session, addresses: Sequence[Address]) -> None:
 def let_go(house: House) -> int:
     """Delete the addresses whose last message is sent or failed; how many."""
     with house.store.write() as session:
-        query = select(Address).where(_is_told()).limit(200).with_for_update(skip_locked=True)
-        told = list(session.scalars(query))
+        query = select(Address).join(Address.reporter).where(_is_told()).limit(200)
+        told = list(session.scalars(query.with_for_update(skip_locked=True)))  # and their persons
         drop_answers(session, told)
         _drop_addresses(session, told)
     if told:
@@ -253,7 +267,8 @@ def _subscriber(person: str) -> tuple[str, str]:
 def forget_all(person: str, house: House) -> Removed:
     """Delete everybody who is meant (find_people), at once and without a word to them, and what a
     subscriber follows who never reported; how much went, in all. Raises LookupError."""
-    with house.store.write() as session:
+
+    def forget(session: Session) -> list[Removed]:
         channel, name = _subscriber(person)
         ended = end(house, session, lookups_of(house, name, channel))
         try:
@@ -262,7 +277,9 @@ def forget_all(person: str, house: House) -> Removed:
             if not ended:
                 raise
             people = []
-        gone = [Removed(subscriptions=ended), *(erase(session, one, house, by=BY_OPERATOR) for one in people)]
+        return [Removed(subscriptions=ended), *(erase(session, one, house, by=BY_OPERATOR) for one in people)]
+
+    gone = house.store.write_until_free(forget)
     house.store.scrub()
     return _sum(gone)
 
@@ -271,11 +288,15 @@ def forget_listed(list_of: Path, house: House) -> tuple[Removed, Traces]:
     """Delete everybody on a list of forgotten people once more, for a database that was restored; how much went,
     and by what a journal knows them. Raises OSError, ValueError."""
     forgotten = read_list(list_of)
-    with house.store.write() as session:
+
+    def forget(session: Session) -> tuple[list[Removed], Traces]:
         people = list(listed(session, forgotten))
         known = traces_of(session, people, house)
         ended = drop(session, since_forgotten(session, forgotten))
-        gone = [Removed(subscriptions=ended), *(erase(session, one, house, by=BY_OPERATOR) for one in people)]
+        all_of = [erase(session, one, house, by=BY_OPERATOR) for one in people]
+        return [Removed(subscriptions=ended), *all_of], known
+
+    gone, known = house.store.write_until_free(forget)
     house.store.scrub()
     return _sum(gone), known
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from channels.links import short_link_in
@@ -29,6 +29,7 @@ from router.status import OPEN
 from router.turn import Turn
 from router.ways import tell_agency
 from store.bulk import keep, made
+from store.database import was_in_the_way
 from store.models import Message, Photo, Report
 from store.near import lead_of
 from store.steps import reached
@@ -121,8 +122,8 @@ def _take_together(house: House, heard: Sequence[Heard]) -> None:
     try:
         with house.store.write() as session:
             take_in(session, heard, house)
-    except (IntegrityError, OperationalError) as error:
-        if not isinstance(error, IntegrityError) and type(error.orig).__name__ != "DeadlockDetected":
+    except DBAPIError as error:
+        if not was_in_the_way(error):
             raise
         if len(heard) == 1:
             with house.store.write() as session:

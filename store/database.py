@@ -1,13 +1,13 @@
 """Opens the database: the same code on SQLite (one machine) and PostgreSQL (many)."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from config.keys import Keys
@@ -17,6 +17,7 @@ from store.media import Media, open_media
 from store.seal import Sealer
 
 BUSY_SECONDS = 30
+TRIES = 4  # of what another transaction was in the way of
 # libpq's own would let a server that was cut off without a word wait for a quarter of an hour, or two
 WHEN_CUT_OFF = {
     "connect_timeout": 10,  # seconds
@@ -25,6 +26,8 @@ WHEN_CUT_OFF = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +49,18 @@ class Store:
             yield session
             write_new(session)
 
+    def write_until_free(self, change: Callable[[Session], Result]) -> Result:
+        """`change` in a transaction of its own; anew, some times, where another one was in its way."""
+        for _ in range(TRIES - 1):
+            try:
+                with self.write() as session:
+                    return change(session)
+            except DBAPIError as error:
+                if not was_in_the_way(error):
+                    raise
+        with self.write() as session:
+            return change(session)
+
     def scrub(self) -> None:
         """SQLite: leave no copy of what was deleted in the log beside the file, unless somebody reads there."""
         if self.turn is None:
@@ -64,6 +79,11 @@ class Store:
         """A session that only reads."""
         with self.reading() as session:
             yield session
+
+
+def was_in_the_way(error: DBAPIError) -> bool:
+    """Whether another transaction is the reason: one that wrote the same key, or held what this one waited for."""
+    return isinstance(error, IntegrityError) or type(error.orig).__name__ == "DeadlockDetected"
 
 
 class Turn:

@@ -48,7 +48,7 @@ def worked_off(town: Town) -> set[str]:
     """The ids of what the journal has handed on: messages, and receipts of answers that Twilio tells again."""
     file = max((town.folder / "data" / "journal").glob("*.sqlite"))
     with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
-        return {id for (id,) in journal.execute("SELECT external_id FROM entries WHERE state = 'done'")}
+        return {each for (each,) in journal.execute("SELECT external_id FROM entries WHERE state = 'done'")}
 
 
 def post(town: Town, form: dict[str, str]) -> int:

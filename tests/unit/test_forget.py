@@ -12,10 +12,12 @@ from normalizer.schema import Attachment, PermanentFailure, Position
 from router.clock import tick
 from router.forget import forget_all
 from router.intake import take_message
+from router.joins import join
 from router.operate import first_edited_row
 from router.photos import fetch_owed
+from router.status import change_status
 from store.models import Address, Delivery, Message, Photo, Report, Reporter, StatusUpdate
-from tests.unit.houses import CITIZEN, WHOLE, Town, new_town
+from tests.unit.houses import CITIZEN, OFFICER, WHOLE, Town, new_town
 from tests.unit.test_linking import BOT, MAIL, SMS, link, said_to
 from tests.unit.test_outbox import Provider, deliver
 
@@ -249,3 +251,20 @@ def test_by_an_operator_at_once_by_address_or_code(town: Town) -> None:
         with pytest.raises(LookupError):
             forget_all(named, town.house)
     assert len(town.rows(Report)) == 3
+
+
+def test_who_has_a_report_joined_to_one_that_nobody_works_on_yet_is_forgotten_with_both(town: Town) -> None:
+    """That one stands alone again, and who made it would hear so."""
+    town.tell(WHOLE, **SMS)
+    town.tell("jalan berlubang besar di Jl. Manggarai Utara 2, Kelurahan Manggarai", **SMS)
+    with town.house.store.write() as session:
+        lead, other = session.scalars(select(Report).order_by(Report.id)).all()
+        join(session, other, lead, by=OFFICER, house=town.house)
+        change_status(session, lead, "needs_info", by=OFFICER, house=town.house, notes="Foto?")
+    gone = forget_all("sms:+6281234", town.house)
+
+    assert (gone.addresses, gone.reports) == (1, 2)
+    assert [row.channel for row in town.rows(Address)] == ["none"]
+    assert [row for row in town.rows(Delivery) if row.address_id] == []
+    assert [report.status for report in town.reports()] == ["closed", "assigned"]
+    assert first_edited_row(town.house) is None
