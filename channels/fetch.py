@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import httpx
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from normalizer.schema import (
     Attachment,
@@ -130,18 +130,20 @@ async def read_body(request: Request) -> bytes:
 
     Raises HTTPException: 413 too big, 408 too slow, 400 hung up.
     """
-    body = bytearray()
+    body, has_more = b"", True
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
+            while has_more:
+                part = await request.receive()
+                if part["type"] != "http.request":
+                    raise HTTPException(400)
+                body += part.get("body", b"")
+                has_more = part.get("more_body", False)
                 if len(body) > MAX_BODY:
                     raise HTTPException(413)
     except TimeoutError:
         raise HTTPException(408) from None
-    except ClientDisconnect:
-        raise HTTPException(400) from None
-    return bytes(body)
+    return body
 
 
 def clean(text: object) -> str:

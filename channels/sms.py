@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
+from channels.hook import hook_route
 from channels.protocol import Accept, Connection
 from channels.sms_form import fields_of, message_key, parse, status_key
 from channels.sms_reconcile import receive, watched
@@ -54,7 +55,7 @@ def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
     async def status(request: Request) -> Response:
         return await _hook(request, settings, accept, STATUS_HOOK, "status")
 
-    return [Route(HOOK, message, methods=["POST"]), Route(STATUS_HOOK, status, methods=["POST"])]
+    return [hook_route(HOOK, message), hook_route(STATUS_HOOK, status)]
 
 
 async def _hook(request: Request, settings: Settings, accept: Accept, path: str, kind: str) -> Response:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Literal, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 from channels.fetch import clean
 from normalizer.schema import Attachment, Channel, Heard, InboundMessage, Position, Press, Receipt
@@ -12,6 +12,7 @@ from normalizer.schema import Attachment, Channel, Heard, InboundMessage, Positi
 Form: TypeAlias = Mapping[str, str]
 
 MAX_MEDIA = 20
+MOST_FIELDS = 500
 # Twilio's codes for a number that takes nothing from us, https://www.twilio.com/docs/api/errors: not valid, opted
 # out, no mobile, out of reach, blocked, unknown, a landline; the last two are WhatsApp's
 GONE = frozenset(
@@ -31,10 +32,14 @@ STATES: dict[str, State] = {
 
 def fields_of(raw: bytes) -> list[tuple[str, str]]:
     """All fields of a form, in their order; none of what is no form, or has more than anybody sends."""
-    try:
-        return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
-    except ValueError:
+    if raw.count(b"&") >= MOST_FIELDS:
         return []
+    parts = raw.decode("utf-8", "replace").replace("+", " ").split("&")
+    # urllib's parse_qsl, the judge in our tests, takes three times as long: most names and values escape nothing
+    return [
+        (unquote(name) if "%" in name else name, unquote(value) if "%" in value else value)
+        for name, _, value in (part.partition("=") for part in parts if part)
+    ]
 
 
 def read_form(raw: bytes) -> Form:

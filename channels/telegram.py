@@ -11,11 +11,12 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from telegram import Bot
 from telegram.error import Conflict, RetryAfter
 
 from channels.fetch import read_body
+from channels.hook import hook_route
 from channels.protocol import Accept, Cursor
 from channels.telegram_api import call, connect, open_bot, retry_after
 from channels.telegram_updates import UPDATES, chat_of, decode, parse
@@ -53,7 +54,7 @@ def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
         # an answer may carry one call: https://core.telegram.org/bots/api#making-requests-when-getting-updates
         return JSONResponse({"method": "answerCallbackQuery", "callback_query_id": press} if press else {})
 
-    return [Route(HOOK, hook, methods=["POST"])]
+    return [hook_route(HOOK, hook)]
 
 
 async def _keep(update: object, raw: bytes, bot_id: str, accept: Accept) -> None:

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
+from channels.hook import hook_route
 from channels.protocol import Accept, Connection, Cursor
 from channels.x_posts import Json, as_id, as_list, as_object, author_of, fit, is_ours_or_repost, parse
 from config.settings import Settings
@@ -79,7 +80,7 @@ def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
             return Response(status_code=400)
         return Response()
 
-    return [Route(HOOK, challenge, methods=["GET"]), Route(HOOK, activity, methods=["POST"])]
+    return [Route(HOOK, challenge, methods=["GET"]), hook_route(HOOK, activity)]
 
 
 def _sign(secret: bytes, words: bytes) -> str:

@@ -17,9 +17,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from channels import CHANNELS, email
+from channels.hook import in_front
 from config.settings import Listen, Settings
 from desk.app import routes as desk_routes
 from desk.live import Live
@@ -60,12 +62,12 @@ class Http(HttpToolsProtocol):
             self._until = None
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_in_body and self._until is None:
-            self._wait_for_head()
         self._head += 0 if self._is_in_body else len(data)
         super().data_received(data)
         if self._head > LARGEST_HEAD:
             self.transport.close()
+        elif self._head and self._until is None:
+            self._wait_for_head()
 
     def on_headers_complete(self) -> None:
         self._head_is_there()
@@ -103,9 +105,10 @@ async def start_servers(
 ) -> list[Server]:
     """Listen on HTTP_LISTEN and OPS_LISTEN. Raises OSError when one is taken."""
     live = Live(house)
+    hooks = _hooks(house, journal, wake)
     public = [
         *_own_routes(house.settings),
-        *_hooks(house, journal, wake),
+        *hooks,
         *stand_ins,
         *desk_routes(house, journal, live),
     ]
@@ -118,7 +121,7 @@ async def start_servers(
     app = Starlette(routes=public, exception_handlers=handlers)
     app.router.redirect_slashes = False  # it believes the Host header
     return [
-        await _listen(app, house.settings.http_listen, at_stop=live.close),
+        await _listen(in_front(hooks, app), house.settings.http_listen, at_stop=live.close),
         await _listen(Starlette(routes=operate.routes(house, journal)), house.settings.ops_listen),
     ]
 
@@ -183,7 +186,7 @@ async def _answers(listen: Listen) -> bool:
     return True
 
 
-async def _listen(app: Starlette, listen: Listen, at_stop: Callable[[], None] = lambda: None) -> Server:
+async def _listen(app: ASGIApp, listen: Listen, at_stop: Callable[[], None] = lambda: None) -> Server:
     config = uvicorn.Config(
         app,
         host=listen.host,

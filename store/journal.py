@@ -72,7 +72,7 @@ class Journal:
         self._lock: int | None = _lock(folder)
         self._settled: set[str] = set()  # older files with nothing left to work off
         self._settled_counts: dict[str, Counts] = {}
-        today = lambda: now().strftime("%Y-%m-%d")  # noqa: E731
+        today = lambda: now().date().isoformat()  # noqa: E731
         self._files = GroupCommit(folder, today, SCHEMA, INSERTION, self._has_more)
         try:
             self._start()

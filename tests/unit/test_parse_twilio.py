@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import ImmutableMultiDict
 from twilio.request_validator import RequestValidator
@@ -187,3 +187,18 @@ def test_no_made_up_signature_holds(url: str, body: bytes, signature: str) -> No
     assert (
         is_signed("token", f"https://lapor.example/hooks/twilio?{url}", body, fields_of(body), signature) is False
     )
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=9), st.text(max_size=30)), max_size=9).map(urlencode)
+    | st.text(alphabet="a=&+%;2Zé4Fx\x00", max_size=40)
+)
+@example("a=b=c&=&&x&%&%zz&%e9=%E2%82")
+def test_a_form_is_read_as_the_standard_library_reads_it(body: str) -> None:
+    raw = body.encode()
+    assert fields_of(raw) == parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def test_a_form_with_more_fields_than_anybody_sends_is_none() -> None:
+    assert len(fields_of(b"&".join([b"a=1"] * 500))) == 500
+    assert fields_of(b"&".join([b"a=1"] * 501)) == []

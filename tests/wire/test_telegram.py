@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from channels import telegram
+from channels.hook import in_front
 from channels.telegram_api import split_text
 from config.settings import Settings, read_settings
 from normalizer.schema import (
@@ -210,8 +211,11 @@ async def test_a_pressed_button_is_kept_and_stops_blinking(api: BotApi) -> None:
 @asynccontextmanager
 async def hooked(kept: Kept) -> AsyncIterator[httpx.AsyncClient]:
     settings = at("http://127.0.0.1:9", telegram_webhook_secret=SECRET)
-    app = Starlette(routes=telegram.routes(settings, kept.accept))
-    async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
+    routes = telegram.routes(settings, kept.accept)
+    async with (
+        serving(in_front(routes, Starlette(routes=routes))) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
         yield client
 
 

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from twilio.request_validator import RequestValidator
 
 from channels import sms
+from channels.hook import in_front
 from config.settings import Settings, read_settings
 from normalizer.schema import Attachment, OutboundMessage, PermanentFailure, Receipt, TemporaryFailure
 from tests.wire.loopback import Kept, Place, answering, serving
@@ -49,9 +50,26 @@ def sign(url: str, body: bytes) -> dict[str, str]:
 
 @asynccontextmanager
 async def hooked(kept: Kept) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=sms.routes(at(), kept.accept))
-    async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
+    routes = sms.routes(at(), kept.accept)
+    async with (
+        serving(in_front(routes, Starlette(routes=routes))) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
         yield client
+
+
+async def test_what_is_no_post_to_a_hook_goes_the_way_of_every_page() -> None:
+    async with hooked(Kept()) as client:
+        answers = [await client.get("/hooks/twilio"), await client.post("/hooks/twilio/"), await client.get("/x")]
+    assert [answer.status_code for answer in answers] == [405, 307, 404]
+
+
+async def test_a_body_that_nobody_sends_is_refused_in_front_too() -> None:
+    kept = Kept()
+    async with hooked(kept) as client:
+        assert (await client.post("/hooks/twilio", content=b"a" * 1_000_001)).status_code == 413
+        assert (await client.post("/hooks/twilio", content=b"a=1")).status_code == 403
+    assert kept.rows == []
 
 
 async def test_a_signed_message_is_kept_once_and_thanked_in_twiml() -> None:

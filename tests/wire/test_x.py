@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from channels import x
+from channels.hook import in_front
 from config.settings import Settings, read_settings
 from normalizer.schema import Attachment, InboundMessage, OutboundMessage, PermanentFailure, TemporaryFailure
 from tests.wire.loopback import Kept, Place, answering, serving, until
@@ -229,8 +230,11 @@ def sign(words: bytes) -> str:
 
 @asynccontextmanager
 async def hooked(kept: Kept) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=x.routes(at("http://127.0.0.1:9"), kept.accept))
-    async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
+    routes = x.routes(at("http://127.0.0.1:9"), kept.accept)
+    async with (
+        serving(in_front(routes, Starlette(routes=routes))) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
         yield client
 
 
