@@ -4,14 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-from redis import Redis, RedisError
-from rq import Queue
-from rq.job import Job
+from typing import TYPE_CHECKING
 
 from channels.protocol import Connection
 from config.settings import Settings
 from normalizer.schema import Attachment, CannotTell, OutboundMessage, PermanentFailure, TemporaryFailure
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 RECEIVE = "agency.receive"  # the function that the agency's program has, by name
 JOB_SECONDS = 300
@@ -26,12 +26,13 @@ def queue_name(agency_id: str) -> str:
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Connection]:
     """A connection to REDIS_URL; without one every report waits, and its row says why."""
-    redis = Redis.from_url(settings.redis_url, socket_timeout=10) if settings.redis_url else None
-    try:
+    if settings.redis_url is None:
+        yield Queues(None)
+        return
+    from redis import Redis  # with rq 7 MB that a house without a queue does without
+
+    with Redis.from_url(settings.redis_url, socket_timeout=10) as redis:
         yield Queues(redis)
-    finally:
-        if redis is not None:
-            redis.close()
 
 
 class Queues:
@@ -43,6 +44,9 @@ class Queues:
     async def send(self, message: OutboundMessage) -> str:
         """Put the report into the queue; the job's id names the delivery, so that a repeat is known by it."""
         redis = self._open()
+        from redis import RedisError
+        from rq import Queue
+
         report, job = json.loads(message.text), _job_id(message)
 
         def push() -> None:
@@ -69,6 +73,9 @@ class Queues:
     async def find(self, message: OutboundMessage) -> str | CannotTell | None:
         """Whether the job is there. One that was taken already is not: it comes once more, with the same id."""
         redis, job = self._open(), _job_id(message)
+        from redis import RedisError
+        from rq.job import Job
+
         try:
             return job if await asyncio.to_thread(Job.exists, job, redis) else None
         except RedisError as error:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-import xlsxwriter  # type: ignore[import-untyped]
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
@@ -161,6 +160,8 @@ def _csv(rows: Iterator[Row], columns: tuple[str, ...]) -> Iterator[bytes]:
 
 def _workbook(rows: Iterator[Row], columns: tuple[str, ...]) -> str:
     """A workbook on disk, written row by row; a text is written as a text, never as a formula or a link."""
+    import xlsxwriter  # type: ignore[import-untyped]  # 2 MB that few exports ask for
+
     descriptor, path = tempfile.mkstemp(suffix=".xlsx")
     os.close(descriptor)
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}

@@ -6,16 +6,31 @@ import secrets
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # 31, a prime: no 0, 1, I, L, O that eyes confuse
 LENGTH = 6  # five random characters and the check character: 28.6 million codes
+_DRAWN = 12  # bytes for a code: so many that no code is likelier than another by a millionth
 _POSSIBLE = re.compile(rf"(?<![A-Za-z0-9])[{LETTERS}{LETTERS.lower()}]{{{LENGTH}}}(?![A-Za-z0-9])")
 
 
 def new_code() -> str:
     """A random code. It holds a digit and a letter, so that no word of any language is one."""
-    while True:
-        body = "".join(secrets.choice(LETTERS) for _ in range(LENGTH - 1))
-        code = body + _check(body)
-        if not code.isalpha() and not code.isdigit():
-            return code
+    return new_codes(1).pop()
+
+
+def new_codes(count: int) -> set[str]:
+    """So many different ones."""
+    codes: set[str] = set()
+    while len(codes) < count:
+        # all their randomness at once: each call for some lets go of the interpreter, and busy threads keep it
+        drawn = secrets.token_bytes(_DRAWN * (count - len(codes)))
+        codes |= set(filter(is_code, (_code(drawn[at : at + _DRAWN]) for at in range(0, len(drawn), _DRAWN))))
+    return codes
+
+
+def _code(drawn: bytes) -> str:
+    number, body = int.from_bytes(drawn), ""
+    for _ in range(LENGTH - 1):
+        number, place = divmod(number, len(LETTERS))
+        body += LETTERS[place]
+    return body + _check(body)
 
 
 def _check(body: str) -> str:

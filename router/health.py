@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -132,6 +131,7 @@ def _last_errors(session: Session) -> dict[str, str]:
 
 def _of_redis(url: str) -> dict[str, Any]:
     """How many jobs lie in each of rq's queues, and how many processes take them."""
+    from redis import Redis
     from rq import Queue, Worker
 
     with Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as redis:

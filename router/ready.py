@@ -7,8 +7,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from redis import Redis
-
 from normalizer.schema import TemporaryFailure
 from router.house import House
 from router.in_time import InTime
@@ -77,6 +75,8 @@ def _backlog(house: House, journal: Journal) -> Reason:
 
 
 def _ping(url: str) -> Reason:
+    from redis import Redis
+
     with Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as redis:
         redis.ping()
     return None

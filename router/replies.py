@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from sqlalchemy import func, inspect, select, update
 from sqlalchemy.orm import Session
@@ -30,8 +31,11 @@ def say(pack: Pack, language: str, key: str, channel: str, **fields: str) -> str
     texts = pack.texts.get(language) or pack.texts[pack.languages[0]]
     if channel != "sms":
         return tidy(texts.get(f"{key}_{channel}", texts[key]).format(**fields))
-    template = texts.get(f"{key}_sms", texts[key])
+    template = _plain(texts.get(f"{key}_sms", texts[key]))
     return _fit(template, {name: gsm7(value) for name, value in fields.items()})
+
+
+_plain = lru_cache(maxsize=500)(gsm7)  # of templates, of which a pack has so many at most
 
 
 def _fit(template: str, fields: dict[str, str]) -> str:
@@ -70,7 +74,8 @@ BRIEFER = (("place", _brief_place), ("service", _brief_service))
 
 
 def _filled(template: str, fields: dict[str, str]) -> str:
-    return gsm7(tidy(template.format(**fields)).replace("\n", " "))
+    """All of it in GSM-7's letters already."""
+    return tidy(template.format(**fields)).replace("\n", " ")
 
 
 def fields_of(report: Report, house: House, language: str, notes: str | None = None) -> dict[str, str]:

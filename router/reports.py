@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from config.pack import Pack
 from normalizer.schema import Draft
 from router.choices import buttons_of
-from router.codes import new_code
+from router.codes import new_codes
 from router.facts import take_place, take_service
 from router.held import lock
 from router.holding import keep_clocks
@@ -104,7 +104,7 @@ def free_codes(session: Session, count: int) -> list[str]:
     """Report codes that no report has; another server's choice of the same one is met by the unique key."""
     codes: list[str] = []
     while len(codes) < count:
-        fresh = {new_code() for _ in range(count - len(codes))} - set(codes)
+        fresh = new_codes(count - len(codes)) - set(codes)
         codes += fresh - set(session.scalars(select(Report.code).where(Report.code.in_(fresh))))
     return codes
 

@@ -82,4 +82,6 @@ def tidy(text: str) -> str:
 
 def _tidy_line(line: str) -> str:
     line = " ".join(line.split()).replace(" .", ".")
+    if ".." not in line:
+        return line
     return re.sub(r"\.{4,}", "...", re.sub(r"(?<!\.)\.\.(?!\.)", ".", line))

@@ -34,6 +34,7 @@ class WorkingTime:
         """When the day of a moment closes."""
         return datetime.combine(moment.astimezone(self.zone), self.closes, self.zone)
 
+    @lru_cache(maxsize=64)  # noqa: B019  (there is one for each pack): a move asks twice for the same
     def after(self, start: datetime, left: timedelta) -> datetime:
         """The moment at which so much working time is over, in the city's zone."""
         moment = start.astimezone(self.zone)

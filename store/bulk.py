@@ -14,11 +14,12 @@ from store.models import Address, Base, Delivery, Holding, Message, Photo, Repor
 ORDER = (Reporter, Address, Report, Message, StatusUpdate, Holding, Photo, Delivery)
 
 UNIQUE = {Address: ("channel", "lookup"), Message: ("channel", "account", "external_id")}
-TOGETHER = 200  # rows in one statement
+TOGETHER = 128  # rows in one statement, at most
 # in session.info
 _NEW, _ALL, _WATCHED, _OVERTAKEN = "new rows", "all rows wait", "watched rows", "overtaken reports"
 
 Row = TypeVar("Row", bound=Base)
+Value = TypeVar("Value")
 
 
 def made(model: type[Row], **values: Any) -> Row:
@@ -125,8 +126,17 @@ def write_now(session: Session) -> None:
 
 def _hangs_on_older(row: Base) -> bool:
     """Whether a row stands in a list of a row that the database has already: the session keeps those lists."""
-    targets = (row.__dict__.get(name) for name, _, is_listed in _parents(type(row)) if is_listed)
-    return any(target is not None and target.__dict__.get("id") is not None for target in targets)
+    for name in _listed(type(row)):
+        target = row.__dict__.get(name)
+        if target is not None and target.__dict__.get("id") is not None:
+            return True
+    return False
+
+
+@cache
+def _listed(model: type[Base]) -> list[str]:
+    """The relationships whose other side lists rows of this table."""
+    return [name for name, _, is_listed in _parents(model) if is_listed]
 
 
 @cache
@@ -157,8 +167,17 @@ def _insert(session: Session, model: type[Base], rows: Sequence[Base]) -> None:
     if connection.dialect.name == "postgresql":
         _copy(connection, model, values)
     else:
-        for start in range(0, len(values), TOGETHER):
-            _insert_together(connection, model, values[start : start + TOGETHER])
+        for some in in_powers_of_two(values, TOGETHER):
+            _insert_together(connection, model, some)
+
+
+def in_powers_of_two(rows: Sequence[Value], most: int) -> Iterator[Sequence[Value]]:
+    """At most so many together, in few sizes: SQLite keeps a statement that it has seen."""
+    start = 0
+    while start < len(rows):
+        size = min(1 << ((len(rows) - start).bit_length() - 1), most)
+        yield rows[start : start + size]
+        start += size
 
 
 def _insert_together(connection: Connection, model: type[Base], values: Sequence[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from store.media import Media, open_media
 from store.seal import Sealer
 
 BUSY_SECONDS = 30
+CACHE_KIB = 512  # of each connection, and each thread has one: beside it the system keeps the same pages
 TRIES = 4  # of what another transaction was in the way of
 # libpq's own would let a server that was cut off without a word wait for a quarter of an hour, or two
 WHEN_CUT_OFF = {
@@ -150,6 +151,7 @@ def _on_connect(connection: Any, _record: Any) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        f"cache_size = -{CACHE_KIB}",
         "secure_delete = ON",  # who is forgotten leaves nothing in the file's free places
         f"busy_timeout = {BUSY_SECONDS * 1000}",
     ):

@@ -5,7 +5,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import date, timedelta
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from normalizer.schema import TemporaryFailure
+from store.bulk import in_powers_of_two
 from store.database import sqlite_module
 from store.media import sync_folder
 from store.room import Room
@@ -207,7 +208,7 @@ class GroupCommit:
     def _operate(self, name: str, connection: Any, operations: list[Asked]) -> list[Any]:
         """Rows first, many in one step: SQLite lets go of the interpreter at each, and busy threads keep it."""
         rows = [asked.operation for asked in operations if isinstance(asked.operation, tuple)]
-        for some in _in_powers_of_two(rows):
+        for some in in_powers_of_two(rows, MOST_ROWS):
             places = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
             connection.execute(self._insertion.format(rows=places), list(chain.from_iterable(some)))
         if rows:
@@ -246,15 +247,6 @@ class GroupCommit:
         with suppress(Exception):
             if os.stat(self._folder / f"{name}.sqlite-wal").st_size > CHECKPOINT_BYTES:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _in_powers_of_two(rows: list[Row]) -> Iterator[list[Row]]:
-    """At most MOST_ROWS together, in few sizes: SQLite keeps a statement that it has seen."""
-    start = 0
-    while start < len(rows):
-        size = min(1 << ((len(rows) - start).bit_length() - 1), MOST_ROWS)
-        yield rows[start : start + size]
-        start += size
 
 
 def _is_near(name: str, day: str) -> bool:

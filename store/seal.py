@@ -32,7 +32,8 @@ class Sealer:
     def lookups(self, channel: str, address: str) -> list[str]:
         """The hashes under which this address may stand, the one to write first."""
         said = f"{channel}\0{normal(channel, address)}".encode()
-        return [hmac.digest(key, said, "sha256").hex() for key in self._lookup]
+        # not hmac.digest(): it lets go of the interpreter, and busy threads keep it
+        return [hmac.new(key, said, "sha256").hexdigest() for key in self._lookup]
 
 
 def normal(channel: str, address: str) -> str:

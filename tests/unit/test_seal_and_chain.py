@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ from sqlalchemy import delete, select, text, update
 from config.keys import Keys, derive, read_keys
 from config.settings import Settings, SettingsError
 from router.operate import first_edited_row
-from store.chain import first_break, hash_text, new_salt
+from store.chain import SALT_BYTES, first_break, hash_text, new_salt
 from store.models import Address, StatusUpdate
 from store.seal import Sealer
 from tests.unit.houses import CITIZEN, WHOLE, Town, new_town
@@ -280,3 +281,15 @@ def test_each_purpose_has_a_key_of_its_own() -> None:
     assert len({keys.derive(purpose) for purpose in purposes}) == len(purposes)
     assert keys.derive("thread") == derive(NEW, "thread") != derive(OLD, "thread")
     assert replace(keys, secret=(OLD,)).derive("thread") == derive(OLD, "thread")
+
+
+def test_no_salt_is_given_twice_and_a_forked_process_has_its_own() -> None:
+    new_salt()  # some are drawn beforehand
+    reads, writes = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writes, b"".join(new_salt() for _ in range(200)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs, ours = os.read(reads, 200 * SALT_BYTES), [new_salt() for _ in range(200)]
+    both = ours + [theirs[at : at + SALT_BYTES] for at in range(0, len(theirs), SALT_BYTES)]
+    assert len(set(both)) == len(both) == 400
