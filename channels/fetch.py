@@ -130,7 +130,7 @@ async def read_body(request: Request) -> bytes:
 
     Raises HTTPException: 413 too big, 408 too slow, 400 hung up.
     """
-    body, has_more = b"", True
+    body, has_more = bytearray(), True
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while has_more:
@@ -143,7 +143,7 @@ async def read_body(request: Request) -> bytes:
                     raise HTTPException(413)
     except TimeoutError:
         raise HTTPException(408) from None
-    return body
+    return bytes(body)
 
 
 def clean(text: object) -> str:
