@@ -22,6 +22,7 @@ from normalizer.schema import TemporaryFailure
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
+    from router.clerk import Clerk
     from router.house import House
     from store.journal import Journal
 
@@ -77,11 +78,25 @@ def _parser() -> argparse.ArgumentParser:
 def serve(options: argparse.Namespace) -> int:
     import uvloop
 
+    from config.logs import start_log
+    from router.fork_server import fork_here
+
     gc.disable()  # until it runs: a million things are loaded, and none of them is garbage
     sys.setswitchinterval(SWITCH_SECONDS)
+    settings = read_settings()
+    start_log(settings)
+    _load_everything(settings)
+    fork_here()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_until_stopped(read_settings()))
+        runner.run(serve_until_stopped(settings))
     return 0
+
+
+def _load_everything(settings: Settings) -> None:
+    """What the server and the processes beside it share."""
+    from router.reading import pack_at
+
+    pack_at(settings.city)
 
 
 def work_queues(options: argparse.Namespace) -> int:
@@ -135,23 +150,26 @@ def _stand_ins(settings: Settings) -> list["BaseRoute"]:
 
 async def serve_until_stopped(given: Settings) -> None:
     """Keep, understand, route and answer until a signal asks to stop. Raises OSError when disk or port refuse."""
-    from config.logs import start_log
     from desk.server import check_ports, start_servers, stop_servers
+    from router import clerk, readers
     from router.house import open_house
     from router.outbox import open_connections
-    from router.readers import Beside
+    from router.reading import pack_at
     from router.working_time import working_time
     from store.journal import Journal
 
     settings = with_stand_ins(given)
-    start_log(settings)
     # Python's default (cores + 4) is soon full of loops that wait for the database
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
     kept, owed, quiet = Bell(), Bell(), Bell()  # nobody rings the last one: the clock looks twice a second
-    house = replace(open_house(settings), wake=owed.ring, readers=Beside(settings.city))
+    house = replace(
+        open_house(settings, pack_at(settings.city)), wake=owed.ring, readers=readers.Beside(settings.city)
+    )
+    beside = clerk.Beside(settings)
     prepare = partial(asyncio.to_thread, _prepare_database, house)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(house.readers.close)
+        stack.callback(beside.close)
         was_here_before = any((settings.data_dir / "journal").glob("*.sqlite"))
         journal = Journal(settings.data_dir / "journal")
         stack.callback(journal.close)
@@ -159,6 +177,7 @@ async def serve_until_stopped(given: Settings) -> None:
         (is_prepared, first_password), *_ = await asyncio.gather(
             _try_to(prepare, must=settings.is_sqlite or not was_here_before),
             asyncio.to_thread(house.readers.start),
+            asyncio.to_thread(beside.start),
             asyncio.to_thread(working_time, house.pack),
         )
         if settings.sandbox == "on":
@@ -172,7 +191,7 @@ async def serve_until_stopped(given: Settings) -> None:
             numbers.append(signal.SIGHUP)
         for number in numbers:
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        parts = _parts(house, journal, connections, kept, owed, quiet)
+        parts = _parts(house, journal, beside, connections, kept, owed, quiet)
         prepared = asyncio.Event()
         if not is_prepared:
             parts = _behind(prepared, parts, prepare)
@@ -273,6 +292,7 @@ def _behind(
 def _parts(
     house: "House",
     journal: "Journal",
+    clerk: "Clerk",
     connections: Mapping[str, Any],
     kept: Bell,
     owed: Bell,
@@ -294,8 +314,9 @@ def _parts(
     from router.public_photos import make_public_copies
     from router.search import INDEX_SECONDS, index_words
 
+    work = partial(asyncio.to_thread, work_off, house, journal, Ahead(), clerk=clerk)
     parts: dict[str, Callable[[], Awaitable[object]]] = {
-        "journal": _working(kept, "journal", partial(asyncio.to_thread, work_off, house, journal, Ahead())),
+        "journal": _working(kept, "journal", work),
         "photos": _working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
         "photos for the public": _working(owed, PHOTOS, lambda: make_public_copies(house)),
         "clock": _working(quiet, "clock", partial(asyncio.to_thread, tick, house, Seen())),

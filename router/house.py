@@ -62,9 +62,9 @@ class House:
         return f"{self.settings.base_url}/r/{code}"
 
 
-def open_house(settings: Settings) -> House:
-    """Read keys and pack and open the store; nothing is migrated, nothing connected."""
-    pack = load_pack(settings.city)
+def open_house(settings: Settings, pack: Pack | None = None) -> House:
+    """Read keys and pack (or take that one) and open the store; nothing is migrated, nothing connected."""
+    pack = pack or load_pack(settings.city)
     for number, key in enumerate(settings.api_keys, 1):
         if (
             key.agency_id is not None and key.agency_id not in pack.agencies

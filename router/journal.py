@@ -3,26 +3,20 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
 from channels.protocol import Accept, Cursor
-from normalizer.schema import ChatChanged, Receipt
 from router import metrics
-from router.agency_chat import is_talk, take_agency_chat, take_chat_change
-from router.agency_mail import take_agency_mail
+from router.carry_out import Carried, DatabaseDown
+from router.clerk import KILLED_ITS_CLERK, Clerk, Here
 from router.house import House
-from router.intake import keep_parts, take_messages
 from router.readers import KILLED_ITS_READER, TOOK_TOO_LONG, Begun
-from router.reading import Raw, Reading, Understood, Unreadable, where
-from router.receipts import take_receipt
+from router.reading import Raw
 from store.journal import IN_ROW_LIMIT, Entry, Journal, lane_of
 from store.steps import reached
 from store.work import wait_after
@@ -31,15 +25,11 @@ log = logging.getLogger("lapor.journal")
 
 _bodies = ThreadPoolExecutor(8, "bodies")  # of its own: intake never waits for whoever waits for the database
 
+HERE = Here()
 BATCH = 100  # entries in one transaction
-DOWN = {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow"}
 TRIES = 5  # of an entry that our own code cannot digest, before it is set aside
-HOPELESS = {TOOK_TOO_LONG, KILLED_ITS_READER}
-HOPELESS_TRIES = 2  # each costs a reader its life
-
-
-class DatabaseDown(Exception):  # noqa: N818
-    """The database does not answer; everything waits in the journal."""
+HOPELESS = {TOOK_TOO_LONG, KILLED_ITS_READER, KILLED_ITS_CLERK}
+HOPELESS_TRIES = 2  # each costs a process its life
 
 
 def accept_for(journal: Journal, channel: str, wake: Callable[[], None]) -> Accept:
@@ -137,7 +127,9 @@ class Ahead:
     begun: Begun | None = None
 
 
-def work_off(house: House, journal: Journal, ahead: Ahead | None = None, limit: int = BATCH) -> int:
+def work_off(
+    house: House, journal: Journal, ahead: Ahead | None = None, limit: int = BATCH, clerk: Clerk = HERE
+) -> int:
     """Give waiting entries their effect; the number of those that had it. Raises DatabaseDown.
 
     Up to `limit` are one transaction. When that breaks they are taken one by one: an entry that fails is tried
@@ -150,85 +142,29 @@ def work_off(house: House, journal: Journal, ahead: Ahead | None = None, limit: 
     if not entries:
         return 0
     begun = now or house.readers.begin(_raws(entries), house.learned.path)
+    carrying = clerk.begin(house, entries, begun.result())
     if len(entries) >= limit:
         ahead.entries = journal.waiting(limit, skip=[lane_of(entry) for entry in entries])
         raws = _raws(ahead.entries)
         ahead.begun = house.readers.begin(raws, house.learned.path) if raws else None
-    return _carry_out(house, journal, entries, begun.result())
+    return _write_down(house, journal, entries, carrying.result())
 
 
 def _raws(entries: Sequence[Entry]) -> list[Raw]:
     return [Raw(channel=e.channel, external_id=e.external_id, meta=e.meta, raw=e.raw) for e in entries]
 
 
-def _carry_out(house: House, journal: Journal, entries: Sequence[Entry], readings: Sequence[Reading]) -> int:
-    """Give read entries their effect; those that could not be read are set back. The number of the others."""
-    read: list[tuple[Entry, Reading]] = []
-    stuck: set[str] = set()
-    for entry, reading in zip(entries, readings, strict=True):
-        if lane_of(entry) in stuck:
-            continue
-        if isinstance(reading, Unreadable):
-            stuck.add(lane_of(entry))
-            _set_back(house, journal, entry, reading.reason)
-        else:
-            read.append((entry, reading))
-    try:
-        with _waiting_out():
-            process(house, read)
-    except DatabaseDown:
-        raise
-    except Exception as error:
-        log.info("%d entries are taken one by one: %s", len(read), type(error).__name__)
-        return _one_by_one(house, journal, read)
-    journal.done([entry.key for entry, _ in read])
-    return len(read)
-
-
-@contextmanager
-def _waiting_out() -> Iterator[None]:
-    """What is ours to wait for becomes DatabaseDown: no message is at fault."""
-    try:
-        yield
-    except DBAPIError as error:
-        if not _is_down(error):
-            raise
-        raise DatabaseDown(type(error.orig).__name__) from error
-    except (OSError, PoolTimeout) as error:  # the disk of the photos
-        raise DatabaseDown(type(error).__name__) from error
-
-
-def _one_by_one(house: House, journal: Journal, read: Sequence[tuple[Entry, Reading]]) -> int:
-    finished: list[str] = []
-    stuck: set[str] = set()
-    try:
-        for entry, reading in read:
-            if lane_of(entry) in stuck:
-                continue
-            if _try(house, journal, entry, reading):
-                finished.append(entry.key)
-            else:
-                stuck.add(lane_of(entry))
-    finally:
-        journal.done(finished)
-    return len(finished)
-
-
-def _try(house: House, journal: Journal, entry: Entry, reading: Reading) -> bool:
-    try:
-        with _waiting_out():
-            process(house, [(entry, reading)])
-    except DatabaseDown:
-        raise
-    except Exception as error:
-        log.debug("entry %s", entry.key, exc_info=True)
-        _set_back(house, journal, entry, f"{type(error).__name__}: {where(error)}")
-        return False
-    return True
-
-
-def _is_down(error: DBAPIError) -> bool:
-    return error.connection_invalidated or type(error.orig).__name__ in DOWN
+def _write_down(house: House, journal: Journal, entries: Sequence[Entry], carried: Carried) -> int:
+    """Mark what was carried out, and set back what failed. Raises DatabaseDown where that ended it."""
+    for entry in entries:
+        if entry.key in carried.failed:
+            _set_back(house, journal, entry, carried.failed[entry.key])
+    done = set(carried.done)
+    journal.done(carried.done)
+    metrics.worked_off(entry for entry in entries if entry.key in done)
+    if carried.is_down is not None:
+        raise DatabaseDown(carried.is_down)
+    return len(carried.done)
 
 
 def _set_back(house: House, journal: Journal, entry: Entry, reason: str) -> None:
@@ -238,29 +174,6 @@ def _set_back(house: House, journal: Journal, entry: Entry, reason: str) -> None
         journal.fail(entry.key, reason)
     else:
         journal.retry(entry.key, reason, house.now() + wait_after(entry.attempts + 1))
-
-
-def process(house: House, read: Sequence[tuple[Entry, Reading]]) -> None:
-    """Carry out read messages, in their order; doing it twice is doing it once."""
-    parts = [(entry, said) for entry, reading in read if not isinstance(reading, Unreadable) for said in reading]
-    for _, said in parts:
-        if isinstance(said, ChatChanged):
-            take_chat_change(house, said)
-    receipts = [said for _, said in parts if isinstance(said, Receipt)]
-    messages = [
-        (entry, said) for entry, said in parts if isinstance(said, Understood) and not is_talk(house, said.message)
-    ]
-    # a receipt's raw bytes hold a number, and no row would ever name them: they stay in the journal only
-    entries = list({entry.key: entry for entry, _ in messages}.values())
-    keys = house.store.media.put_many([entry.raw for entry in entries])
-    raw_keys = {entry.key: raw_key for entry, raw_key in zip(entries, keys, strict=True)}
-    heard = [keep_parts(house, said, raw_keys[entry.key], entry.received_at) for entry, said in messages]
-    heard = [each for each in heard if not (take_agency_mail(house, each) or take_agency_chat(house, each))]
-    if heard:
-        take_messages(house, heard)
-    for receipt in receipts:
-        take_receipt(house, receipt)
-    metrics.worked_off(entry for entry, _ in read)
 
 
 def replay(house: House, journal: Journal, keys: list[str]) -> int:

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from config.logs import start_log
 from config.settings import read_settings
+from router import clerk  # noqa: F401
 from router.reading import pack_at
 
 gc.disable()  # nothing that is loaded here is ever garbage

@@ -1,7 +1,6 @@
 """Processes that read messages and photos for us, and are killed when one takes too long."""
 
 import logging
-import multiprocessing
 import os
 import resource
 import threading
@@ -16,7 +15,8 @@ from typing import Any, Protocol, cast
 from pebble import ProcessExpired, ProcessPool
 
 from normalizer.same_picture import Match
-from router.reading import Look, Raw, Reading, Unreadable, look_at, match, public_copy, read_all
+from router.fork_server import forked
+from router.reading import Look, Raw, Unreadable, look_at, match, packed, public_copy, read_packed
 
 log = logging.getLogger("lapor.readers")
 
@@ -36,7 +36,7 @@ class Readers(Protocol):
         """Make ready, so that the first message need not wait."""
 
     def begin(self, messages: Sequence[Raw], learned: Path | None = None) -> "Begun":
-        """Begin to read; the answer's result() has a reading for each message, in their order.
+        """Begin to read; the answer's result(), unpacked, has a reading for each message, in their order.
 
         `learned` is the file of the learned model that is in use.
         """
@@ -55,7 +55,7 @@ class Readers(Protocol):
 
 
 class Begun(Protocol):
-    def result(self) -> list[Reading]: ...
+    def result(self) -> list[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Here:
         """There is nothing to make ready."""
 
     def begin(self, messages: Sequence[Raw], learned: Path | None = None) -> Begun:
-        done: Future[list[Reading]] = Future()
-        done.set_result(read_all(messages, self.city, learned))
+        done: Future[list[bytes]] = Future()
+        done.set_result([read_packed(messages, self.city, learned)])
         return done
 
     def look_at(self, content: bytes, content_type: str) -> Look:
@@ -95,7 +95,7 @@ class Beside:
         self._pool = _pool()
 
     def start(self) -> None:
-        self._schedule(read_all, [], self._city)
+        self._schedule(read_packed, [], self._city)
 
     def _schedule(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
         """Hand a job over. When all readers died at once (out of memory, say) there are new ones."""
@@ -106,7 +106,7 @@ class Beside:
             return cast("Future[Any]", self._pool.schedule(function, args=arguments, timeout=self._seconds))
 
     def begin(self, messages: Sequence[Raw], learned: Path | None = None) -> Begun:
-        jobs = [(job, self._schedule(read_all, job, self._city, learned)) for job in _jobs(messages)]
+        jobs = [(job, self._schedule(read_packed, job, self._city, learned)) for job in _jobs(messages)]
         return _Jobs(self, jobs, learned)
 
     def look_at(self, content: bytes, content_type: str) -> Look:
@@ -140,17 +140,17 @@ class _Jobs:
     jobs: list[tuple[list[Raw], "Future[Any]"]]
     learned: Path | None
 
-    def result(self) -> list[Reading]:
-        return [reading for job, begun in self.jobs for reading in self._readings(job, begun)]
+    def result(self) -> list[bytes]:
+        return [blob for job, begun in self.jobs for blob in self._blobs(job, begun)]
 
-    def _readings(self, job: list[Raw], begun: "Future[Any]") -> list[Reading]:
+    def _blobs(self, job: list[Raw], begun: "Future[Any]") -> list[bytes]:
         try:
-            return cast("list[Reading]", begun.result())
+            return [begun.result()]
         except ENDED as error:
             log.warning("a reader of %d messages ended: %s", len(job), type(error).__name__)
             if len(job) > 1:
-                return [reading for each in job for reading in self.readers.begin([each], self.learned).result()]
-            return [Unreadable(reason=_reason(error))]
+                return [blob for each in job for blob in self.readers.begin([each], self.learned).result()]
+            return [packed([Unreadable(reason=_reason(error))])]
 
 
 def _reason(error: BaseException) -> str:
@@ -160,9 +160,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _pool() -> ProcessPool:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "router.preloaded"])
-    return ProcessPool(max_workers=READERS, context=context, initializer=_bounded)
+    return ProcessPool(max_workers=READERS, context=forked(), initializer=_bounded)
 
 
 def _jobs(messages: Sequence[Raw]) -> Iterator[list[Raw]]:

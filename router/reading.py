@@ -1,5 +1,6 @@
 """Reads kept messages: bytes to words, draft and photos; pure, so that it can run where it can be killed."""
 
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -67,6 +68,21 @@ def read_all(messages: Sequence[Raw], city: Path, learned: Path | None = None) -
     """Read messages; one that cannot be read does not hold up the others. `learned` is a learned model's file."""
     model = model_at(learned) if learned else None
     return [_read(each, pack_at(city), model) for each in messages]
+
+
+def packed(readings: Sequence[Reading]) -> bytes:
+    """Readings as they go from process to process: whoever only passes them on need not make objects of them."""
+    return pickle.dumps(readings, pickle.HIGHEST_PROTOCOL)
+
+
+def unpacked(blobs: Sequence[bytes]) -> list[Reading]:
+    """The readings of several packs, in their order; only ever of our own processes' packs."""
+    return [reading for blob in blobs for reading in pickle.loads(blob)]  # noqa: S301  (no byte of it is a citizen's own)
+
+
+def read_packed(messages: Sequence[Raw], city: Path, learned: Path | None = None) -> bytes:
+    """What read_all() says, packed."""
+    return packed(read_all(messages, city, learned))
 
 
 def _read(each: Raw, pack: Pack, model: Model | None) -> Reading:

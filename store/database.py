@@ -1,9 +1,12 @@
 """Opens the database: the same code on SQLite (one machine) and PostgreSQL (many)."""
 
+import fcntl
+import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, make_url
@@ -88,19 +91,32 @@ def was_in_the_way(error: DBAPIError) -> bool:
 
 
 class Turn:
-    """SQLite has one writer: its threads take turns here, where nobody sleeps a while and looks again."""
+    """SQLite has one writer: its threads and processes take turns here, where nobody sleeps a while and looks
+    again. The file beside the database is only locked, never written; its lock ends with its process."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._held = threading.local()
+        self._path = path
+        self._file: int | None = None
 
     def __enter__(self) -> None:
         # whoever waited as long as SQLite itself would asks SQLite, which says why
         self._held.it = self._lock.acquire(timeout=BUSY_SECONDS)
+        if self._held.it:
+            self._lock_file(fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
         if self._held.it:
+            self._lock_file(fcntl.LOCK_UN)
             self._lock.release()
+
+    def _lock_file(self, how: int) -> None:
+        """Nothing is lost where this cannot be done: SQLite has locks of its own."""
+        with suppress(OSError):
+            if self._file is None:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, how)
 
 
 def open_store(settings: Settings, keys: Keys) -> Store:
@@ -113,7 +129,7 @@ def open_store(settings: Settings, keys: Keys) -> Store:
         keys=keys,
         reading=sessionmaker(engine, expire_on_commit=False),
         writing=sessionmaker(engine.execution_options(immediate=True), expire_on_commit=False),
-        turn=Turn() if settings.is_sqlite else None,
+        turn=Turn(Path(f"{engine.url.database}-turn")) if settings.is_sqlite else None,
     )
 
 

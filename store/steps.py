@@ -8,6 +8,12 @@ _asked, _, _time = os.environ.get("LAPOR_STOP_AT", "").partition(":")
 _stop_at: str | None = _asked or None
 _left = int(_time or 1)
 _lock = threading.Lock()
+_with: list[int] = []
+
+
+def dies_with(server: int) -> None:
+    """A power cut takes the server too whose process beside it comes to the step."""
+    _with[:] = [server]
 
 
 def reached(step: str) -> None:
@@ -24,4 +30,5 @@ def _count_down() -> None:
     with _lock:
         _left -= 1
         if _left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            for pid in (*_with, os.getpid()):
+                os.kill(pid, signal.SIGKILL)

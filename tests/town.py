@@ -58,6 +58,16 @@ def jpeg(colour: str = "gray", side: int = 64) -> bytes:
     return out.getvalue()
 
 
+def others_at(path: Path) -> set[int]:
+    """The other processes that have this file open."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if link.readlink() == path:
+                found.add(int(link.parts[2]))
+    return found - {os.getpid()}
+
+
 @dataclass
 class Town:
     """One installation in a process of its own, seen from outside only."""

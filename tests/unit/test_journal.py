@@ -23,7 +23,8 @@ from sqlalchemy import create_engine, func, select
 from town import eventually
 
 from normalizer.schema import TemporaryFailure
-from router.journal import TRIES, DatabaseDown, accept_for, cursor_for, process, replay, work_off
+from router.carry_out import DatabaseDown, process
+from router.journal import TRIES, accept_for, cursor_for, replay, work_off
 from router.reading import Raw, read_all
 from store.database import sqlite_module
 from store.journal import IN_ROW_LIMIT, Journal

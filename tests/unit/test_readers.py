@@ -12,8 +12,8 @@ from town import eventually
 
 from config.settings import read_settings
 from normalizer.schema import InboundMessage
-from router.readers import TOOK_TOO_LONG, Beside, Here
-from router.reading import Raw, Reading, Understood, Unreadable
+from router.readers import TOOK_TOO_LONG, Beside, Here, Readers
+from router.reading import Raw, Reading, Understood, Unreadable, unpacked
 from tests.unit.test_pictures import saved, scene
 
 CITY = read_settings(_env_file=None).city  # what new readers have loaded already
@@ -50,7 +50,7 @@ def slow_photo() -> bytes:
 def impatient() -> Iterator[Beside]:
     each = Beside(CITY, seconds=0.5)
     each.start()
-    eventually(lambda: isinstance(each.begin([mail(0)]).result()[0], list), what="it has loaded what it needs")
+    eventually(lambda: isinstance(read(each, [mail(0)])[0], list), what="it has loaded what it needs")
     yield each
     each.close()
 
@@ -60,6 +60,10 @@ def said(reading: Reading) -> InboundMessage:
     (understood,) = reading
     assert isinstance(understood, Understood)
     return understood.message
+
+
+def read(readers: Readers, messages: list[Raw]) -> list[Reading]:
+    return unpacked(readers.begin(messages).result())
 
 
 def children() -> list[int]:
@@ -79,11 +83,11 @@ def children() -> list[int]:
 def test_readers_read_what_this_process_reads(readers: Beside) -> None:
     messages = [mail(number) for number in range(120)]
 
-    assert readers.begin(messages).result() == Here(CITY).begin(messages).result()
+    assert read(readers, messages) == read(Here(CITY), messages)
 
 
 def test_a_message_that_takes_too_long_is_told_apart_from_its_neighbours(impatient: Beside) -> None:
-    readings = impatient.begin([mail(1), mail(2, slow_photo()), mail(3)]).result()
+    readings = read(impatient, [mail(1), mail(2, slow_photo()), mail(3)])
 
     assert readings[1] == Unreadable(reason=TOOK_TOO_LONG)
     assert [said(readings[place]).sender for place in (0, 2)] == ["warga1@example.org", "warga3@example.org"]
@@ -112,7 +116,7 @@ def _compared(readers: Beside, one: bytes, others: list[bytes]) -> list[bool] | 
 def test_a_message_that_cannot_be_parsed_does_not_hold_its_neighbours_up(readers: Beside) -> None:
     strange = Raw(channel="pigeon", external_id="1", meta={}, raw=b"")
 
-    first, second = readers.begin([strange, mail(4)]).result()
+    first, second = read(readers, [strange, mail(4)])
 
     assert isinstance(first, Unreadable)
     assert first.reason.startswith("KeyError")
@@ -120,10 +124,10 @@ def test_a_message_that_cannot_be_parsed_does_not_hold_its_neighbours_up(readers
 
 
 def test_readers_that_are_killed_are_back_for_the_next_message(readers: Beside) -> None:
-    readers.begin([mail(5)]).result()
+    read(readers, [mail(5)])
     before = eventually(children, what="readers")
     for pid in before:
         os.kill(pid, signal.SIGKILL)
 
-    eventually(lambda: isinstance(readers.begin([mail(6)]).result()[0], list), what="somebody reads again")
+    eventually(lambda: isinstance(read(readers, [mail(6)])[0], list), what="somebody reads again")
     assert not set(children()) & set(before)

@@ -1,0 +1,140 @@
+"""Who gives read messages their effect: this process, or one beside it that does nothing else."""
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from pebble import ProcessExpired, ProcessPool
+
+from config.settings import Settings
+from router.carry_out import Carried, carry_out, set_back
+from router.fork_server import forked
+from router.house import House, open_house
+from router.reading import pack_at, packed, unpacked
+from store import steps
+from store.journal import Entry, lane_of
+
+log = logging.getLogger("lapor.clerk")
+
+KILLED_ITS_CLERK = "it killed the process that wrote it down"
+ENDED = (ProcessExpired, BrokenProcessPool, MemoryError)
+
+
+class Clerk(Protocol):
+    """Who works off."""
+
+    def begin(self, house: House, entries: Sequence[Entry], blobs: Sequence[bytes]) -> "Begun":
+        """Begin to carry entries out, `blobs` being their packed readings. result() says how it went."""
+
+
+class Begun(Protocol):
+    def result(self) -> Carried: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Works off in this very process: for commands."""
+
+    def begin(self, house: House, entries: Sequence[Entry], blobs: Sequence[bytes]) -> Begun:
+        done: Future[Carried] = Future()
+        done.set_result(carry_out(house, entries, unpacked(blobs)))
+        return done
+
+
+class Beside:
+    """Works off in a process of its own, forked like the readers; killed, it is there again at once.
+
+    It opens the house anew, by the same settings. The journal stays ours.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._pool = _pool(settings)
+
+    def start(self) -> None:
+        self.schedule([], [], None)
+
+    def schedule(self, entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> "Future[_Told]":
+        with self._lock:
+            if not self._pool.active:
+                log.warning("the process that works off is gone: a new one is made")
+                self._pool = _pool(self._settings)
+            return self._pool.schedule(_carry_out, args=(entries, blobs, learned))
+
+    def begin(self, house: House, entries: Sequence[Entry], blobs: Sequence[bytes]) -> Begun:
+        return _Job(self, house, entries, blobs, self.schedule(entries, blobs, house.learned.path))
+
+    def close(self) -> None:
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join(5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    clerk: Beside
+    house: House
+    entries: Sequence[Entry]
+    blobs: Sequence[bytes]
+    begun: "Future[_Told]"
+
+    def result(self) -> Carried:
+        try:
+            told = self._told()
+        except ENDED as error:
+            log.warning("who carried out %d messages ended: %s", len(self.entries), type(error).__name__)
+            return self._one_by_one()
+        for names in told.woken:
+            self.house.wake(*names)
+        return told.carried
+
+    def _told(self) -> "_Told":
+        try:
+            return self.begun.result()
+        except BrokenProcessPool:  # it ended before it had this in hand: these messages are not why
+            return self.clerk.schedule(self.entries, self.blobs, self.house.learned.path).result()
+
+    def _one_by_one(self) -> Carried:
+        """To find out which one it was, if it was one of them."""
+        whole = Carried()
+        if len(self.entries) == 1:
+            set_back(whole, self.entries[0], KILLED_ITS_CLERK)
+            return whole
+        for entry, reading in zip(self.entries, unpacked(self.blobs), strict=True):
+            if lane_of(entry) not in whole.stuck and whole.is_down is None:
+                whole.add(self.clerk.begin(self.house, [entry], [packed([reading])]).result())
+        return whole
+
+
+# --- in the process beside ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    carried: Carried
+    woken: list[tuple[str, ...]]
+
+
+_open: list[House] = []
+
+
+def _pool(settings: Settings) -> ProcessPool:
+    return ProcessPool(max_workers=1, context=forked(), initializer=_move_in, initargs=(settings, os.getpid()))
+
+
+def _move_in(settings: Settings, server: int) -> None:
+    steps.dies_with(server)
+    _open[:] = [open_house(settings, pack_at(settings.city))]
+
+
+def _carry_out(entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> _Told:
+    woken: list[tuple[str, ...]] = []
+    house = replace(_open[0], wake=lambda *names: woken.append(names))
+    house.learned.path = learned
+    return _Told(carry_out(house, entries, unpacked(blobs)), woken)

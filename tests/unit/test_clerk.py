@@ -1,0 +1,158 @@
+"""The process that works off: the same effect as here, killed and back, and never one message twice."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from town import eventually, others_at
+
+from router import clerk
+from router.clerk import KILLED_ITS_CLERK, Beside
+from router.journal import Ahead, work_off
+from router.reading import Raw, packed, read_packed, unpacked
+from store.database import Turn
+from store.journal import Entry, Journal
+from store.models import Message
+from tests.unit.houses import ROOT, Clock, Town, another, new_town
+from tests.unit.test_journal import mail, opened
+
+DEADLY, DEADLY_ONCE = "Jl. Manggarai Utara 5 No 3", "Jl. Manggarai Utara 6 No 4"
+REAL = clerk._carry_out
+
+
+def deadly(entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> Any:
+    """In the process beside: some words end it, as a mistake in a library would; some only where they stand among
+    others."""
+    raws = [entry.raw.decode() for entry in entries]
+    if any(DEADLY in raw or (DEADLY_ONCE in raw and len(raws) > 1) for raw in raws):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return REAL(entries, blobs, learned)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
+    with opened(tmp_path / "journal", clock) as made:
+        yield made
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return new_town(tmp_path)
+
+
+@pytest.fixture
+def beside(town: Town) -> Iterator[Beside]:
+    each = Beside(town.house.settings)
+    each.start()
+    yield each
+    each.close()
+
+
+def people(journal: Journal, numbers: Sequence[int]) -> None:
+    for number in numbers:
+        mail(journal, number, words=another(number))
+
+
+def external_ids(town: Town) -> list[str]:
+    return [row.external_id for row in town.rows(Message)]
+
+
+def test_it_has_the_effect_that_it_would_have_here(town: Town, journal: Journal, beside: Beside) -> None:
+    woken: list[str] = []
+    house = replace(town.house, wake=lambda *names: woken.extend(names))
+    people(journal, range(250))
+    ahead, done = Ahead(), 0
+    while worked := work_off(house, journal, ahead, clerk=beside):
+        done += worked
+
+    assert done == 250
+    assert external_ids(town) == [f"mail{number}" for number in range(250)]
+    assert len(town.reports()) == len(town.answers()) == 250
+    assert journal.counts() == {"done": 250}
+    assert set(woken) == {"email"}
+
+
+def test_killed_while_it_has_nothing_to_do_it_is_back_for_the_next(
+    town: Town, journal: Journal, beside: Beside
+) -> None:
+    people(journal, [1])
+    assert work_off(town.house, journal, clerk=beside) == 1
+    (pid,) = others_at(town.house.settings.data_dir / "reports.db-turn")
+    os.kill(pid, signal.SIGKILL)
+    people(journal, [2])
+    eventually(lambda: work_off(town.house, journal, clerk=beside), what="it works off again")
+
+    assert external_ids(town) == ["mail1", "mail2"]
+
+
+def test_a_message_that_kills_it_is_set_aside_and_its_neighbours_have_their_effect(
+    town: Town, journal: Journal, beside: Beside, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clerk, "_carry_out", deadly)
+    people(journal, range(5))  # the third is deadly, the fourth among others only
+    assert work_off(town.house, journal, clerk=beside) == 4
+    assert external_ids(town) == ["mail0", "mail1", "mail3", "mail4"]
+
+    clock.on(minutes=1)
+    assert work_off(town.house, journal, clerk=beside) == 0
+    (aside,) = journal.find("failed")
+    assert (aside.external_id, aside.error, aside.attempts) == ("mail2", KILLED_ITS_CLERK, 2)
+
+
+def test_a_database_that_is_away_is_waited_for(town: Town, journal: Journal, beside: Beside) -> None:
+    people(journal, [1, 2])
+    with town.house.store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE messages RENAME TO gone")
+    carried = beside.begin(town.house, *read(journal)).result()
+    assert carried.is_down == "OperationalError"
+    assert not carried.done
+    assert not carried.failed
+
+
+def read(journal: Journal) -> tuple[list[Entry], list[bytes]]:
+    entries = journal.waiting(10)
+    raws = [Raw(channel=e.channel, external_id=e.external_id, meta=e.meta, raw=e.raw) for e in entries]
+    return entries, [read_packed(raws, ROOT / "config" / "jakarta")]
+
+
+def test_readings_are_the_same_when_unpacked(journal: Journal) -> None:
+    people(journal, range(3))
+    _, blobs = read(journal)
+    readings = unpacked(blobs)
+    assert unpacked([packed(readings[:1]), packed(readings[1:])]) == readings
+
+
+def test_processes_take_turns_at_the_database(tmp_path: Path) -> None:
+    """Two turns at one file are two processes': a lock is the open file's, not the process's."""
+    one, other = Turn(tmp_path / "turn"), Turn(tmp_path / "turn")
+    order: list[str] = []
+
+    def second() -> None:
+        with other:
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with one:
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_a_turn_that_no_file_can_be_made_for_is_taken_all_the_same(tmp_path: Path) -> None:
+    turn = Turn(tmp_path / "no such folder" / "turn")
+    with turn:
+        pass
+    with turn:
+        pass
