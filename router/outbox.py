@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,6 +44,7 @@ log = logging.getLogger("lapor.outbox")
 
 AT_ONCE = 100
 TOGETHER_SECONDS = 0.02  # a moment: longer, and a death in it leaves more answers that may have arrived
+TURN_SECONDS = 0.1  # what our own limit holds back leaves in turns, and is written down a turn at a time
 WITH_RECEIPTS = ("sms", "whatsapp")
 WAY_PAUSE = 60.0  # seconds at most that one agency's own system is left alone after it failed
 PHOTOS_SECONDS = 10.0
@@ -228,7 +230,7 @@ async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits
     if (wait := limits.take(channel, to)) > LONGEST_WAIT:
         failure = TemporaryFailure("our own limit for this channel", retry_after=wait)
         return Outcome(owed=owed, failure=failure, is_ours=True)
-    await asyncio.sleep(wait)
+    await asyncio.sleep(math.ceil(wait / TURN_SECONDS) * TURN_SECONDS)
     if (wait := limits.paused(channel)) > 0:  # the provider asked for a pause meanwhile
         failure = TemporaryFailure("the provider's pause", retry_after=wait)
         return Outcome(owed=owed, failure=failure, is_ours=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+import uvloop
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 
@@ -98,7 +99,7 @@ def work_forever(house: House, settings: Settings, queues: list[str]) -> None:
     redis = Redis.from_url(settings.redis_url)
     redis.ping()
     started: Future[Running] = Future()
-    threading.Thread(target=asyncio.run, args=(_hold(house, settings, started),), daemon=True).start()
+    threading.Thread(target=uvloop.run, args=(_hold(house, settings, started),), daemon=True).start()
     _running.append(started.result(timeout=60))
     names = queues or queue_names(house.pack)
     log.info("serving %d queues", len(names))
