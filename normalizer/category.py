@@ -126,7 +126,9 @@ def _together(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> li
     """Phrases whose words stand side by side."""
     hits = []
     for place, word in enumerate(words):
-        for length in range(min(lex.longest.get(word, 0), len(words) - place), 0, -1):
+        if not (longest := lex.longest.get(word)):
+            continue
+        for length in range(min(longest, len(words) - place), 0, -1):
             phrase = tuple(words[place : place + length])
             if found := lex.phrases.get(phrase):
                 at = tuple(range(place, place + length))

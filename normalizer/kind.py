@@ -89,7 +89,7 @@ def not_report(heard: Heard) -> NotReport | None:
 def _is_pointed_at(heard: Heard) -> bool:
     """By a pin, a photo or a map's link, which may be a short one without coordinates."""
     is_point = heard.place is not None and heard.place.source in {"pin", "photo"}
-    return is_point or _MAP_LINK.search(heard.text) is not None
+    return is_point or ("." in heard.text and _MAP_LINK.search(heard.text) is not None)
 
 
 def _said_plainly(heard: Heard, found: Mapping[str, set[str]]) -> NotReport | None:
@@ -165,14 +165,15 @@ def _understood(
 def _marks(text: str, *, direct: bool) -> dict[str, float]:
     """What a text looks like that was passed on: retweets, links, campaigns' hashtags, headlines."""
     marks: dict[str, float] = {}
-    if _LINK.search(text):
+    if ("/" in text or "[" in text) and _LINK.search(text):
         marks["link"] = 1.5
     if "#" in text and (tags := sum(not _is_of_reports(tag) for tag in _TAG.findall(text))):
         marks["tags"] = 2.5 + 0.5 * min(tags - 1, 3)
-    if _RETWEET.search(text):
-        marks["retweet"] = 5.0
-    elif _VIA.search(text):
-        marks["via"] = 2.5
+    if "@" in text:
+        if _RETWEET.search(text):
+            marks["retweet"] = 5.0
+        elif _VIA.search(text):
+            marks["via"] = 2.5
     if not direct and _is_headline(text):
         marks["headline"] = 1.5
     return marks

@@ -250,7 +250,7 @@ def _misspelt(
 
 
 def _has_gap(words: Words, first: int, last: int) -> bool:
-    return any(_gap_between(words, spot) for spot in range(first + 1, last))
+    return last - first > 1 and any(_gap_between(words, spot) for spot in range(first + 1, last))
 
 
 def _gap_between(words: Words, place: int) -> bool:

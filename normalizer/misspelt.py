@@ -26,15 +26,17 @@ def right_spellings(index: Mapping[str, tuple[str, ...]], key: str) -> set[str]:
     """Give the names that a key misses by one letter: none where it is too short."""
     if len(key) < SHORTEST:
         return set()
-    return {name for whole in _wholes(key) for name in index.get(whole, ()) if is_one_off(name, key)}
+    least, most = len(key) - 1, len(key) + 1
+    near = [name for whole in _wholes(key) for name in index.get(whole, ()) if least <= len(name) <= most]
+    return {name for name in near if is_one_off(name, key)} if near else set()
 
 
 def is_one_off(name: str, other: str) -> bool:
     """Whether two different words differ by one letter or by two neighbours that changed places."""
     if abs(len(name) - len(other)) > 1 or name == other:
         return False
-    start = 0
-    while start < min(len(name), len(other)) and name[start] == other[start]:
+    start, shorter = 0, min(len(name), len(other))
+    while start < shorter and name[start] == other[start]:
         start += 1
     rest, others = name[start:], other[start:]
     if len(rest) == len(others):

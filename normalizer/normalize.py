@@ -40,11 +40,8 @@ def normalize(
     or landmark with its kecamatan is known.
     """
     description = clean(text)
-    read = (
-        clean(f"{subject}\n{own_words(description)}")[:READ_AT_MOST]
-        if subject
-        else own_words(description)[:READ_AT_MOST]
-    )
+    own = own_words(description)
+    read = (clean(f"{subject}\n{own}") if subject else own)[:READ_AT_MOST]
     words, told, spoken, tokens = _heard(read, language, pack)
     service, alternatives = guess_service(pack, tokens)
     has_hint = bool(alternatives)
@@ -72,7 +69,7 @@ def normalize(
         alternatives=alternatives,
         place=place,
         description=description,
-        public_description=public_description(own_words(description)),
+        public_description=public_description(own),
         language=spoken,
         urgent=danger is not None,
         missing=_missing(service, place, pack) if kind is None else (),

@@ -66,7 +66,8 @@ def finder(lists: Mapping[str, str]) -> Finder:
     def find(words: Sequence[str]) -> Iterator[Found]:
         for place, word in enumerate(words):
             for start in starting(word):
-                yield from _found(start, words, place)
+                if start.alone or start.open or (place + 1 < len(words) and words[place + 1] in start.by_next):
+                    yield from _found(start, words, place)
 
     return find
 

@@ -152,7 +152,7 @@ def _rules_for(text: str) -> _Rules:
         rules += _NETWORK
     if "@" in text:
         rules += _ADDRESSES
-    if _MAY_SPELL.search(text):
+    if any(sign in text for sign in ("[", "(", " at ", " AT ", " At ")) and _MAY_SPELL.search(text):
         rules += _SPELLED
     return rules + _number_rules(text) if any(digit in text for digit in "0123456789") else rules
 

@@ -23,6 +23,8 @@ _GAPS = re.compile(r"\n\s*\n\s*")
 def clean(text: str) -> str:
     """Give the text without NUL, control, zero-width and direction characters, without letters that only look
     like ours (normalizer/lookalikes.py), composed (NFC), ends trimmed."""
+    if text.isascii() and text.isprintable():  # one line of ours, as most are: nothing hides in it
+        return _SPACES.sub(" ", text).strip() if "  " in text else text.strip()
     text = _HIDDEN.sub("", _LINE_END.sub("\n", text))
     if not text.isascii():
         text = without_lookalikes(text)
@@ -98,7 +100,8 @@ def _reply_head_of_any_language(lines: Sequence[str], number: int) -> int:
     if not lines[number].strip():
         return 0
     for length in (1, 2):
-        if _ANY_REPLY_HEAD.match(" ".join(lines[number : number + length])):
+        head = " ".join(lines[number : number + length])
+        if "@" in head and head.rstrip().endswith(":") and _ANY_REPLY_HEAD.match(head):
             return length
     return 0
 
@@ -127,7 +130,9 @@ _SPOKEN_IN = {
 }
 _WORD = re.compile(r"[^\W\d_]+")
 # links, names, hashtags, and reports' codes: "US9E4Y" is no English word, "jalan2" is an Indonesian one
-_NOT_SPOKEN = re.compile(r"https?://\S+|(?:\bRT )?@\w+|#\w+|\b(?=[A-Za-z]*\d+[A-Za-z])[A-Za-z0-9]{6}\b")
+_NOT_SPOKEN = re.compile(r"https?://\S+|(?:\bRT )?@\w+|#\w+")
+_CODE = re.compile(r"\b(?=[A-Za-z]*\d+[A-Za-z])[A-Za-z0-9]{6}\b")
+_DIGIT = re.compile(r"\d")
 # How words end and begin that no list holds: -nya, me(ng)-, ber-, pe(ng)-…an against -ing, -tion, -ed.
 _LIKE_INDONESIAN = re.compile(r"\w{3,}nya|(?:meng?|mem|meny|ber|ter|peng?|pem|per|ke|di|se)[a-z]{4,}(?:an|i)?")
 _LIKE_ENGLISH = re.compile(
@@ -142,7 +147,8 @@ def language_of(text: str, hint: str | None = None) -> Language:
 
     `hint` is what the channel says of its user; it decides only where the words do not.
     """
-    found = _WORD.findall(_NOT_SPOKEN.sub(" ", text[:1500]).lower())
+    read = text[:1500]
+    found = _WORD.findall(_without_marks(read).lower())
     if not text.isascii() and _in_another_script(found):
         return "other"
     spoken = [_SPOKEN_IN.get(word) for word in found]
@@ -155,6 +161,12 @@ def language_of(text: str, hint: str | None = None) -> Language:
     if indonesian or english:
         return "en" if english > indonesian else "id"
     return _without_evidence(found, hint)
+
+
+def _without_marks(text: str) -> str:
+    if "@" in text or "#" in text or "://" in text:
+        text = _NOT_SPOKEN.sub(" ", text)
+    return _CODE.sub(" ", text) if _DIGIT.search(text) else text
 
 
 def _in_another_script(found: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from string import ascii_lowercase, ascii_uppercase
 
 from normalizer.wordlists import SLANG, words
 
@@ -10,7 +11,8 @@ _TITLES = (
     r"(?:bapak|bpk|pak|ibu|bu|saudara|saudari|sdri?|mbak|mba|mas|bang|kang|haji|haj+ah|hj|kh|k\.h|ust(?:ad|adz|adzah)?"
     r"|mrs?|ms|(?:h|ny|nn)(?=\.))(?![\w'\u2019])\.?"
 )
-_TITLED = re.compile(rf"(?<![\w./@-])(?:{_TITLES}[ \t]{{0,2}}){{1,3}}", _ANY_CASE)
+# these four are looked for in small letters: that is three times as quick as any case
+_TITLED = re.compile(rf"(?<![\w./@-])(?:{_TITLES}[ \t]{{0,2}}){{1,3}}")
 _OFFICES = words("offices") | words("offices_of_a_place")
 _OFFICE = re.compile(r"[ \t]{0,2}([A-Za-z]{2,12})(?:[ \t]{1,2}|(?=\d))(?:0?\d{1,2}(?:[ \t/]{1,2}|\Z))?")
 _WORD = re.compile(r"[ \t]{0,2}([^\W\d_][^\W\d_.]{0,24}(?:['\u2019-][^\W\d_]{1,24})?)(?![\w@/])\.?")
@@ -41,15 +43,13 @@ _OPENS = (
     r"(?:\A|[.!?\n]|\b(?:halo|hallo|hai|hi|min|kak|perkenalkan|dengan|pagi|siang|sore|malam|assalamu\W?alaikum|wb))"
     r"[\s,.!]{0,4}"
 )
-_I_AM = re.compile(rf"{_OPENS}(?:saya|aku|i am|i'm|this is)[ \t]{{1,2}}(?=[A-Z])", _ANY_CASE)
-_FROM = re.compile(
-    r"^[ \t>*]{0,6}(?:from|dari|sender|pengirim|oleh)[ \t]?:[ \t]{0,3}\"?", _ANY_CASE | re.MULTILINE
-)
+_I_AM = re.compile(rf"{_OPENS}(?:saya|aku|i am|i'm|this is)[ \t]{{1,2}}(?=[a-z])")
+_FROM = re.compile(r"^[ \t>*]{0,6}(?:from|dari|sender|pengirim|oleh)[ \t]?:[ \t]{0,3}\"?", re.MULTILINE)
 _THANKS = re.compile(
     r"\b(?:terima ?kasih|makasih|trims|thanks|thank you|salam(?: hormat)?|wassalam)[ \t]{0,2}[,.!\n-][\s,.-]{0,6}"
-    r"(?=\S.{0,60}\Z)",
-    _ANY_CASE,
+    r"(?=\S.{0,60}\Z)"
 )
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 _VERB = re.compile(r"(?:ber|mem|men|meng|di|ter|ke|se)\w{4}")
 MOST_WORDS, SHORT = 4, 2  # of a name; letters of what is rather an abbreviation
 
@@ -66,7 +66,7 @@ def without_titled(text: str) -> str:
 
 def _without(text: str, pattern: re.Pattern[str], *, is_title: bool) -> str:
     kept, done = [], 0
-    for match in pattern.finditer(text):
+    for match in pattern.finditer(_small(text)):
         if match.start() < done or (is_title and _is_a_place(text, match.start())):
             continue
         begin, end = _name_behind_title(text, match.end()) if is_title else _name(text, match.end(), _opens)
@@ -75,6 +75,12 @@ def _without(text: str, pattern: re.Pattern[str], *, is_title: bool) -> str:
             kept += [before, "[nama]" if before[-1:].isspace() or not is_title else " [nama]"]
             done = end
     return "".join([*kept, text[done:]])
+
+
+def _small(text: str) -> str:
+    """In small letters, each in its place: a few foreign ones would become two."""
+    small = text.lower()
+    return small if len(small) == len(text) else text.translate(_SMALL)
 
 
 def _is_a_place(text: str, begin: int) -> bool:

@@ -29,7 +29,7 @@ class Words:
 
 def words_of(text: str) -> Words:
     """Split a text into words: runs of letters and digits, and the few pictures that mean something."""
-    found = [(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
+    found = [(match.group().lower(), *match.span()) for match in _TOKEN.finditer(text)]
     if not found:
         return Words(text, (), (), ())
     tokens, starts, ends = zip(*found, strict=True)
