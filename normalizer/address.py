@@ -58,7 +58,7 @@ def streets_in(words: Words, folded: Sequence[str], names: Gazetteer, known: Con
             if last > place + 1:
                 text = words.text[words.starts[place] : words.ends[last - 1]]
                 tokens = tuple(folded[place + 1 : last])
-                found.append(Street(first=place, last=last, text=text + _house(words, last), tokens=tokens))
+                found.append(Street(first=place, last=last, text=text + house_behind(words, last), tokens=tokens))
                 place = last - 1
         place += 1
     return found or _english_streets(words, folded, names)
@@ -72,13 +72,13 @@ def _english_streets(words: Words, folded: Sequence[str], names: Gazetteer) -> l
             for first in range(max(0, last - 4), last):
                 if street_key(folded[first:last]) in names.streets:
                     tokens = tuple(folded[first:last])
-                    text = words.text[words.starts[first] : words.ends[last]] + _house(words, last + 1)
+                    text = words.text[words.starts[first] : words.ends[last]] + house_behind(words, last + 1)
                     found.append(Street(first=first - 1, last=last + 1, text=text, tokens=tokens))
                     break
     return found
 
 
-def _house(words: Words, last: int) -> str:
+def house_behind(words: Words, last: int) -> str:
     """Plot, block and number behind a street, as we write them: " Blok C5 No. 12"; else a kilometre."""
     rest = words.text[words.ends[last - 1] : words.ends[last - 1] + 60]
     found, place = "", 0
@@ -107,7 +107,7 @@ def _street_end(
         if is_known and (shouting or not (_is_name(words, last) or _belongs(words.tokens[last]))):
             break
         last += 1
-        if _is_number(words.tokens[last - 1]):
+        if is_number(words.tokens[last - 1]):
             break
     return last
 
@@ -168,9 +168,7 @@ def _gap(words: Words, place: int, *, strict: bool) -> bool:
 def _known_end(words: Words, folded: Sequence[str], place: int, names: Gazetteer) -> int:
     """The place after the longest known street's name that begins here, else the place itself."""
     for last in range(min(place + LONGEST_NAME, len(folded)), place, -1):
-        if any(_gap(words, spot, strict=True) for spot in range(place + 1, last)):
-            continue
-        if street_key(folded[place:last]) in names.streets:
+        if no_gap_between(words, place, last) and street_key(folded[place:last]) in names.streets:
             return last
     return place
 
@@ -180,7 +178,7 @@ def _misspelt_end(words: Words, folded: Sequence[str], place: int, names: Gazett
     last of them is no word that the lexicon knows."""
     for last in range(min(place + 3, len(folded)), place + 1, -1):
         strange = words.tokens[last - 1] not in known and words.tokens[last - 1] not in _STOP
-        if strange and not any(_gap(words, spot, strict=True) for spot in range(place + 1, last)):
+        if strange and no_gap_between(words, place, last):
             key = street_key(folded[place:last])
             if len(key) >= LONG_KEY and key.isalpha() and right_spellings(names.misspelt_streets, key):
                 return last
@@ -188,11 +186,16 @@ def _misspelt_end(words: Words, folded: Sequence[str], place: int, names: Gazett
 
 
 def _belongs(token: str) -> bool:
-    return token in _ENDINGS or _is_number(token)
+    return token in _ENDINGS or is_number(token)
 
 
-def _is_number(token: str) -> bool:
+def is_number(token: str) -> bool:
     return token in _ROMAN or (token.isdigit() and len(token) <= 3) or (len(token) <= 3 and token[:-1].isdigit())
+
+
+def no_gap_between(words: Words, first: int, last: int) -> bool:
+    """Whether these words stand together, without a comma, a bracket or a sentence's end."""
+    return not any(_gap(words, spot, strict=True) for spot in range(first + 1, last))
 
 
 def _is_name(words: Words, place: int) -> bool:

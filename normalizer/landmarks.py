@@ -14,6 +14,7 @@ _KINDS_BEHIND = {
     "station": "stasiun", "market": "pasar", "hospital": "rs", "park": "taman", "mosque": "masjid",
     "stadium": "stadion", "museum": "museum", "terminal": "terminal", "flyover": "flyover",
 }  # fmt: skip
+_NO_BARE_NAMES = word_list("no_bare_names")
 _SHORTEST = 5  # letters: "mini market"
 _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "gedung", "perempatan", "pertigaan"])
 
@@ -73,6 +74,8 @@ def _is_meant(
 ) -> bool:
     """Whether the words are the name: led by what it is, written as a name, or no ordinary words at all."""
     tokens = words.tokens[place:end]
+    if "".join(tokens) in _NO_BARE_NAMES and not (place and words.tokens[place - 1] in _STOPS):
+        return False
     led = place > 0 and (words.tokens[place - 1] in _STOPS or words.tokens[place - 1] in _BESIDE)
     if end - place == 1:
         return led or (

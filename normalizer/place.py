@@ -6,13 +6,14 @@ from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
 from normalizer.address import Street, streets_in
+from normalizer.bare_streets import bare_streets
 from normalizer.beside import misspelt_beside
 from normalizer.coordinates import point_in
 from normalizer.fuse import place_of
 from normalizer.gazetteer import Gazetteer, fold, gazetteer, unglued
 from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
-from normalizer.mentions import ENOUGH, PLAIN, Mention, mentions_in, strange_in, weigh
+from normalizer.mentions import ENOUGH, ORDINARY_WORD, PLAIN, Mention, mentions_in, strange_in, weigh
 from normalizer.rt_rw import RtRw, rt_rw_in
 from normalizer.said import Said
 from normalizer.schema import Candidate, Position
@@ -46,6 +47,9 @@ def told_by(words: Words, pack: Pack) -> Told:
     folded = unglued([fold(token) for token in words.tokens], names)
     streets = streets_in(words, folded, names, known)
     mentions = mentions_in(words, folded, names, streets, known)
+    landmarks = landmarks_in(words, folded, names, streets, known)
+    if not streets and not landmarks and not any(each.weight > ORDINARY_WORD for each in mentions):
+        streets = bare_streets(words, folded, names, known)
     mentions += misspelt_beside(mentions, folded, strange_in(words, known), names)
     scores = weigh(mentions)
     found = Told(
@@ -56,7 +60,6 @@ def told_by(words: Words, pack: Pack) -> Told:
     )
     if _outside(words, names, streets) and not any(each.level or each.weight > PLAIN for each in mentions):
         return found
-    landmarks = landmarks_in(words, folded, names, streets, known)
     settled = settle(
         Said(pack=pack, names=names, scores=scores, mentions=mentions, streets=streets, landmarks=landmarks)
     )

@@ -40,6 +40,11 @@ def _in_digits(token: str) -> str:
     return _ROMAN.get(token) or (token.lstrip("0") or token if token.isdigit() else token)
 
 
+def twice_in(token: str) -> bool:
+    """Whether a letter stands twice: looked up, it is one."""
+    return _TWICE.search(token) is not None
+
+
 def is_number(token: str) -> bool:
     """Whether a word numbers a street: "7", "VII", "4e"."""
     return token in _ROMAN or token.isdigit() or (1 < len(token) <= 4 and token[:-1].isdigit())

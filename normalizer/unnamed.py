@@ -24,9 +24,10 @@ from normalizer.said import (
     candidates_of,
 )
 from normalizer.schema import Candidate
-from normalizer.street_names import keys_of_street, street_key
+from normalizer.street_names import keys_of_street, street_key, twice_in
 from normalizer.wordlists import words as word_list
 
+DOUBTFUL = 3  # what a kelurahan's name counts then: a little more than a street that is listed once
 WELL_KNOWN = 3  # so often listed, a street's span is known better than by its name
 
 _ENDINGS, _COMMON = word_list("street_endings"), word_list("common_streets")
@@ -71,8 +72,9 @@ def _codes_of(said: Said, street: Street, inside: str) -> Counter[str]:
         if codes:
             well_known = max(codes.values()) >= WELL_KNOWN
             counts = Counter({code: 2 * count for code, count in codes.items()})
-            for code in _in_name(said, street, inside):
-                counts[code] += (2 if well_known else 4) if code in codes else 1
+            for code, is_doubtful in _in_name(said, street, inside):
+                apart = DOUBTFUL if is_doubtful else 1
+                counts[code] += (2 if well_known else 4) if code in codes else apart
             return counts
     return Counter()
 
@@ -84,10 +86,12 @@ def _misspelt_street(names: Gazetteer, key: str) -> Mapping[str, int]:
     return names.streets[min(found)] if found else {}
 
 
-def _in_name(said: Said, street: Street, inside: str) -> list[str]:
-    """The kelurahan whose name stands in a street's name."""
+def _in_name(said: Said, street: Street, inside: str) -> list[tuple[str, bool]]:
+    """The kelurahan whose name stands in a street's name; True where it is as likely a mistake of that name as of
+    the street's: "Jl. Rootan" is Rotan with a letter too many, or Rorotan with one too few."""
+    is_doubled = any(twice_in(token) for token in street.tokens)
     return [
-        area.code
+        (area.code, is_doubled and not mention.exact)
         for mention in said.mentions
         if street.first < mention.first < street.last
         for area in mention.areas

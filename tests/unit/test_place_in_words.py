@@ -359,3 +359,59 @@ WORDS = st.sampled_from(["jl", "jalan", "gang", "rt", "rw", "03", "/", "kel.", "
 def test_any_heap_of_place_words_has_a_place_or_none(heap: list[str]) -> None:
     found = place(" ".join(heap))
     assert found is None or 0 <= found.confidence <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "street"),
+    [
+        ("gatot subroto macet parah", "gatot subroto"),
+        ("lampu mati di fatmawati raya, gelap", "fatmawati raya"),
+        ("Letjen Suprapto lampu merah mati", "Letjen Suprapto"),
+        ("banjir bendungan jago 3 no 12", "bendungan jago 3 No. 12"),
+        ("setu indah V kembali banjir", "setu indah V"),
+        ("BASUKI RAHMAT BANJIR", "BASUKI RAHMAT"),
+    ],
+)
+def test_a_known_street_is_read_without_jalan_and_is_a_question(text: str, street: str) -> None:
+    found = place(text)
+    assert found is not None
+    assert (found.address_string or "").startswith(street)
+    assert found.area_code is not None
+    assert found.confidence < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nama saya gatot subroto, lampu di depan rumah mati",
+        "pak ahmad yani melapor sampah menumpuk",
+        "warga gotong royong membersihkan got",
+        "minta lapangan olah raga untuk anak anak",
+        "gatot, subroto dan budi melapor lampu mati",  # a comma between
+        "mangga busuk menumpuk",  # "Mangga" alone is a street of some list
+        "air kotor raya",
+    ],
+)
+def test_people_and_ordinary_words_are_no_streets(text: str) -> None:
+    found = place(text)
+    assert found is None or found.area_code is None
+
+
+def test_a_street_without_jalan_says_nothing_beside_a_name_or_a_landmark() -> None:
+    named = place("gatot subroto macet, kelurahan Kuningan Timur")
+    assert named is not None
+    assert (named.kelurahan, named.address_string) == (
+        "Kuningan Timur",
+        "Kuningan Timur, Setiabudi, Jakarta Selatan",
+    )
+
+
+def test_where_a_mistake_may_be_of_the_streets_name_or_the_kelurahans_the_kelurahan_is_asked_for_first() -> None:
+    """A letter too many in Rotan, or one too few in Rorotan."""
+    found = place("Jl. Rootan IV No 4")
+    assert found is not None
+    assert found.kelurahan == "Rorotan"
+    assert [PACK.areas[each.area_code or ""].name for each in found.candidates] == ["Tengah"]
+    right = place("Jl. Rotan No 4")
+    assert right is not None
+    assert right.kelurahan == "Tengah"
