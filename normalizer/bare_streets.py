@@ -22,7 +22,8 @@ def bare_streets(words: Words, folded: Sequence[str], names: Gazetteer, known: C
     One word may be anything. Two that are no ordinary words are a street, and so are two that "raya" or a number
     follows where one of them is none.
     """
-    for place in range(len(folded)):
+    begins = [place for place, word in enumerate(folded) if word in names.street_beginnings]
+    for place in begins:
         for last in range(min(place + LONGEST_NAME, len(folded)), place + 1, -1):
             if _is_street(words, folded, place, last, names, known):
                 end = last + _goes_on(words, last)

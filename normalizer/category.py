@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp
+from typing import NamedTuple
 
 from config.pack import Pack
 from normalizer.lexicon import Lexicon, Phrase, lexicon
@@ -21,8 +22,7 @@ UNSAID, BY_SHARE, BASE = 2.0, 6.08, -2.46
 ALSO, SHARE, ALSO_MOST = 2.5, 0.25, 2  # a further problem: a phrase on words of its own, not far behind the first
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A phrase of a service found in a message: its weight there, and the places of its words."""
 
     service: int

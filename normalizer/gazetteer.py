@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
 from normalizer.misspelt import SHORTEST, spellings
-from normalizer.street_names import street_key
+from normalizer.street_names import beginnings_of_street, street_key
 from normalizer.tokens import tokens_of
 from normalizer.wordlists import SHORT_NAMES
 from normalizer.wordlists import words as word_list
@@ -34,6 +34,7 @@ class Gazetteer:
     misspelt: Mapping[str, tuple[str, ...]]
     short: tuple[str, ...]
     misspelt_streets: Mapping[str, tuple[str, ...]]
+    street_beginnings: frozenset[str]
     beginnings: frozenset[str]
     first_words: frozenset[str]
     last_words: frozenset[str]
@@ -69,6 +70,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         misspelt=spellings(areas),
         short=tuple(name for name in areas if 4 <= len(name) <= SHORTEST),
         misspelt_streets=spellings(streets),
+        street_beginnings=_street_beginnings(pack),
         beginnings=frozenset(key[:3] for key in areas),
         first_words=frozenset(words[0] for words in long_names),
         last_words=frozenset(words[-1] for words in long_names),
@@ -137,6 +139,11 @@ def _streets(pack: Pack) -> dict[str, Counter[str]]:
             if key := _street_key(name):
                 found[key][landmark.area_code] += 1
     return dict(found)
+
+
+def _street_beginnings(pack: Pack) -> frozenset[str]:
+    names = ([fold(token) for token in tokens_of(street.name)] for street in pack.streets)
+    return frozenset(word for tokens in names if tokens for word in beginnings_of_street(tokens))
 
 
 def _families(pack: Pack) -> dict[str, Counter[str]]:

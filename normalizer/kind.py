@@ -44,6 +44,18 @@ _find = finder(
 # "[url]" and "@user" stand for links and accounts in texts that were made anonymous.
 _LINK = re.compile(rf"https?://(?!(?:www\.)?(?:{MAPS}))|\bt\.co/|\[url\]", re.IGNORECASE)
 _MAP_LINK = re.compile(rf"\b(?:{MAPS})", re.IGNORECASE)
+_MAP_HOSTS = (
+    "goo.gl",
+    "maps.",
+    "/maps",
+    "waze.",
+    "openstreetmap.",
+    "osm.",
+    "w3w.",
+    "what3words.",
+    "plus.codes",
+    "omaps.",
+)
 _TAG = re.compile(r"#(\w{2,})")
 _RETWEET = re.compile(r"^\W{0,3}RT\b[ :]*@|\bRT:? ?@|[“\"]@\w+:")
 _VIA = re.compile(r"\b[Vv]ia @\w|^\W{0,4}@\w+:")
@@ -89,7 +101,8 @@ def not_report(heard: Heard) -> NotReport | None:
 def _is_pointed_at(heard: Heard) -> bool:
     """By a pin, a photo or a map's link, which may be a short one without coordinates."""
     is_point = heard.place is not None and heard.place.source in {"pin", "photo"}
-    return is_point or ("." in heard.text and _MAP_LINK.search(heard.text) is not None)
+    small = heard.text.lower()
+    return is_point or (any(host in small for host in _MAP_HOSTS) and _MAP_LINK.search(heard.text) is not None)
 
 
 def _said_plainly(heard: Heard, found: Mapping[str, set[str]]) -> NotReport | None:

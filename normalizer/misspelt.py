@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+SHORT = 6  # letters: of these two at each end are enough
 SHORTEST = 5  # letters: shorter names have too many ordinary words for neighbours
 
 
@@ -19,15 +20,16 @@ def spellings(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 def _wholes(name: str) -> tuple[str, ...]:
     ends = (f"^{name[:3]}", f"{name[-3:]}$")
-    return ends if len(name) > 6 else (*ends, f"{name[:2]}^{name[-2:]}")
+    return ends if len(name) > SHORT else (*ends, f"{name[:2]}^{name[-2:]}")
 
 
 def right_spellings(index: Mapping[str, tuple[str, ...]], key: str) -> set[str]:
     """Give the names that a key misses by one letter: none where it is too short."""
     if len(key) < SHORTEST:
         return set()
-    least, most = len(key) - 1, len(key) + 1
-    near = [name for whole in _wholes(key) for name in index.get(whole, ()) if least <= len(name) <= most]
+    near = index.get(f"^{key[:3]}", ()) + index.get(f"{key[-3:]}$", ())
+    if len(key) <= SHORT:
+        near += index.get(f"{key[:2]}^{key[-2:]}", ())
     return {name for name in near if is_one_off(name, key)} if near else set()
 
 

@@ -126,6 +126,7 @@ _LONG: _Rules = (
 _LONG_RUN = re.compile(r"\d(?:[ ().-]{0,3}\d|\s?[\u2010-\u2015]\s?\d){5}")
 _BIRTHS: _Rules = ((re.compile(rf"({_BORN}){_DATE}", _ANY_CASE), r"\1[tanggal lahir]"),)
 _LABELLED_PLATES: _Rules = ((re.compile(_LABELLED_PLATE, _ANY_CASE), r"\1[plat nomor]"),)
+_MAY_PLATE = re.compile(r"\d{1,4}[ .-]?[A-Za-z]{1,3}(?!\w)")
 _PLATES: _Rules = (
     (re.compile(_PLATE), _plate),
     (re.compile(_SMALL_PLATE), _plate),
@@ -166,4 +167,4 @@ def _number_rules(text: str) -> _Rules:
         rules += _LONG
     if any(word in small for word in ("plat", "pol", "licen")):
         rules += _LABELLED_PLATES
-    return rules + _PLATES
+    return rules + _PLATES if _MAY_PLATE.search(text) else rules

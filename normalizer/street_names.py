@@ -32,6 +32,12 @@ def street_key(tokens: Sequence[str]) -> str:
     return _sound("".join(kept))
 
 
+def beginnings_of_street(tokens: Sequence[str]) -> set[str]:
+    """What a street's name may be recognised by at its first word: that one, or the first that is no title."""
+    kept = next((token for token in tokens if token not in _SKIPPED and not _is_letter(token)), tokens[-1])
+    return {tokens[0], kept, _sound(tokens[0]), _sound(kept)}
+
+
 def _is_letter(token: str) -> bool:
     return len(token) == 1 and token.isalpha()
 

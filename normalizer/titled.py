@@ -49,6 +49,11 @@ _THANKS = re.compile(
     r"\b(?:terima ?kasih|makasih|trims|thanks|thank you|salam(?: hormat)?|wassalam)[ \t]{0,2}[,.!\n-][\s,.-]{0,6}"
     r"(?=\S.{0,60}\Z)"
 )
+_OPENINGS = (
+    (_I_AM, ("saya", "aku", "i am", "i'm", "this is")),
+    (_FROM, (":",)),
+    (_THANKS, ("kasih", "trims", "thank", "salam")),
+)
 _SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 _VERB = re.compile(r"(?:ber|mem|men|meng|di|ter|ke|se)\w{4}")
 MOST_WORDS, SHORT = 4, 2  # of a name; letters of what is rather an abbreviation
@@ -59,8 +64,9 @@ def without_titled(text: str) -> str:
     where these open a sentence or a line, and behind thanks at the end. A word is a name where it is none that
     people use otherwise: written large, or known as one. What is named after somebody (streets, schools) stays."""
     text = _without(text, _TITLED, is_title=True)
-    for pattern in (_I_AM, _FROM, _THANKS):
-        text = _without(text, pattern, is_title=False)
+    for pattern, signs in _OPENINGS:
+        if any(sign in text.lower() for sign in signs):
+            text = _without(text, pattern, is_title=False)
     return text
 
 
