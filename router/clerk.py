@@ -23,7 +23,8 @@ from store.journal import Entry, lane_of
 log = logging.getLogger("lapor.clerk")
 
 KILLED_ITS_CLERK = "it killed the process that wrote it down"
-ENDED = (ProcessExpired, BrokenProcessPool, MemoryError)
+NOBODY_THERE = "no process to work off in"
+ENDED = (ProcessExpired, MemoryError)
 
 
 class Clerk(Protocol):
@@ -87,6 +88,8 @@ class _Job:
     def result(self) -> Carried:
         try:
             told = self._told()
+        except BrokenProcessPool:  # there is none, and will be none at once: no message's fault
+            return Carried(is_down=NOBODY_THERE)
         except ENDED as error:
             log.warning("who carried out %d messages ended: %s", len(self.entries), type(error).__name__)
             return self._one_by_one()
@@ -97,7 +100,7 @@ class _Job:
     def _told(self) -> "_Told":
         try:
             return self.begun.result()
-        except BrokenProcessPool:  # it ended before it had this in hand: these messages are not why
+        except BrokenProcessPool:  # it ended before it had this in hand
             return self.clerk.schedule(self.entries, self.blobs, self.house.learned.path).result()
 
     def _one_by_one(self) -> Carried:

@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ import pytest
 from town import eventually, others_at
 
 from router import clerk
-from router.clerk import KILLED_ITS_CLERK, Beside
+from router.carry_out import DatabaseDown
+from router.clerk import KILLED_ITS_CLERK, NOBODY_THERE, Beside
 from router.journal import Ahead, work_off
 from router.reading import Raw, packed, read_packed, unpacked
 from store.database import Turn
@@ -117,6 +120,26 @@ def test_a_database_that_is_away_is_waited_for(town: Town, journal: Journal, bes
     assert carried.is_down == "OperationalError"
     assert not carried.done
     assert not carried.failed
+
+
+class Nobody(Beside):
+    """Where no process can be made."""
+
+    def schedule(self, entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> Any:
+        future: Future[Any] = Future()
+        future.set_exception(BrokenProcessPool("all are gone"))
+        return future
+
+
+def test_where_no_process_can_be_made_everything_waits_and_nothing_is_set_aside(
+    town: Town, journal: Journal
+) -> None:
+    nobody = Nobody(town.house.settings)
+    people(journal, [1, 2])
+    for _ in range(3):
+        with pytest.raises(DatabaseDown, match=NOBODY_THERE):
+            work_off(town.house, journal, clerk=nobody)
+    assert [entry.attempts for entry in journal.find("waiting")] == [0, 0]
 
 
 def read(journal: Journal) -> tuple[list[Entry], list[bytes]]:
