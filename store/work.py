@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, delete, or_, select, text, update
+from sqlalchemy import Select, and_, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from store.models import IS_UNFINISHED, OWES_PUBLIC, Delivery, Lease, Photo, Report
@@ -13,13 +13,15 @@ from store.rounds import RetentionRound
 UNFINISHED = ("waiting", "sending", "unknown")
 # word for word as the index has it: with bound values SQLite would not see that they are the same
 _EARLIER = aliased(Delivery)
+# coalesce() keeps PostgreSQL from that index here: it takes one row or two to be unfinished, and in a flood would
+# read thousands for each; by ix_deliveries_order it finds the few of the report
 _IS_FIRST = ~(
     select(_EARLIER.id)
     .where(
         _EARLIER.report_id == Delivery.report_id,
         _EARLIER.address_id == Delivery.address_id,
         _EARLIER.id < Delivery.id,
-        _EARLIER.state.in_(UNFINISHED),
+        func.coalesce(_EARLIER.state, "").in_(UNFINISHED),
     )
     .exists()
 )
