@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from config.pack import PackError
@@ -93,7 +94,9 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _load_everything(settings: Settings) -> None:
-    """What the server and the processes beside it share."""
+    """What the server and the processes beside it share: forked, they have it at once."""
+    for module in SHARED:
+        import_module(module)
     from router.reading import pack_at
 
     pack_at(settings.city)
@@ -118,6 +121,7 @@ DATABASE_SECONDS = 5.0  # a database or a journal's disk that went away is asked
 MANY_OBJECTS = 100_000  # a command leaves little behind: looking for garbage took a quarter of its time
 SWITCH_SECONDS = 0.001  # Python's 5 ms is what an answer waits for a thread that counts and writes
 THREADS = 32
+SHARED = ("desk.counted", "desk.server", "router.clerk", "router.clock", "router.outbox")
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
 FINISH_SECONDS = 15.0
 DOWN = {"DatabaseDown", "OperationalError"}
