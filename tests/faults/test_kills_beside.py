@@ -85,9 +85,11 @@ def test_the_fork_server_is_killed(new_town: Callable[..., Town]) -> None:
 
 def test_a_killed_server_leaves_no_process_behind(new_town: Callable[..., Town]) -> None:
     town = new_town().start()
-    family = eventually(lambda: beside(town), what="processes beside the server")
+    family = eventually(lambda: beside(town), what="processes beside the server")  # forks, which share its memory
     pids = [*family, *(pid for children in family.values() for pid in children)]
     assert len(pids) >= 4
+    commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids]
+    assert not any(b"multiprocessing" in command for command in commands), "a second Python was started"
     town.kill()
     eventually(lambda: not [pid for pid in pids if is_alive(pid)], what="they end with it")
 
