@@ -2,19 +2,16 @@
 
 import logging
 import os
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from pebble import ProcessExpired, ProcessPool
-
 from config.settings import Settings
+from router import beside
+from router.beside import JobKilled, NobodyThere
 from router.carry_out import Carried, carry_out, set_back
-from router.fork_server import forked
 from router.house import House, open_house
 from router.reading import pack_at, packed, unpacked
 from store import steps
@@ -24,7 +21,7 @@ log = logging.getLogger("lapor.clerk")
 
 KILLED_ITS_CLERK = "it killed the process that wrote it down"
 NOBODY_THERE = "no process to work off in"
-ENDED = (ProcessExpired, MemoryError)
+ENDED = (JobKilled, MemoryError)
 
 
 class Clerk(Protocol):
@@ -55,26 +52,19 @@ class Beside:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._pool = _pool(settings)
+        self._processes = beside.Beside(1, _move_in, (settings, os.getpid()))
 
     def start(self) -> None:
         self.schedule([], [], None)
 
     def schedule(self, entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> "Future[_Told]":
-        with self._lock:
-            if not self._pool.active:
-                log.warning("the process that works off is gone: a new one is made")
-                self._pool = _pool(self._settings)
-            return self._pool.schedule(_carry_out, args=(entries, blobs, learned))
+        return self._processes.schedule(_carry_out, entries, blobs, learned)
 
     def begin(self, house: House, entries: Sequence[Entry], blobs: Sequence[bytes]) -> Begun:
         return _Job(self, house, entries, blobs, self.schedule(entries, blobs, house.learned.path))
 
     def close(self) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join(5)
+        self._processes.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +77,8 @@ class _Job:
 
     def result(self) -> Carried:
         try:
-            told = self._told()
-        except BrokenProcessPool:  # there is none, and will be none at once: no message's fault
+            told = self.begun.result()
+        except NobodyThere:  # no message's fault
             return Carried(is_down=NOBODY_THERE)
         except ENDED as error:
             log.warning("who carried out %d messages ended: %s", len(self.entries), type(error).__name__)
@@ -96,12 +86,6 @@ class _Job:
         for names in told.woken:
             self.house.wake(*names)
         return told.carried
-
-    def _told(self) -> "_Told":
-        try:
-            return self.begun.result()
-        except BrokenProcessPool:  # it ended before it had this in hand
-            return self.clerk.schedule(self.entries, self.blobs, self.house.learned.path).result()
 
     def _one_by_one(self) -> Carried:
         """To find out which one it was, if it was one of them."""
@@ -125,10 +109,6 @@ class _Told:
 
 
 _open: list[House] = []
-
-
-def _pool(settings: Settings) -> ProcessPool:
-    return ProcessPool(max_workers=1, context=forked(), initializer=_move_in, initargs=(settings, os.getpid()))
 
 
 def _move_in(settings: Settings, server: int) -> None:

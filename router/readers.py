@@ -3,19 +3,16 @@
 import logging
 import os
 import resource
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from pebble import ProcessExpired, ProcessPool
-
 from normalizer.same_picture import Match
-from router.fork_server import forked
+from router import beside
+from router.beside import JobKilled, NobodyThere
 from router.reading import Look, Raw, Unreadable, look_at, match, packed, public_copy, read_packed
 
 log = logging.getLogger("lapor.readers")
@@ -26,7 +23,7 @@ JOB_MESSAGES, JOB_BYTES = 50, 1_000_000  # in one job: a hostile message holds f
 MEMORY_BYTES = 2**31  # of address space: what a hostile photo may take
 TOOK_TOO_LONG = "it took too long to read"
 KILLED_ITS_READER = "it killed its reader"
-ENDED = (TimeoutError, ProcessExpired, BrokenProcessPool, MemoryError)  # how a job ends that nobody finished
+ENDED = (TimeoutError, JobKilled, NobodyThere, MemoryError)  # how a job ends that nobody finished
 
 
 class Readers(Protocol):
@@ -91,19 +88,14 @@ class Beside:
     def __init__(self, city: Path, seconds: float = READ_SECONDS) -> None:
         self._city = city
         self._seconds = seconds
-        self._lock = threading.Lock()
-        self._pool = _pool()
+        self._processes = beside.Beside(READERS, _bounded)
 
     def start(self) -> None:
-        self._schedule(read_packed, [], self._city)
+        for _ in range(READERS):
+            self._schedule(read_packed, [], self._city)
 
     def _schedule(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        """Hand a job over. When all readers died at once (out of memory, say) there are new ones."""
-        with self._lock:
-            if not self._pool.active:
-                log.warning("all readers are gone: new ones are made")
-                self._pool = _pool()
-            return cast("Future[Any]", self._pool.schedule(function, args=arguments, timeout=self._seconds))
+        return self._processes.schedule(function, *arguments, seconds=self._seconds)
 
     def begin(self, messages: Sequence[Raw], learned: Path | None = None) -> Begun:
         jobs = [(job, self._schedule(read_packed, job, self._city, learned)) for job in _jobs(messages)]
@@ -128,8 +120,7 @@ class Beside:
             raise ValueError(f"the photo cannot be blurred: {type(error).__name__}") from None
 
     def close(self) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join(5)
+        self._processes.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +145,9 @@ class _Jobs:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, BrokenProcessPool):
-        return "all readers ended"
+    if isinstance(error, NobodyThere):
+        return "there is nobody to read it"
     return TOOK_TOO_LONG if isinstance(error, TimeoutError) else KILLED_ITS_READER
-
-
-def _pool() -> ProcessPool:
-    return ProcessPool(max_workers=READERS, context=forked(), initializer=_bounded)
 
 
 def _jobs(messages: Sequence[Raw]) -> Iterator[list[Raw]]:

@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from town import eventually, others_at
 
 from router import clerk
+from router.beside import NobodyThere
 from router.carry_out import DatabaseDown
 from router.clerk import KILLED_ITS_CLERK, NOBODY_THERE, Beside
 from router.journal import Ahead, work_off
@@ -127,7 +127,7 @@ class Nobody(Beside):
 
     def schedule(self, entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> Any:
         future: Future[Any] = Future()
-        future.set_exception(BrokenProcessPool("all are gone"))
+        future.set_exception(NobodyThere("OSError"))
         return future
 
 

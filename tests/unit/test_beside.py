@@ -1,0 +1,202 @@
+"""Processes beside: whichever is killed, at whatever moment, the next job is done."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError as FuturesTimeout
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from town import eventually
+
+from router import beside
+from router.beside import Beside, JobKilled, NobodyThere
+
+PATIENCE = 60.0  # seconds: far more than any of it takes
+LONG = 50_000_000
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Deadly:
+    """Kills whoever packs it, in the middle of its answer."""
+
+    def __reduce__(self) -> Any:
+        die()
+
+
+def deadly_answer() -> list[Any]:
+    return [Deadly()]
+
+
+def long_answer(file: Path) -> bytes:
+    """More than a pipe holds: it stands in the middle of its answer until somebody reads it."""
+    file.write_text(str(os.getpid()))
+    return b"x" * LONG
+
+
+def sleep(file: Path) -> None:
+    file.write_text(str(os.getpid()))
+    time.sleep(PATIENCE)
+
+
+def refuse() -> None:
+    raise ValueError("no")
+
+
+def note_start(file: Path) -> None:
+    with file.open("a") as out:
+        out.write("x")
+
+
+def never_ready() -> None:
+    os._exit(1)
+
+
+def is_there(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def two() -> Iterator[Beside]:
+    processes = Beside(2, dict)
+    yield processes
+    processes.close()
+
+
+def called(processes: Beside, function: Callable[..., Any], *arguments: Any, seconds: float | None = None) -> Any:
+    return processes.schedule(function, *arguments, seconds=seconds).result(PATIENCE)
+
+
+def test_a_job_is_done_beside_us_and_what_it_raises_is_raised_here(two: Beside) -> None:
+    assert called(two, divmod, 7, 2) == (3, 1)
+    assert called(two, pid) != os.getpid()
+    with pytest.raises(ValueError, match="no"):
+        called(two, refuse)
+    assert len({called(two, pid) for _ in range(6)}) == 2
+
+
+@pytest.mark.parametrize("job", [die, deadly_answer])
+def test_a_job_that_kills_its_process_holds_up_no_other(two: Beside, job: Callable[[], Any]) -> None:
+    for _ in range(4):
+        with pytest.raises(JobKilled):
+            called(two, job)
+        assert [called(two, divmod, 7, 2) for _ in range(3)] == [(3, 1)] * 3
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.01, 0.03, 0.1])
+def test_killed_in_the_middle_of_a_long_answer(two: Beside, tmp_path: Path, wait: float) -> None:
+    begun = two.schedule(long_answer, tmp_path / "pid")
+    number = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    with suppress(FuturesTimeout):
+        begun.result(wait)
+    os.kill(number, signal.SIGKILL)
+    with suppress(JobKilled):  # or it was quicker
+        assert len(begun.result(PATIENCE)) == LONG
+    assert [called(two, divmod, 7, 2) for _ in range(2)] == [(3, 1)] * 2
+
+
+def test_killed_with_nothing_in_hand_no_job_is_lost(two: Beside) -> None:
+    for _ in range(5):
+        os.kill(called(two, pid), signal.SIGKILL)
+        assert [called(two, divmod, 7, 2) for _ in range(2)] == [(3, 1)] * 2
+
+
+def test_what_takes_too_long_is_killed(two: Beside, tmp_path: Path) -> None:
+    begun = two.schedule(sleep, tmp_path / "pid", seconds=0.5)
+    assert called(two, divmod, 7, 2) == (3, 1)
+    with pytest.raises(TimeoutError):
+        begun.result(PATIENCE)
+    assert not is_there(int((tmp_path / "pid").read_text()))
+
+
+def test_without_its_fork_server_one_is_killed_all_the_same(two: Beside, tmp_path: Path) -> None:
+    called(two, pid)
+    begun = two.schedule(sleep, tmp_path / "pid", seconds=1.0)
+    number = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    os.kill(int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)
+    with pytest.raises(TimeoutError):
+        begun.result(PATIENCE)
+    eventually(lambda: not is_there(number), what="it is killed")
+    assert [called(two, divmod, 7, 2) for _ in range(4)] == [(3, 1)] * 4
+
+
+def test_many_jobs_of_many_threads_each_have_their_own_answer(two: Beside) -> None:
+    begun = [two.schedule(divmod, number, 10) for number in range(500)]
+    assert [each.result(PATIENCE) for each in begun] == [divmod(number, 10) for number in range(500)]
+
+
+def test_each_is_prepared_once(tmp_path: Path) -> None:
+    processes = Beside(2, note_start, [tmp_path / "starts"])
+    assert len({called(processes, pid) for _ in range(6)}) == 2
+    processes.close()
+    assert (tmp_path / "starts").read_text() == "xx"
+
+
+def test_one_that_cannot_be_made_ready_is_nobody(tmp_path: Path) -> None:
+    processes = Beside(1, never_ready)
+    for _ in range(3):
+        with pytest.raises(NobodyThere):
+            called(processes, pid)
+    processes.close()
+
+
+def test_where_no_process_can_be_made_a_job_says_so(two: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoMore:
+        def Pipe(self) -> Any:
+            raise OSError("too many open files")
+
+    monkeypatch.setattr(beside, "forked", NoMore)
+    with pytest.raises(NobodyThere):
+        called(two, pid)
+    monkeypatch.undo()
+    assert called(two, divmod, 7, 2) == (3, 1)
+
+
+def test_a_signal_for_the_whole_group_is_left_to_the_server(two: Beside) -> None:
+    """Ctrl-C, or a manager that signals each process: the batch in hand is ended by whoever began it."""
+    assert called(two, signal.raise_signal, signal.SIGTERM) is None
+    assert called(two, signal.raise_signal, signal.SIGINT) is None
+
+
+def test_closing_ends_them_with_what_they_have_in_hand(tmp_path: Path) -> None:
+    processes = Beside(1, dict)
+    begun = processes.schedule(sleep, tmp_path / "pid")
+    number = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    waiting = processes.schedule(pid)
+    processes.close()
+    with pytest.raises(JobKilled):
+        begun.result(PATIENCE)
+    assert waiting.cancelled()
+    eventually(lambda: not is_there(number))
+
+
+def _serve_and_die(file: Path) -> None:
+    processes = Beside(2, dict)
+    pids = {called(processes, pid) for _ in range(6)}
+    file.with_suffix(".new").write_text(" ".join(map(str, pids)))
+    file.with_suffix(".new").rename(file)
+    die()
+
+
+def test_they_end_when_whoever_made_them_is_killed(tmp_path: Path) -> None:
+    server = multiprocessing.get_context("spawn").Process(target=partial(_serve_and_die, tmp_path / "pids"))
+    server.start()
+    server.join(PATIENCE)
+    pids = [int(number) for number in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    eventually(lambda: not any(is_there(number) for number in pids), what="they end with it")
