@@ -3,11 +3,12 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from aiohttp import ClientConnectorError, encode_basic_auth
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
@@ -71,10 +72,23 @@ async def open_teller(settings: Settings) -> AsyncIterator[Teller]:
 
 
 class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]
-    async def request(self, *args: Any, **said: Any) -> Response:
-        if auth := said.pop("auth", None):  # as a header: aiohttp will not take it otherwise for long
-            said["headers"] = {**(said.get("headers") or {}), "Authorization": encode_basic_auth(*auth)}
-        response = await super().request(*args, **said)
+    """Asks what Twilio's own asks, with the form as bytes: aiohttp takes a third longer to make one of a dict."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        **_: Any,
+    ) -> Response:
+        said = {**(headers or {}), **({"Authorization": encode_basic_auth(*auth)} if auth else {})}
+        body = urlencode(data, doseq=True).encode() if data else None
+        asked = self.session.request(method, url, params=params, data=body, headers=said, allow_redirects=False)
+        async with asked as answer:
+            response = Response(answer.status, await answer.text(), answer.headers)
         _heed_429(response)
         return response
 

@@ -1,11 +1,12 @@
 """Claim what is owed, and write down how it went: the same three steps for deliveries and photos."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, and_, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from store.models import IS_UNFINISHED, OWES_PUBLIC, Delivery, Lease, Photo, Report
 from store.rounds import RetentionRound
@@ -67,17 +68,29 @@ def claim_deliveries(
     rows = list(session.scalars(query))
     for row in rows:
         # a worker's death is no silence of the provider's: it counts once, however often it happens
-        row.uncertain = max(row.uncertain, int(row.state == "sending"))
+        if row.state == "sending" and not row.uncertain:
+            row.uncertain = 1
         if row.state != "waiting":
             row.last_error = "uncertain"
         elif row.last_error == "uncertain":
             row.last_error = None
-        row.state = "sending"
-        row.attempts += 1
-        row.first_tried_at = row.first_tried_at or now
-        row.lease_until = row.next_attempt_at = now + LEASE
-        row.updated_at = now
+    _lease(session, rows, now)
     return rows
+
+
+def _lease(session: Session, rows: Sequence[Delivery], now: datetime) -> None:
+    """One statement for all: the session's own would be one for each row."""
+    taken = {"state": "sending", "lease_until": now + LEASE, "next_attempt_at": now + LEASE, "updated_at": now}
+    counted = {
+        "attempts": Delivery.attempts + 1,
+        "first_tried_at": func.coalesce(Delivery.first_tried_at, now),
+    }
+    mine = update(Delivery).where(Delivery.id.in_([row.id for row in rows]))
+    session.execute(mine.values(taken | counted).execution_options(synchronize_session=False))
+    for row in rows:  # what is in hand says the same
+        own = {"attempts": row.attempts + 1, "first_tried_at": row.first_tried_at or now}
+        for name, value in (taken | own).items():
+            set_committed_value(row, name, value)
 
 
 def _carried(now: datetime, ids: list[int]) -> Select[Delivery]:
