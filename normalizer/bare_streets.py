@@ -24,6 +24,8 @@ def bare_streets(words: Words, folded: Sequence[str], names: Gazetteer, known: C
     """
     begins = [place for place, word in enumerate(folded) if word in names.street_beginnings]
     for place in begins:
+        if not _may_begin(words, place):
+            continue
         for last in range(min(place + LONGEST_NAME, len(folded)), place + 1, -1):
             if _is_street(words, folded, place, last, names, known):
                 end = last + _goes_on(words, last)
@@ -32,12 +34,14 @@ def bare_streets(words: Words, folded: Sequence[str], names: Gazetteer, known: C
     return []
 
 
+def _may_begin(words: Words, place: int) -> bool:
+    first, before = words.tokens[place], words.tokens[place - 1] if place else ""
+    return len(first) > 1 and first not in _NO_BEGINNING and first not in _OF_PEOPLE and before not in _OF_PEOPLE
+
+
 def _is_street(
     words: Words, folded: Sequence[str], place: int, last: int, names: Gazetteer, known: Container[str]
 ) -> bool:
-    first, before = words.tokens[place], words.tokens[place - 1] if place else ""
-    if len(first) == 1 or first in _NO_BEGINNING or first in _OF_PEOPLE or before in _OF_PEOPLE:
-        return False
     key = street_key(folded[place:last])
     if len(key) < SHORTEST_KEY or key not in names.streets or key in _NO_STREETS:
         return False

@@ -90,7 +90,7 @@ def _belong(lex: Lexicon, one: int, other: int) -> bool:
 @lru_cache(maxsize=64)
 def _read(pack: Pack, tokens: tuple[str, ...]) -> _Reading:
     lex = lexicon(pack)
-    words = [lex.fold(token) for token in tokens]
+    words = tuple(map(lex.fold, tokens))
     hits = _hits(lex, words, counts(words))
     scores = _scores(hits)
     _causes(lex, scores)
@@ -112,7 +112,7 @@ def _confidence(part: float) -> float:
     return round(1 / (1 + exp(-(BASE + BY_SHARE * part))), 3)
 
 
-def _hits(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> tuple[Hit, ...]:
+def _hits(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> tuple[Hit, ...]:
     hits = _together(lex, words, weighs) + _apart(lex, words, weighs)
     barred = _barred(lex, words)
     return tuple(
@@ -122,14 +122,14 @@ def _hits(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> tuple[
     )
 
 
-def _together(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> list[Hit]:
+def _together(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> list[Hit]:
     """Phrases whose words stand side by side."""
     hits = []
     for place, word in enumerate(words):
         if not (longest := lex.longest.get(word)):
             continue
         for length in range(min(longest, len(words) - place), 0, -1):
-            phrase = tuple(words[place : place + length])
+            phrase = words[place : place + length]
             if found := lex.phrases.get(phrase):
                 at = tuple(range(place, place + length))
                 count = max(weighs[place : place + length])
@@ -137,7 +137,7 @@ def _together(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> li
     return hits
 
 
-def _apart(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> list[Hit]:
+def _apart(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> list[Hit]:
     """Phrases whose two sides stand near each other."""
     hits = []
     places = [place for place, word in enumerate(words) if word in lex.pairs]
@@ -153,22 +153,24 @@ def _apart(lex: Lexicon, words: Sequence[str], weighs: Sequence[float]) -> list[
     return hits
 
 
-def _pair(words: Sequence[str], place: int, near: int, one: Phrase, other: Phrase) -> tuple[int, ...]:
+def _pair(words: Phrase, place: int, near: int, one: Phrase, other: Phrase) -> tuple[int, ...]:
     """The places of two phrases that stand apart, () where only their first words do."""
     if len(one) == len(other) == 1:
         return place, near
     fits = near >= place + len(one) and all(
-        tuple(words[start : start + len(phrase)]) == phrase for start, phrase in ((place, one), (near, other))
+        words[start : start + len(phrase)] == phrase for start, phrase in ((place, one), (near, other))
     )
     return (*range(place, place + len(one)), *range(near, near + len(other))) if fits else ()
 
 
-def _barred(lex: Lexicon, words: Sequence[str]) -> set[tuple[int, int]]:
+def _barred(lex: Lexicon, words: Phrase) -> set[tuple[int, int]]:
     """The places whose words do not count for a service, for one of its excludes runs over them."""
     barred: set[tuple[int, int]] = set()
+    if lex.longest_exclude.keys().isdisjoint(words):
+        return barred
     for place, word in enumerate(words):
         for length in range(2, lex.longest_exclude.get(word, 0) + 1):
-            for service in lex.excludes.get(tuple(words[place : place + length]), ()):
+            for service in lex.excludes.get(words[place : place + length], ()):
                 barred.update((spot, service) for spot in range(place, place + length))
     return barred
 

@@ -186,17 +186,21 @@ def _is_area(key: str, areas: Container[str]) -> bool:
 
 
 _GLUED = ("di", "kelurahan", "kel", "kecamatan", "kec")
+_GLUED_BEGINNINGS = frozenset(["di", "ke"])
 
 
 def unglued(folded: Sequence[str], names: Gazetteer) -> list[str]:
     """Part "di" and "kel" from the name of an area that they were written together with: "dirawamangun",
     "kelpluit", "digunung sahari utara"."""
-    return [_unglued(folded, place, names) for place in range(len(folded))]
+    return [
+        _unglued(folded, place, names) if token[:2] in _GLUED_BEGINNINGS else token
+        for place, token in enumerate(folded)
+    ]
 
 
 def _unglued(folded: Sequence[str], place: int, names: Gazetteer) -> str:
     token = folded[place]
-    if token[:2] not in {"di", "ke"} or len(token) < _SHORTEST_GLUED or token in names.areas:
+    if len(token) < _SHORTEST_GLUED or token in names.areas:
         return token
     for beginning in _GLUED:
         rest = token.removeprefix(beginning)

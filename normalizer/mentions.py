@@ -63,16 +63,19 @@ def mentions_in(
     folded: Sequence[str],
     names: Gazetteer,
     streets: Sequence[Street],
-    known: Container[str],
+    strange: Sequence[bool],
 ) -> list[Mention]:
     """Find the names of areas, the longest first at each word, and those with one wrong letter where no name is
-    right. `known` are ordinary words, which are no mistakes."""
+    right. `strange` says of each word whether it may be a mistake (strange_in)."""
     found: list[Mention] = []
-    strange = strange_in(words, known)
+    begins = [len(word) < 3 or word[:3] in names.beginnings for word in folded]
+    may_end = [word in names.last_words for word in folded]
     place = tries = 0
     while place < len(folded) and len(found) < MOST_NAMES:
-        mention = _mention_at(words, folded, names, place, streets)
-        if tries < MOST_TRIES:
+        mention = _mention_at(words, folded, names, place, streets) if begins[place] else None
+        near = slice(place, place + 3)
+        is_odd = True in strange[near] or folded[place] in names.first_words or True in may_end[near]
+        if is_odd and tries < MOST_TRIES:
             longer, tried = _misspelt_at(words, folded, names, place, streets, strange, mention)
             mention, tries = longer or mention, tries + tried
         if mention:
@@ -89,8 +92,6 @@ def strange_in(words: Words, known: Container[str]) -> list[bool]:
 def _mention_at(
     words: Words, folded: Sequence[str], names: Gazetteer, place: int, streets: Sequence[Street]
 ) -> Mention | None:
-    if len(folded[place]) >= 3 and folded[place][:3] not in names.beginnings:
-        return None
     for last, key in keys_from(folded, place):
         if areas := names.areas.get(key):
             level = _LEVEL_WORDS.get(words.tokens[place - 1]) if place else None

@@ -55,7 +55,7 @@ def normalize(
     if is_named:
         service, alternatives, has_hint = Guess(service_code=str(named), confidence=1.0), (), True
     place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
-    folded = [plain(token) for token in words.tokens]
+    folded = list(map(plain, words.tokens))
     heard = Heard(
         words=folded, text=read, language=spoken, service=service, has_hint=has_hint, place=place, photos=photos
     )

@@ -35,7 +35,6 @@ _SMALL_NAME = re.compile(
 )
 _MAY_NAME = (
     "a.n",
-    "an.",
     "a. n",
     "a/n",
     "nama",
@@ -49,13 +48,16 @@ _MAY_NAME = (
     "sincerely",
     "regards",
 )
+_MAY_BE_FOR = re.compile(
+    r"an(?<!\wan)\.(?=\s)"
+)  # "an. Budi", not "jalan. "; the letters first, to find it quickly
 _COMMON = words("indonesian") | words("english") | _NO_NAME_WORDS
 
 
 def without_names(text: str) -> str:
     """Take the names out that stand behind such words; what stands before them stays."""
     small = text.lower()
-    if not any(word in small for word in _MAY_NAME):
+    if not any(word in small for word in _MAY_NAME) and not _MAY_BE_FOR.search(small):
         return text
     return _SMALL_NAME.sub(_small_name, _NAME.sub(r"\1[nama]", text))
 

@@ -64,8 +64,8 @@ def finder(lists: Mapping[str, str]) -> Finder:
         return (whole[word], *longer) if word in whole else tuple(longer)
 
     def find(words: Sequence[str]) -> Iterator[Found]:
-        for place, word in enumerate(words):
-            for start in starting(word):
+        for place, starts in enumerate(map(starting, words)):
+            for start in starts:
                 if start.alone or start.open or (place + 1 < len(words) and words[place + 1] in start.by_next):
                     yield from _found(start, words, place)
 

@@ -44,13 +44,13 @@ class Told:
 def told_by(words: Words, pack: Pack) -> Told:
     """Read a message's words for a place; `covered` are the words that only name it."""
     names, known = gazetteer(pack), lexicon(pack).known
-    folded = unglued([fold(token) for token in words.tokens], names)
-    streets = streets_in(words, folded, names, known)
-    mentions = mentions_in(words, folded, names, streets, known)
+    folded = unglued(list(map(fold, words.tokens)), names)
+    streets, strange = streets_in(words, folded, names, known), strange_in(words, known)
+    mentions = mentions_in(words, folded, names, streets, strange)
     landmarks = landmarks_in(words, folded, names, streets, known)
     if not streets and not landmarks and not any(each.weight > ORDINARY_WORD for each in mentions):
         streets = bare_streets(words, folded, names, known)
-    mentions += misspelt_beside(mentions, folded, strange_in(words, known), names)
+    mentions += misspelt_beside(mentions, folded, strange, names)
     scores = weigh(mentions)
     found = Told(
         street=streets[0].text if streets else "",
@@ -84,7 +84,7 @@ def tag_words(pack: Pack) -> frozenset[str]:
 
 def _outside(words: Words, names: Gazetteer, streets: Sequence[Street]) -> bool:
     """Whether a neighbouring city is where it is, not where a road leads to."""
-    if "jakarta" in words.tokens:
+    if "jakarta" in words.tokens or names.outside.isdisjoint(words.tokens):
         return False
     in_streets = {place for street in streets for place in range(street.first, street.last)}
     return any(

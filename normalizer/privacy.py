@@ -126,6 +126,7 @@ _LONG: _Rules = (
 _LONG_RUN = re.compile(r"\d(?:[ ().-]{0,3}\d|\s?[\u2010-\u2015]\s?\d){5}")
 _BIRTHS: _Rules = ((re.compile(rf"({_BORN}){_DATE}", _ANY_CASE), r"\1[tanggal lahir]"),)
 _LABELLED_PLATES: _Rules = ((re.compile(_LABELLED_PLATE, _ANY_CASE), r"\1[plat nomor]"),)
+_DIGIT = re.compile(r"[0-9]")
 _MAY_PLATE = re.compile(r"\d{1,4}[ .-]?[A-Za-z]{1,3}(?!\w)")
 _PLATES: _Rules = (
     (re.compile(_PLATE), _plate),
@@ -155,7 +156,7 @@ def _rules_for(text: str) -> _Rules:
         rules += _ADDRESSES
     if any(sign in text for sign in ("[", "(", " at ", " AT ", " At ")) and _MAY_SPELL.search(text):
         rules += _SPELLED
-    return rules + _number_rules(text) if any(digit in text for digit in "0123456789") else rules
+    return rules + _number_rules(text) if _DIGIT.search(text) else rules
 
 
 def _number_rules(text: str) -> _Rules:

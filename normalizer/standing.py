@@ -18,6 +18,9 @@ _ASKING, _SPEAKING, _EARLIER = word_list("requesting"), word_list("speaking"), w
 _DENYING, _NOT_ONLY, _STATES = word_list("denying"), word_list("not_only"), word_list("states")
 _ALREADY, _FIXED, _AGAIN = word_list("already"), word_list("fixed"), word_list("again")
 _TURNING = word_list("turning")
+_LEADING = _BESIDE_WORDS | _ASKING | _SPEAKING | _EARLIER
+_NOT_SAID = _COURTESY | _SMALL | _ASKING
+_TAKING_BACK = _DENYING | {"tidak", "not"}
 
 
 def counts(words: Sequence[str]) -> list[float]:
@@ -26,6 +29,10 @@ def counts(words: Sequence[str]) -> list[float]:
     said = beside = asked = spoken = earlier = 0
     for word in words:
         count = 1 + SAID_FIRST / (1 + said)
+        said += word not in _NOT_SAID
+        if not (beside or asked or spoken or earlier or word in _LEADING):
+            found.append(count)
+            continue
         if beside:
             count *= BESIDE
             beside -= word not in _BETWEEN_WORDS
@@ -47,9 +54,10 @@ def counts(words: Sequence[str]) -> list[float]:
             spoken = SPOKEN_TO_WORDS
         elif word in _EARLIER:
             earlier = EARLIER_WORDS
-        said += word not in _COURTESY and word not in _SMALL and word not in _ASKING
-    _deny(words, found)
-    _done(words, found)
+    if not _TAKING_BACK.isdisjoint(words):
+        _deny(words, found)
+    if not _ALREADY.isdisjoint(words):
+        _done(words, found)
     return found
 
 
@@ -57,7 +65,7 @@ def _deny(words: Sequence[str], found: list[float]) -> None:
     """Nothing counts that "bukan" denies ("bukan soal sampah"), nor a state after "tidak" ("tidak banjir")."""
     for place, word in enumerate(words):
         if word in {"tidak", "not"}:
-            near = place + 1 + (words[place + 1 : place + 2] == ["ada"])
+            near = place + 1 + (list(words[place + 1 : place + 2]) == ["ada"])
             if near < len(words) and words[near] in _STATES:
                 found[near] = 0.0
         elif word in _DENYING and not (place + 1 < len(words) and words[place + 1] in _NOT_ONLY):

@@ -151,7 +151,7 @@ def language_of(text: str, hint: str | None = None) -> Language:
     found = _WORD.findall(_without_marks(read).lower())
     if not text.isascii() and _in_another_script(found):
         return "other"
-    spoken = [_SPOKEN_IN.get(word) for word in found]
+    spoken = list(map(_SPOKEN_IN.get, found))
     indonesian, english, other = spoken.count("id"), spoken.count("en"), spoken.count("other")
     if other > 1 and other > indonesian and other >= english:
         return "other"

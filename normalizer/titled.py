@@ -8,11 +8,17 @@ from normalizer.wordlists import SLANG, words
 
 _ANY_CASE = re.IGNORECASE
 _TITLES = (
-    r"(?:bapak|bpk|pak|ibu|bu|saudara|saudari|sdri?|mbak|mba|mas|bang|kang|haji|haj+ah|hj|kh|k\.h|ust(?:ad|adz|adzah)?"
+    r"(?:bapak|bpk|pak|ibu|bu|saudara|saudari|sdri?|mbak|mba|mas|bang|kang|haji|haj{1,2}ah|hj|kh|k\.h|ust(?:ad|adz|adzah)?"
     r"|mrs?|ms|(?:h|ny|nn)(?=\.))(?![\w'\u2019])\.?"
 )
 # these four are looked for in a text made small: any case would cost each letter more
 _TITLED = re.compile(rf"(?<![\w./@-])(?:{_TITLES}[ \t]{{0,2}}){{1,3}}")
+# each of these titles begins or ends with one of these, standing alone
+_TITLE_WORDS = frozenset(
+    """bapak bpk pak ibu bu saudara saudari sdr sdri mbak mba mas bang kang haji hajah hajjah hj kh ust ustad
+    ustadz ustadzah mr mrs ms h ny nn""".split()  # noqa: SIM905
+)
+_LETTERS = re.compile(r"[a-z]+")
 _OFFICES = words("offices") | words("offices_of_a_place")
 _OFFICE = re.compile(r"[ \t]{0,2}([A-Za-z]{2,12})(?:[ \t]{1,2}|(?=\d))(?:0?\d{1,2}(?:[ \t/]{1,2}|\Z))?")
 _WORD = re.compile(r"[ \t]{0,2}([^\W\d_][^\W\d_.]{0,24}(?:['\u2019-][^\W\d_]{1,24})?)(?![\w@/])\.?")
@@ -63,9 +69,11 @@ def without_titled(text: str) -> str:
     """Take names out behind titles ("Pak Bambang"; "Pak RT Bambang" keeps its office), behind "saya" and "From:"
     where these open a sentence or a line, and behind thanks at the end. A word is a name where it is none that
     people use otherwise: written large, or known as one. What is named after somebody (streets, schools) stays."""
-    text = _without(text, _TITLED, is_title=True)
+    if not _TITLE_WORDS.isdisjoint(_LETTERS.findall(text.lower())):
+        text = _without(text, _TITLED, is_title=True)
+    small = text.lower()
     for pattern, signs in _OPENINGS:
-        if any(sign in text.lower() for sign in signs):
+        if any(sign in small for sign in signs):
             text = _without(text, pattern, is_title=False)
     return text
 

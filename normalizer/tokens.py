@@ -29,10 +29,9 @@ class Words:
 
 def words_of(text: str) -> Words:
     """Split a text into words: runs of letters and digits, and the few pictures that mean something."""
-    found = [(match.group().lower(), *match.span()) for match in _TOKEN.finditer(text)]
-    if not found:
-        return Words(text, (), (), ())
-    tokens, starts, ends = zip(*found, strict=True)
+    tokens = tuple(map(str.lower, _TOKEN.findall(text)))
+    spans = [match.span() for match in _TOKEN.finditer(text)]
+    starts, ends = zip(*spans, strict=True) if spans else ((), ())
     return Words(text, tokens, starts, ends)
 
 
