@@ -169,7 +169,9 @@ def _barred(lex: Lexicon, words: Phrase) -> set[tuple[int, int]]:
     if lex.longest_exclude.keys().isdisjoint(words):
         return barred
     for place, word in enumerate(words):
-        for length in range(2, lex.longest_exclude.get(word, 0) + 1):
+        if not (longest := lex.longest_exclude.get(word)):
+            continue
+        for length in range(2, longest + 1):
             for service in lex.excludes.get(words[place : place + length], ()):
                 barred.update((spot, service) for spot in range(place, place + length))
     return barred

@@ -71,7 +71,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         short=tuple(name for name in areas if 4 <= len(name) <= SHORTEST),
         misspelt_streets=spellings(streets),
         street_beginnings=_street_beginnings(pack),
-        beginnings=frozenset(key[:3] for key in areas),
+        beginnings=frozenset(key[:size] for key in areas for size in (3, 4)),
         first_words=frozenset(words[0] for words in long_names),
         last_words=frozenset(words[-1] for words in long_names),
         landmark_beginnings=frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name),

@@ -68,7 +68,7 @@ def mentions_in(
     """Find the names of areas, the longest first at each word, and those with one wrong letter where no name is
     right. `strange` says of each word whether it may be a mistake (strange_in)."""
     found: list[Mention] = []
-    begins = [len(word) < 3 or word[:3] in names.beginnings for word in folded]
+    begins = [len(word) < 3 or word[:4] in names.beginnings for word in folded]
     may_end = [word in names.last_words for word in folded]
     place = tries = 0
     while place < len(folded) and len(found) < MOST_NAMES:
@@ -251,7 +251,8 @@ def _misspelt(
 
 
 def _has_gap(words: Words, first: int, last: int) -> bool:
-    return last - first > 1 and any(_gap_between(words, spot) for spot in range(first + 1, last))
+    """The words between, which are letters and digits, cannot be what is looked for."""
+    return not _PARTING.isdisjoint(words.text[words.ends[first] : words.starts[last - 1]])
 
 
 def _gap_between(words: Words, place: int) -> bool:

@@ -28,9 +28,10 @@ def right_spellings(index: Mapping[str, tuple[str, ...]], key: str) -> set[str]:
     if len(key) < SHORTEST:
         return set()
     near = index.get(f"^{key[:3]}", ()) + index.get(f"{key[-3:]}$", ())
-    if len(key) <= SHORT:
+    size = len(key)
+    if size <= SHORT:
         near += index.get(f"{key[:2]}^{key[-2:]}", ())
-    return {name for name in near if is_one_off(name, key)} if near else set()
+    return {name for name in near if -2 < len(name) - size < 2 and is_one_off(name, key)} if near else set()
 
 
 def is_one_off(name: str, other: str) -> bool:

@@ -1,7 +1,7 @@
 """Phrases found in a message's words by one walk over them, however many phrases there are."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -24,6 +24,7 @@ class _Phrase(NamedTuple):
     name: str
     text: str
     rest: tuple[str, ...]
+    needs: str  # a word without which it cannot stand there, "" where there is none
 
 
 @dataclass(slots=True)
@@ -56,18 +57,23 @@ def finder(lists: Mapping[str, str]) -> Finder:
     begun: dict[str, _Start] = defaultdict(_Start)
     for name, text in _phrases(lists):
         first, *rest = (word if word.endswith("*") else plain(word) for word in text.split())
-        (begun if first.endswith("*") else whole)[first.rstrip("*")].add(_Phrase(name, text, tuple(rest)))
+        needs = next((word for word in rest if word != "~" and not word.endswith("*")), "")
+        (begun if first.endswith("*") else whole)[first.rstrip("*")].add(_Phrase(name, text, tuple(rest), needs))
+    beginnings = tuple(begun)
 
     @lru_cache(maxsize=20_000)
     def starting(word: str) -> tuple[_Start, ...]:
-        longer = [start for beginning, start in begun.items() if word.startswith(beginning)]
-        return (whole[word], *longer) if word in whole else tuple(longer)
+        longer: tuple[_Start, ...] = ()
+        if word.startswith(beginnings):
+            longer = tuple(start for beginning, start in begun.items() if word.startswith(beginning))
+        return (whole[word], *longer) if word in whole else longer
 
     def find(words: Sequence[str]) -> Iterator[Found]:
+        said = {"", *words}
         for place, starts in enumerate(map(starting, words)):
             for start in starts:
                 if start.alone or start.open or (place + 1 < len(words) and words[place + 1] in start.by_next):
-                    yield from _found(start, words, place)
+                    yield from _found(start, words, place, said)
 
     return find
 
@@ -78,13 +84,13 @@ def _phrases(lists: Mapping[str, str]) -> Iterable[tuple[str, str]]:
             yield from ((name, phrase.strip()) for phrase in line.split("/") if phrase.strip())
 
 
-def _found(start: _Start, words: Sequence[str], place: int) -> Iterator[Found]:
+def _found(start: _Start, words: Sequence[str], place: int, said: Set[str]) -> Iterator[Found]:
     for phrase in start.alone:
         yield Found(phrase.name, phrase.text, place, place + 1)
     after = place + 1
     following = start.by_next.get(words[after], ()) if start.by_next and after < len(words) else ()
     for phrase in (*following, *start.open):
-        if ends := _end(phrase.rest, words, after):
+        if phrase.needs in said and (ends := _end(phrase.rest, words, after)):
             yield Found(phrase.name, phrase.text, place, ends)
 
 

@@ -31,11 +31,14 @@ def clean(text: str) -> str:
     return _GAPS.sub("\n\n", _SPACES.sub(" ", text)).strip()
 
 
+_LONE_LETTER = re.compile(r"[ .-][^\W\d_][ .-]")
 _SPELLED_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:([ .-])[^\W\d_])(?:\1[^\W\d_]){2,}(?![^\W_])")
 
 
 def without_gaps(text: str) -> str:
     """Join words that are spelled letter by letter, four and more: "B A N J I R", "b.a.n.j.i.r"."""
+    if not _LONE_LETTER.search(text):
+        return text
     return _SPELLED_OUT.sub(lambda match: match.group().replace(match[1], ""), text)
 
 

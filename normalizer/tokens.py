@@ -15,6 +15,7 @@ _DOUBLED = re.compile(r"^([a-z]{3,})[2²](?:nya|an)?$")
 
 _ENDINGS = ("nya", "nye", "ny", "lah", "kah", "pun", "ne", "kan", "in", "an", "i")
 _BEGINNINGS = tuple("di ter ber be meng mem men meny me ke peng pem pen pe se nge ng ny".split())  # noqa: SIM905
+_BY_TWO_LETTERS = {two: [each for each in _BEGINNINGS if each[:2] == two] for two in {b[:2] for b in _BEGINNINGS}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def stems(token: str) -> list[str]:
     without_beginning = [
         word[len(begin) :]
         for word in (token, *without_ending)
-        for begin in _BEGINNINGS
+        for begin in _BY_TWO_LETTERS.get(word[:2], ())
         if word.startswith(begin) and len(word) - len(begin) >= 4
     ]
     return without_ending + without_beginning
