@@ -125,8 +125,8 @@ def _hits(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> tuple[Hit, ..
 def _together(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> list[Hit]:
     """Phrases whose words stand side by side."""
     hits = []
-    for place, word in enumerate(words):
-        if not (longest := lex.longest.get(word)):
+    for place, longest in enumerate(map(lex.longest.get, words)):
+        if not longest:
             continue
         for length in range(min(longest, len(words) - place), 0, -1):
             phrase = words[place : place + length]
@@ -168,8 +168,8 @@ def _barred(lex: Lexicon, words: Phrase) -> set[tuple[int, int]]:
     barred: set[tuple[int, int]] = set()
     if lex.longest_exclude.keys().isdisjoint(words):
         return barred
-    for place, word in enumerate(words):
-        if not (longest := lex.longest_exclude.get(word)):
+    for place, longest in enumerate(map(lex.longest_exclude.get, words)):
+        if not longest:
             continue
         for length in range(2, longest + 1):
             for service in lex.excludes.get(words[place : place + length], ()):

@@ -69,13 +69,12 @@ def mentions_in(
     right. `strange` says of each word whether it may be a mistake (strange_in)."""
     found: list[Mention] = []
     begins = [len(word) < 3 or word[:4] in names.beginnings for word in folded]
-    may_end = [word in names.last_words for word in folded]
+    odd = [each or word in names.last_words for each, word in zip(strange, folded, strict=True)] + [False] * 2
+    near_odd = [one or two or three for one, two, three in zip(odd, odd[1:], odd[2:], strict=False)]
     place = tries = 0
     while place < len(folded) and len(found) < MOST_NAMES:
         mention = _mention_at(words, folded, names, place, streets) if begins[place] else None
-        near = slice(place, place + 3)
-        is_odd = True in strange[near] or folded[place] in names.first_words or True in may_end[near]
-        if is_odd and tries < MOST_TRIES:
+        if tries < MOST_TRIES and (near_odd[place] or folded[place] in names.first_words):
             longer, tried = _misspelt_at(words, folded, names, place, streets, strange, mention)
             mention, tries = longer or mention, tries + tried
         if mention:

@@ -33,21 +33,23 @@ _NAME = re.compile(
 _SMALL_NAME = re.compile(
     rf"((?:{_SAYS_SMALL_NAME})\s{{0,3}}:?\s{{0,3}}{_TITLE})((?!\[){_SMALL}(?: {_SMALL}){{0,2}})", _ANY_CASE
 )
+# without one of these there is no name, and to look for them is a fortieth of the price
 _MAY_NAME = (
     "a.n",
     "a. n",
     "a/n",
-    "nama",
-    "name",
+    "atas nama",
+    "nama saya",
+    "bernama",
     "perkenalkan",
-    "pelapor",
-    "pemohon",
-    "pengirim",
+    "my name is",
     "ttd",
-    "hormat",
+    "hormat saya",
+    "hormat kami",
     "sincerely",
     "regards",
 )
+_MAY_BE_ASKED = re.compile(rf"(?:nama{_WHOSE}|name|pelapor|pemohon|pengirim)\s*[:=]")
 _MAY_BE_FOR = re.compile(
     r"an(?<!\wan)\.(?=\s)"
 )  # "an. Budi", not "jalan. "; the letters first, to find it quickly
@@ -57,7 +59,8 @@ _COMMON = words("indonesian") | words("english") | _NO_NAME_WORDS
 def without_names(text: str) -> str:
     """Take the names out that stand behind such words; what stands before them stays."""
     small = text.lower()
-    if not any(word in small for word in _MAY_NAME) and not _MAY_BE_FOR.search(small):
+    may_name = any(word in small for word in _MAY_NAME) or _MAY_BE_ASKED.search(small) or _MAY_BE_FOR.search(small)
+    if not may_name:
         return text
     return _SMALL_NAME.sub(_small_name, _NAME.sub(r"\1[nama]", text))
 

@@ -77,7 +77,7 @@ _HOSTS = (
     r"fb\.com|fb\.me|tiktok\.com|twitter\.com|x\.com|threads\.net|line\.me|linkedin\.com|linktr\.ee"
 )
 _PROFILE = rf"(?<![\w.])(?:https?://)?(?:(?:www|m|web|id-id)\.)?(?:{_HOSTS})/[^\s<>\"]{{1,200}}"
-_MAY_LINK = re.compile(_HOSTS, _ANY_CASE)
+_MAY_LINK = tuple(_HOSTS.replace("\\", "").split("|"))
 _NETWORKS = r"\b(?:ig|insta|instagram|fb|facebook|telegram|tele|tiktok|twitter|id line|line id)\b"
 _SOCIAL = rf"({_NETWORKS}\s?[:=]\s?)@?[\w.]{{3,40}}"
 
@@ -149,18 +149,20 @@ def public_description(text: str) -> str:
 
 def _rules_for(text: str) -> _Rules:
     """The rules that can apply at all: most messages hold no long number, no "@" and no link."""
-    rules: _Rules = _LINKS if "/" in text and _MAY_LINK.search(text) else ()
+    small = text.lower()
+    rules: _Rules = ()
+    if "/" in text and any(host in small for host in _MAY_LINK):
+        rules = _LINKS
     if ":" in text or "=" in text:
         rules += _NETWORK
     if "@" in text:
         rules += _ADDRESSES
     if any(sign in text for sign in ("[", "(", " at ", " AT ", " At ")) and _MAY_SPELL.search(text):
         rules += _SPELLED
-    return rules + _number_rules(text) if _DIGIT.search(text) else rules
+    return rules + _number_rules(text, small) if _DIGIT.search(text) else rules
 
 
-def _number_rules(text: str) -> _Rules:
-    small = text.lower()
+def _number_rules(text: str, small: str) -> _Rules:
     rules: _Rules = (
         _BIRTHS if any(word in small for word in ("lahir", "ttl", "t.t.l", "born", "birth", "dob")) else ()
     )

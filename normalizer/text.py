@@ -16,7 +16,7 @@ _HIDDEN = re.compile(
     r"\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _LINE_END = re.compile(r"\r\n?|[\u2028\u2029\x85\v\f]")
-_SPACES = re.compile(r"[^\S\n]+")
+_SPACES = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 _GAPS = re.compile(r"\n\s*\n\s*")
 
 
