@@ -109,13 +109,18 @@ def _long_number(match: re.Match[str]) -> str:
 
 
 _LINKS: _Rules = ((re.compile(_PROFILE, _ANY_CASE), "[akun]"),)
-_ADDRESSES: _Rules = ((re.compile(_MAIL), "[email]"), (re.compile(_HANDLE, _ANY_CASE), "[akun]"))
+_MAILS: _Rules = ((re.compile(_MAIL), "[email]"),)
+_HANDLES: _Rules = ((re.compile(_HANDLE, _ANY_CASE), "[akun]"),)
+_MAY_MAIL = re.compile(r"@[\w-]{1,63}\.[\w-]")
 _SPELLED: _Rules = ((re.compile(_SPELLED_MAIL, _ANY_CASE), "[email]"),)
 _NETWORK: _Rules = ((re.compile(_SOCIAL, _ANY_CASE), r"\1[akun]"),)
+_MAY_NETWORK = re.compile(rf"{_NETWORKS[2:-2]}\s?[:=]")
+_ACCOUNTS: _Rules = ((re.compile(_BANK, _ANY_CASE), r"\1[rekening]"),)
+_MAY_ACCOUNT = ("rek", "account", *_BANKS[3:-1].split("|"))
+_NIKS: _Rules = ((re.compile(_NIK), "[NIK]"),)
+_CARDS: _Rules = ((re.compile(_LABELLED_CARD, _ANY_CASE), r"\1[nomor]"),)
+_MAY_CARD = re.compile(r"n\.?i\.?k|kk|ktp|npwp|nisn|nip|bpjs|kis|sim|pas+port?")
 _LONG: _Rules = (
-    (re.compile(_BANK, _ANY_CASE), r"\1[rekening]"),
-    (re.compile(_NIK), "[NIK]"),
-    (re.compile(_LABELLED_CARD, _ANY_CASE), r"\1[nomor]"),
     (re.compile(_MOBILE), "[telepon]"),
     (re.compile(_IN_PAIRS), "[telepon]"),
     (re.compile(_CALLED, _ANY_CASE), r"\1[telepon]"),
@@ -153,10 +158,10 @@ def _rules_for(text: str) -> _Rules:
     rules: _Rules = ()
     if "/" in text and any(host in small for host in _MAY_LINK):
         rules = _LINKS
-    if ":" in text or "=" in text:
+    if (":" in text or "=" in text) and _MAY_NETWORK.search(small):
         rules += _NETWORK
     if "@" in text:
-        rules += _ADDRESSES
+        rules += _MAILS + _HANDLES if _MAY_MAIL.search(text) else _HANDLES
     if any(sign in text for sign in ("[", "(", " at ", " AT ", " At ")) and _MAY_SPELL.search(text):
         rules += _SPELLED
     return rules + _number_rules(text, small) if _DIGIT.search(text) else rules
@@ -167,7 +172,8 @@ def _number_rules(text: str, small: str) -> _Rules:
         _BIRTHS if any(word in small for word in ("lahir", "ttl", "t.t.l", "born", "birth", "dob")) else ()
     )
     if _LONG_RUN.search(text):
-        rules += _LONG
+        rules += _ACCOUNTS if any(word in small for word in _MAY_ACCOUNT) else ()
+        rules += _NIKS + (_CARDS if _MAY_CARD.search(small) else ()) + _LONG
     if any(word in small for word in ("plat", "pol", "licen")):
         rules += _LABELLED_PLATES
     return rules + _PLATES if _MAY_PLATE.search(text) else rules

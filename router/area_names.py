@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from config.pack import Area, Pack
 from normalizer.gazetteer import fold, gazetteer
-from normalizer.mentions import Mention, mentions_in
+from normalizer.mentions import Mention, mentions_in, strange_in
 from normalizer.tokens import words_of
 from router.agencies import lies_in
 
@@ -21,7 +21,7 @@ def areas_named(pack: Pack, said: str) -> list[Area]:
         return [area]
     words = words_of(said[:LONGEST])
     folded = [fold(token) for token in words.tokens]
-    found = mentions_in(words, folded, gazetteer(pack), (), frozenset())
+    found = mentions_in(words, folded, gazetteer(pack), (), strange_in(words, frozenset()))
     found = [each for each in found if each.exact] or found
     meant = {
         area.code: (area, _agreeing(area, mention, found)) for mention in found for area in _at_level(mention)
