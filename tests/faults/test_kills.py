@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import psycopg
@@ -60,6 +60,13 @@ class Ride:
 
     town: Town
     crowds: Mapping[str, list[Crowd]]
+    _answers: dict[str, list[str]] = field(default_factory=dict)
+
+    def answers(self, citizen: Citizen) -> list[str]:
+        """What a citizen was answered, asked once: all is quiet by now."""
+        if citizen.name not in self._answers:
+            self._answers[citizen.name] = answers_of(self.town, citizen)
+        return self._answers[citizen.name]
 
     def people(self) -> list[Citizen]:
         return [citizen for each in self.crowds.values() for crowd in each for citizen in crowd.citizens]
@@ -70,7 +77,7 @@ class Ride:
         return set().union(*codes)
 
     def repeated(self) -> set[str]:
-        answers = [answers_of(self.town, citizen) for citizen in self.people()]
+        answers = [self.answers(citizen) for citizen in self.people()]
         return {code_in(each[0]) for each in answers if len(each) > 1}
 
 
@@ -130,7 +137,7 @@ def check(ride: Ride, step: str) -> None:
     people = [citizen for crowd in ride.crowds[step] for citizen in crowd.citizens]
     assert people
     for citizen in people:
-        answers = answers_of(ride.town, citizen)
+        answers = ride.answers(citizen)
         assert answers, f"{citizen} was thanked and never answered"
         if len(answers) > 1:
             assert citizen.channel in CANNOT_TELL, f"{citizen} was answered {len(answers)} times"
@@ -142,7 +149,9 @@ def check(ride: Ride, step: str) -> None:
 
 def check_the_whole(ride: Ride) -> None:
     """As many reports as people, each with a code of its own, and nothing set aside."""
-    codes = {code_in(answers_of(ride.town, citizen)[0]) for citizen in ride.people()}
+    answers = [(answers_of(ride.town, citizen), ride.answers(citizen)) for citizen in ride.people()]
+    assert [now for now, before in answers if now != before] == [], "somebody was answered once more"
+    codes = {code_in(now[0]) for now, _ in answers}
     assert len(codes) == len(ride.people())
     assert counted(ride.town, "lapor_reports") == len(codes)
     assert counted(ride.town, "lapor_journal_entries", "failed") == 0
