@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from normalizer.after_photo import Doubt, Scene, Shot, doubts
 from normalizer.same_picture import Match
 from normalizer.schema import Attachment, Position
+from router.beside import NobodyThere
 from router.doubts import Flag, add_flags, flag_of, line_of
 from router.held import lock
 from router.holding import current
@@ -56,7 +57,7 @@ def read_after_photos(house: House, report: Report, files: Sequence[Attachment])
 def _look(house: House, file: Attachment) -> Look:
     try:
         look = house.readers.look_at(file.content or b"", file.content_type)
-    except ValueError:
+    except (ValueError, NobodyThere):
         raise NotAPhoto(file.name) from None
     if not look.facts.readable or look.copies is None:
         raise NotAPhoto(file.name)

@@ -28,8 +28,8 @@ class JobKilled(Exception):  # noqa: N818
     """The process ended with the job in hand."""
 
 
-class NobodyThere(Exception):  # noqa: N818
-    """No process can be made."""
+class NobodyThere(OSError):  # noqa: N818
+    """No process can be made, for want of memory, say: nobody's job is at fault, it waits."""
 
 
 class Beside:

@@ -23,7 +23,7 @@ DOWN = {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow
 
 
 class DatabaseDown(Exception):  # noqa: N818
-    """The database does not answer; everything waits in the journal."""
+    """The database does not answer, or something else of ours; everything waits in the journal."""
 
 
 @dataclass(kw_only=True, slots=True)

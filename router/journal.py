@@ -12,6 +12,7 @@ from functools import partial
 
 from channels.protocol import Accept, Cursor
 from router import metrics
+from router.beside import NobodyThere
 from router.carry_out import Carried, DatabaseDown
 from router.clerk import KILLED_ITS_CLERK, Clerk, Here
 from router.house import House
@@ -26,6 +27,7 @@ log = logging.getLogger("lapor.journal")
 _bodies = ThreadPoolExecutor(8, "bodies")  # of its own: intake never waits for whoever waits for the database
 
 HERE = Here()
+NOBODY_READS = "no process to read in"
 BATCH = 100  # entries in one transaction
 TRIES = 5  # of an entry that our own code cannot digest, before it is set aside
 HOPELESS = {TOOK_TOO_LONG, KILLED_ITS_READER, KILLED_ITS_CLERK}
@@ -142,12 +144,19 @@ def work_off(
     if not entries:
         return 0
     begun = now or house.readers.begin(_raws(entries), house.learned.path)
-    carrying = clerk.begin(house, entries, begun.result())
+    carrying = clerk.begin(house, entries, _read(begun))
     if len(entries) >= limit:
         ahead.entries = journal.waiting(limit, skip=[lane_of(entry) for entry in entries])
         raws = _raws(ahead.entries)
         ahead.begun = house.readers.begin(raws, house.learned.path) if raws else None
     return _write_down(house, journal, entries, carrying.result())
+
+
+def _read(begun: Begun) -> list[bytes]:
+    try:
+        return begun.result()
+    except NobodyThere as error:  # no message's fault
+        raise DatabaseDown(NOBODY_READS) from error
 
 
 def _raws(entries: Sequence[Entry]) -> list[Raw]:

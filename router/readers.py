@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from normalizer.same_picture import Match
 from router import beside
-from router.beside import JobKilled, NobodyThere
+from router.beside import JobKilled
 from router.reading import Look, Raw, Unreadable, look_at, match, packed, public_copy, read_packed
 
 log = logging.getLogger("lapor.readers")
@@ -23,11 +23,11 @@ JOB_MESSAGES, JOB_BYTES = 50, 1_000_000  # in one job: a hostile message holds f
 MEMORY_BYTES = 2**31  # of address space: what a hostile photo may take
 TOOK_TOO_LONG = "it took too long to read"
 KILLED_ITS_READER = "it killed its reader"
-ENDED = (TimeoutError, JobKilled, NobodyThere, MemoryError)  # how a job ends that nobody finished
+ENDED = (TimeoutError, JobKilled, MemoryError)  # how a job ends that nobody finished
 
 
 class Readers(Protocol):
-    """Who reads for the house."""
+    """Who reads for the house. Where no process can be made for it, all of these raise NobodyThere."""
 
     def start(self) -> None:
         """Make ready, so that the first message need not wait."""
@@ -145,8 +145,6 @@ class _Jobs:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, NobodyThere):
-        return "there is nobody to read it"
     return TOOK_TOO_LONG if isinstance(error, TimeoutError) else KILLED_ITS_READER
 
 

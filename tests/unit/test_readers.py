@@ -4,7 +4,10 @@ import io
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,8 +15,14 @@ from town import eventually
 
 from config.settings import read_settings
 from normalizer.schema import InboundMessage
+from router.beside import NobodyThere
+from router.carry_out import DatabaseDown
+from router.journal import NOBODY_READS, work_off
 from router.readers import TOOK_TOO_LONG, Beside, Here, Readers
 from router.reading import Raw, Reading, Understood, Unreadable, unpacked
+from tests.unit.houses import Clock, new_town
+from tests.unit.test_journal import mail as journal_mail
+from tests.unit.test_journal import opened
 from tests.unit.test_pictures import saved, scene
 
 CITY = read_settings(_env_file=None).city  # what new readers have loaded already
@@ -131,3 +140,33 @@ def test_readers_that_are_killed_are_back_for_the_next_message(readers: Beside) 
 
     eventually(lambda: isinstance(read(readers, [mail(6)])[0], list), what="somebody reads again")
     assert not set(children()) & set(before)
+
+
+def test_where_no_reader_can_be_made_messages_and_photos_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For want of memory, say: it is over some time, and no message and no photo is given up for it."""
+    town, clock = new_town(tmp_path), Clock()
+    monkeypatch.setattr(Beside, "_schedule", nobody)
+    house = replace(town.house, readers=Beside(CITY))
+    with opened(tmp_path / "journal", clock) as journal:
+        journal_mail(journal, 1)
+        for _ in range(7):
+            with pytest.raises(DatabaseDown, match=NOBODY_READS):
+                work_off(house, journal)
+            clock.on(minutes=1)
+        monkeypatch.undo()
+        assert work_off(house, journal) == 1
+    with pytest.raises(OSError, match="nobody"):  # which photos' fetching waits for
+        Nobody(CITY).look_at(b"", "image/png")
+
+
+class Nobody(Beside):
+    def _schedule(self, *_: object) -> Any:
+        return nobody()
+
+
+def nobody(*_: object) -> Any:
+    future: Future[Any] = Future()
+    future.set_exception(NobodyThere("nobody"))
+    return future
