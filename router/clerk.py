@@ -1,5 +1,6 @@
 """Who gives read messages their effect: this process, or one beside it that does nothing else."""
 
+import gc
 import logging
 import os
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ log = logging.getLogger("lapor.clerk")
 KILLED_ITS_CLERK = "it killed the process that wrote it down"
 NOBODY_THERE = "no process to work off in"
 ENDED = (JobKilled, MemoryError)
+MANY_OBJECTS = (
+    50_000  # some batches' worth: looked through after each 700, a twentieth of the time goes for nothing
+)
 
 
 class Clerk(Protocol):
@@ -113,6 +117,7 @@ _open: list[House] = []
 
 def _move_in(settings: Settings, server: int) -> None:
     steps.dies_with(server)
+    gc.set_threshold(MANY_OBJECTS)
     _open[:] = [open_house(settings, pack_at(settings.city))]
 
 
