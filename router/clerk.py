@@ -23,9 +23,7 @@ log = logging.getLogger("lapor.clerk")
 KILLED_ITS_CLERK = "it killed the process that wrote it down"
 NOBODY_THERE = "no process to work off in"
 ENDED = (JobKilled, MemoryError)
-MANY_OBJECTS = (
-    50_000  # some batches' worth: looked through after each 700, a twentieth of the time goes for nothing
-)
+MANY_OBJECTS = 50_000  # some batches' worth: to look through each 700 takes a twentieth of the time, for nothing
 
 
 class Clerk(Protocol):
