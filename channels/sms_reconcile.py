@@ -24,6 +24,10 @@ log = logging.getLogger("lapor.sms")
 
 EVERY = 300.0  # seconds between two passes
 SOON = 3.0  # seconds from a refusal to the next look whether something can be kept again
+# A message by WhatsApp without words is left to its webhook so long: it is a place, which the list does not tell.
+# Twilio waits 15 seconds for an answer: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+YOUNG = timedelta(seconds=20)
+CLOCKS_DIFFER = timedelta(minutes=1)
 LONGEST_NAMED = 3600.0  # a Retry-After beyond this is no longer believed
 FIRST_LOOK = timedelta(days=1)
 # Twilio's list can be hours behind: https://github.com/twilio/twilio-node/issues/647
@@ -63,6 +67,7 @@ class Missing:
     lane: str
     form: Mapping[str, str]
     media: int
+    is_early: bool  # its webhook may still come and say more
 
 
 @lru_cache(maxsize=8)
@@ -109,10 +114,10 @@ async def receive(
             await _until_it_keeps(cursor, soon)
             watch.refused.clear()
             try:
-                await _pass(asker, settings, watched(settings, accept), cursor, watch)
+                is_whole = await _pass(asker, settings, watched(settings, accept), cursor, watch)
                 failures = 0
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(watch.refused.wait(), every)
+                    await asyncio.wait_for(watch.refused.wait(), every if is_whole else YOUNG.total_seconds())
                     await asyncio.sleep(soon)
             except Exception as error:
                 failures += 1
@@ -143,9 +148,12 @@ def _pause(error: Exception, failures: int, every: float, soon: float, *, is_our
     return soon * min(failures, 10) if is_ours else min(soon * 2.0 ** min(failures, 20), every)
 
 
-async def _pass(asker: "Asker", settings: Settings, accept: Accept, cursor: Cursor, watch: Watch) -> None:
-    """One comparison; the cursor moves behind it when it was whole."""
-    began = datetime.now(UTC)
+async def _pass(asker: "Asker", settings: Settings, accept: Accept, cursor: Cursor, watch: Watch) -> bool:
+    """One comparison; the cursor moves behind it when it was whole.
+
+    False where a message was left to its webhook.
+    """
+    is_whole, began = True, datetime.now(UTC)
     account = settings.twilio_account_sid or ""
     since = _since(await cursor.get(), account, began)
     failed: TemporaryFailure | PermanentFailure | None = None
@@ -159,10 +167,13 @@ async def _pass(asker: "Asker", settings: Settings, accept: Accept, cursor: Curs
             if isinstance(failure, TemporaryFailure) and failure.retry_after is not None:
                 raise
             failed = failure  # what was listed before it is kept all the same
-        await _keep_all(asker, api_of(settings), missing, accept)
+        grown = [each for each in missing if not each.is_early]
+        is_whole = is_whole and len(grown) == len(missing)
+        await _keep_all(asker, api_of(settings), grown, accept)
     if failed is not None:
         raise failed
     await cursor.put(f"{account} {began.isoformat()}")
+    return is_whole
 
 
 def _since(kept: str | None, account: str, now: datetime) -> datetime:
@@ -243,7 +254,20 @@ def _read(row: Any) -> Missing:
         form |= {"WaId": _digits(sender)}
     number = str(row.num_media or "0")
     media = int(number) if number.isdecimal() else 0
-    return Missing(sid=row.sid, account=form["AccountSid"], lane=sender or "unknown", form=form, media=media)
+    return Missing(
+        sid=row.sid,
+        account=form["AccountSid"],
+        lane=sender or "unknown",
+        form=form,
+        media=media,
+        is_early=sender.startswith("whatsapp:") and not text and not media and _is_young(row),
+    )
+
+
+def _is_young(row: Any) -> bool:
+    """Of the last seconds, by clocks that may differ; one from far ahead says nothing."""
+    made = row.date_created or row.date_sent
+    return isinstance(made, datetime) and -CLOCKS_DIFFER < datetime.now(UTC) - made < YOUNG
 
 
 async def _keep_all(asker: "Asker", api: str, missing: Sequence[Missing], accept: Accept) -> None:

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from channels import sms
+from channels import sms, sms_reconcile
 from channels.sms_reconcile import KNOWN, Watch, watch_of
 from config.settings import Settings
 from normalizer.schema import InboundMessage, TemporaryFailure
@@ -192,6 +192,23 @@ async def test_whatsapp_is_compared_under_its_own_number(twilio: TwilioLog, tmp_
     assert (heard.channel, heard.account, heard.sender) == ("whatsapp", "+622150009999", "+6285733334444")
     assert house.journal.rows[0][1] == "whatsapp:+6285733334444"
     assert [asked["To"] for asked in twilio.lists()] == [OURS, OUR_WHATSAPP]
+
+
+async def test_a_place_is_left_to_its_webhook_which_may_be_on_its_way(
+    twilio: TwilioLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list says nothing of a place: kept from there first, it would be lost when its webhook comes."""
+    monkeypatch.setattr(sms_reconcile, "YOUNG", timedelta(seconds=2))
+    long_ago = format_datetime(datetime.now(UTC) - timedelta(seconds=30))
+    person = {"sender": "whatsapp:+6285733334444", "to": OUR_WHATSAPP}
+    twilio.hear("SM1", "", **person, date_created=long_ago)
+    twilio.hear("SM2", "", **person)
+    twilio.hear("SM3", "banjir", **person)
+    async with comparing(twilio, tmp_path) as house:
+        await house.passes()
+        assert house.journal.offered == ["SM1", "SM3"]
+        await house.passes(2)  # soon, though the next one is due in an hour
+        await until(lambda: house.journal.offered == ["SM1", "SM3", "SM2"])
 
 
 async def test_only_what_came_to_us_and_is_all_there_is_taken(twilio: TwilioLog, tmp_path: Path) -> None:
