@@ -4,6 +4,7 @@ They share no queue and no lock: whichever is killed, at whatever moment, takes 
 nothing else. It is made anew for the next job.
 """
 
+import atexit
 import os
 import signal
 import threading
@@ -39,10 +40,12 @@ class Beside:
         self._prepare, self._arguments = prepare, arguments
         self._lock = threading.Lock()
         self._alive: set[_Process] = set()
+        self._is_closed = False
         self._free: SimpleQueue[_Process | None] = SimpleQueue()  # None: one that is still to be made
         for _ in range(number):
             self._free.put(None)
         self._threads = ThreadPoolExecutor(number, "beside")
+        atexit.register(self.close)  # Python would wait for them at its end: they leave SIGTERM alone
 
     def schedule(
         self, function: Callable[..., Any], *arguments: Any, seconds: float | None = None
@@ -54,7 +57,10 @@ class Beside:
         return self._threads.submit(self._do, (function, arguments), seconds)
 
     def close(self) -> None:
-        """End them all, with what they have in hand."""
+        """End them all, with what they have in hand; no new one is made."""
+        atexit.unregister(self.close)
+        with self._lock:
+            self._is_closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         for process in list(self._alive):
             self._end(process)
@@ -93,6 +99,8 @@ class Beside:
         arguments = (theirs, self._prepare, self._arguments)
         process = forked().Process(target=_serve, args=arguments, name="beside", daemon=True)
         with theirs, self._lock:  # Python's list of children is nobody's to change at the same time
+            if self._is_closed:
+                raise NobodyThere("closed")
             process.start()
             made = _Process(process, ours)
             self._alive.add(made)

@@ -3,8 +3,11 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FuturesTimeout
 from contextlib import suppress
 from functools import partial
@@ -19,6 +22,8 @@ from router.beside import Beside, JobKilled, NobodyThere
 
 PATIENCE = 60.0  # seconds: far more than any of it takes
 LONG = 50_000_000
+ROOT = Path(__file__).parents[2]
+PATHS = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
 
 
 def pid() -> int:
@@ -183,6 +188,33 @@ def test_closing_ends_them_with_what_they_have_in_hand(tmp_path: Path) -> None:
         begun.result(PATIENCE)
     assert waiting.cancelled()
     eventually(lambda: not is_there(number))
+
+
+def test_closed_while_they_are_being_made_none_is_left(tmp_path: Path) -> None:
+    """A server that is refused its database closes while the first jobs are on their way."""
+    for number in range(20):
+        processes = Beside(2, dict)
+        begun = [processes.schedule(pid) for _ in range(4)]
+        time.sleep(number / 1000)
+        processes.close()
+        for each in begun:
+            with suppress(JobKilled, NobodyThere, CancelledError):
+                each.result(PATIENCE)
+        eventually(lambda made=processes: not made._alive, what="none is left")
+
+
+def _never_closes(file: Path) -> None:
+    processes = Beside(1, dict)
+    file.write_text(str(called(processes, pid)))
+
+
+def test_who_never_closes_them_ends_all_the_same(tmp_path: Path) -> None:
+    script = (
+        f"from tests.unit.test_beside import _never_closes, Path; _never_closes(Path({str(tmp_path / 'pid')!r}))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE, env=os.environ | PATHS)
+    number = int((tmp_path / "pid").read_text())
+    eventually(lambda: not is_there(number), what="it ends with it")
 
 
 def _serve_and_die(file: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from config.pack import load_pack
 from normalizer.gazetteer import gazetteer
 from normalizer.lexicon import lexicon
-from normalizer.mentions import MOST_NAMES, mentions_in
+from normalizer.mentions import MOST_NAMES, mentions_in, strange_in
 from normalizer.misspelt import is_one_off, right_spellings, spellings
 from normalizer.normalize import explain, is_enough, normalize
 from normalizer.place import place_of, told_by
@@ -371,6 +371,6 @@ def test_any_words_and_points_give_a_place_that_can_be_looked_up(
 
 def test_of_a_thousand_names_the_first_are_weighed() -> None:
     words = words_of("Koja " * 1_000)
-    names, known = gazetteer(PACK), lexicon(PACK).known
-    assert len(mentions_in(words, list(words.tokens), names, (), known)) == MOST_NAMES
+    strange = strange_in(words, lexicon(PACK).known)
+    assert len(mentions_in(words, list(words.tokens), gazetteer(PACK), (), strange)) == MOST_NAMES
     assert place("Koja " * 1_000).kecamatan == "Koja"
