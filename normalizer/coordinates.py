@@ -12,7 +12,7 @@ from normalizer.link_codes import points_in_links
 from normalizer.plus_codes import middle_of, places_of_short, plus_codes_in
 from normalizer.schema import Position
 
-# one of these is in each of them; beginning with a digit alone, the first is found in a fifth of the time
+# one of these is in each of them; the first has nothing but a digit at its beginning, which is found quickly
 _MAYBE = re.compile(r"\d(?:[.,]\d{3}|\s?(?:[°º˚*]|%C2%B0|d\d|deg|der))", re.IGNORECASE)
 _MAYBE_A_CODE = re.compile(r"\w(?:\+|%2B)\w|/ul/h|/go/", re.IGNORECASE)
 _SIGNS = ("+", "%", "/")

@@ -33,7 +33,7 @@ _NAME = re.compile(
 _SMALL_NAME = re.compile(
     rf"((?:{_SAYS_SMALL_NAME})\s{{0,3}}:?\s{{0,3}}{_TITLE})((?!\[){_SMALL}(?: {_SMALL}){{0,2}})", _ANY_CASE
 )
-# without one of these there is no name, and to look for them is a fortieth of the price
+# without one of these there is no name: they are looked for first, which is quick
 _MAY_NAME = (
     "a.n",
     "a. n",

@@ -31,7 +31,8 @@ def _grouped(groups: str) -> str:
 _NIK = rf"(?=\d\d)(?<![\d.,])(?:\d{{16}}|{_grouped(_NIK_GROUPS)})(?!\d)"
 _CARD = r"\b(?:n\.?i\.?k|no\.?\s?kk|kk|ktp|e-?ktp|npwp|nisn|nip|bpjs|kis|sim|paspor|passport)\b"
 _LABELLED_CARD = rf"({_CARD}{_LABEL})(?:[A-Z]{{1,2}} ?\d{{6,8}}|\d(?:{_SEP}\d){{9,19}})(?!\d)"
-_BANKS = r"(?:bca|bri|bni|mandiri|bsi|btn|cimb|danamon)"
+_BANK_NAMES = ("bca", "bri", "bni", "mandiri", "bsi", "btn", "cimb", "danamon")
+_BANKS = rf"(?:{'|'.join(_BANK_NAMES)})"
 _ACCOUNT = rf"\b(?:no\.?\s?rek(?:ening)?|rek(?:ening)?|bank account|account number|{_BANKS})\b"
 _BANK = rf"({_ACCOUNT}(?:\s+(?:bank|dki|{_BANKS}))?{_LABEL})\d(?:{_SEP}\d){{7,17}}(?!\d)"
 
@@ -78,8 +79,8 @@ _HOSTS = (
 )
 _PROFILE = rf"(?<![\w.])(?:https?://)?(?:(?:www|m|web|id-id)\.)?(?:{_HOSTS})/[^\s<>\"]{{1,200}}"
 _MAY_LINK = tuple(_HOSTS.replace("\\", "").split("|"))
-_NETWORKS = r"\b(?:ig|insta|instagram|fb|facebook|telegram|tele|tiktok|twitter|id line|line id)\b"
-_SOCIAL = rf"({_NETWORKS}\s?[:=]\s?)@?[\w.]{{3,40}}"
+_NETWORKS = r"(?:ig|insta|instagram|fb|facebook|telegram|tele|tiktok|twitter|id line|line id)"
+_SOCIAL = rf"(\b{_NETWORKS}\b\s?[:=]\s?)@?[\w.]{{3,40}}"
 
 _MONTH = r"(?:jan|feb|mar|apr|mei|may|jun|jul|agu|aug|sep|okt|oct|nov|des|dec)[a-z]{0,7}"
 _BORN = (
@@ -114,9 +115,9 @@ _HANDLES: _Rules = ((re.compile(_HANDLE, _ANY_CASE), "[akun]"),)
 _MAY_MAIL = re.compile(r"@[\w-]{1,63}\.[\w-]")
 _SPELLED: _Rules = ((re.compile(_SPELLED_MAIL, _ANY_CASE), "[email]"),)
 _NETWORK: _Rules = ((re.compile(_SOCIAL, _ANY_CASE), r"\1[akun]"),)
-_MAY_NETWORK = re.compile(rf"{_NETWORKS[2:-2]}\s?[:=]")
+_MAY_NETWORK = re.compile(rf"{_NETWORKS}\s?[:=]")
 _ACCOUNTS: _Rules = ((re.compile(_BANK, _ANY_CASE), r"\1[rekening]"),)
-_MAY_ACCOUNT = ("rek", "account", *_BANKS[3:-1].split("|"))
+_MAY_ACCOUNT = ("rek", "account", *_BANK_NAMES)
 _NIKS: _Rules = ((re.compile(_NIK), "[NIK]"),)
 _CARDS: _Rules = ((re.compile(_LABELLED_CARD, _ANY_CASE), r"\1[nomor]"),)
 _MAY_CARD = re.compile(r"n\.?i\.?k|kk|ktp|npwp|nisn|nip|bpjs|kis|sim|pas+port?")

@@ -7,17 +7,14 @@ from string import ascii_lowercase, ascii_uppercase
 from normalizer.wordlists import SLANG, words
 
 _ANY_CASE = re.IGNORECASE
-_TITLES = (
-    r"(?:bapak|bpk|pak|ibu|bu|saudara|saudari|sdri?|mbak|mba|mas|bang|kang|haji|haj{1,2}ah|hj|kh|k\.h|ust(?:ad|adz|adzah)?"
-    r"|mrs?|ms|(?:h|ny|nn)(?=\.))(?![\w'\u2019])\.?"
+_WHOLE_TITLES = frozenset(
+    """bapak bpk pak ibu bu saudara saudari sdr sdri mbak mba mas bang kang haji hajah hajjah hj kh ust ustad
+    ustadz ustadzah mr mrs ms""".split()  # noqa: SIM905
 )
+_TITLES = rf"(?:{'|'.join(sorted(_WHOLE_TITLES))}|k\.h|(?:h|ny|nn)(?=\.))(?![\w'\u2019])\.?"
 # these four are looked for in a text made small: any case would cost each letter more
 _TITLED = re.compile(rf"(?<![\w./@-])(?:{_TITLES}[ \t]{{0,2}}){{1,3}}")
-# each of these titles begins or ends with one of these, standing alone
-_TITLE_WORDS = frozenset(
-    """bapak bpk pak ibu bu saudara saudari sdr sdri mbak mba mas bang kang haji hajah hajjah hj kh ust ustad
-    ustadz ustadzah mr mrs ms h ny nn""".split()  # noqa: SIM905
-)
+_TITLE_WORDS = _WHOLE_TITLES | {"h", "ny", "nn"}  # one of these stands in each title, between other signs
 _LETTERS = re.compile(r"[a-z]+")
 _OFFICES = words("offices") | words("offices_of_a_place")
 _OFFICE = re.compile(r"[ \t]{0,2}([A-Za-z]{2,12})(?:[ \t]{1,2}|(?=\d))(?:0?\d{1,2}(?:[ \t/]{1,2}|\Z))?")

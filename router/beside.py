@@ -33,7 +33,7 @@ class NobodyThere(OSError):  # noqa: N818
     """No process can be made, for want of memory, say: nobody's job is at fault, it waits."""
 
 
-class Beside:
+class Processes:
     """`number` processes; each calls `prepare(*arguments)` before its first job."""
 
     def __init__(self, number: int, prepare: Callable[..., object], arguments: Sequence[Any] = ()) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from config.settings import Settings
-from router import beside
-from router.beside import JobKilled, NobodyThere
+from router.beside import JobKilled, NobodyThere, Processes
 from router.carry_out import Carried, carry_out, set_back
 from router.house import House, open_house
 from router.reading import pack_at, packed, unpacked
@@ -54,7 +53,7 @@ class Beside:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._processes = beside.Beside(1, _move_in, (settings, os.getpid()))
+        self._processes = Processes(1, _move_in, (settings, os.getpid()))
 
     def start(self) -> None:
         self.schedule([], [], None)

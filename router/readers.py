@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from normalizer.same_picture import Match
-from router import beside
-from router.beside import JobKilled
+from router.beside import JobKilled, Processes
 from router.reading import Look, Raw, Unreadable, look_at, match, packed, public_copy, read_packed
 
 log = logging.getLogger("lapor.readers")
@@ -88,7 +87,7 @@ class Beside:
     def __init__(self, city: Path, seconds: float = READ_SECONDS) -> None:
         self._city = city
         self._seconds = seconds
-        self._processes = beside.Beside(READERS, _bounded)
+        self._processes = Processes(READERS, _bounded)
 
     def start(self) -> None:
         for _ in range(READERS):

@@ -74,7 +74,8 @@ def claim_deliveries(
             row.last_error = "uncertain"
         elif row.last_error == "uncertain":
             row.last_error = None
-    _lease(session, rows, now)
+    if rows:
+        _lease(session, rows, now)
     return rows
 
 

@@ -18,7 +18,7 @@ import pytest
 from town import eventually
 
 from router import beside
-from router.beside import Beside, JobKilled, NobodyThere
+from router.beside import JobKilled, NobodyThere, Processes
 
 PATIENCE = 60.0  # seconds: far more than any of it takes
 LONG = 50_000_000
@@ -77,17 +77,19 @@ def is_there(number: int) -> bool:
 
 
 @pytest.fixture
-def two() -> Iterator[Beside]:
-    processes = Beside(2, dict)
+def two() -> Iterator[Processes]:
+    processes = Processes(2, dict)
     yield processes
     processes.close()
 
 
-def called(processes: Beside, function: Callable[..., Any], *arguments: Any, seconds: float | None = None) -> Any:
+def called(
+    processes: Processes, function: Callable[..., Any], *arguments: Any, seconds: float | None = None
+) -> Any:
     return processes.schedule(function, *arguments, seconds=seconds).result(PATIENCE)
 
 
-def test_a_job_is_done_beside_us_and_what_it_raises_is_raised_here(two: Beside) -> None:
+def test_a_job_is_done_beside_us_and_what_it_raises_is_raised_here(two: Processes) -> None:
     assert called(two, divmod, 7, 2) == (3, 1)
     assert called(two, pid) != os.getpid()
     with pytest.raises(ValueError, match="no"):
@@ -96,7 +98,7 @@ def test_a_job_is_done_beside_us_and_what_it_raises_is_raised_here(two: Beside) 
 
 
 @pytest.mark.parametrize("job", [die, deadly_answer])
-def test_a_job_that_kills_its_process_holds_up_no_other(two: Beside, job: Callable[[], Any]) -> None:
+def test_a_job_that_kills_its_process_holds_up_no_other(two: Processes, job: Callable[[], Any]) -> None:
     for _ in range(4):
         with pytest.raises(JobKilled):
             called(two, job)
@@ -104,7 +106,7 @@ def test_a_job_that_kills_its_process_holds_up_no_other(two: Beside, job: Callab
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.01, 0.03, 0.1])
-def test_killed_in_the_middle_of_a_long_answer(two: Beside, tmp_path: Path, wait: float) -> None:
+def test_killed_in_the_middle_of_a_long_answer(two: Processes, tmp_path: Path, wait: float) -> None:
     begun = two.schedule(long_answer, tmp_path / "pid")
     number = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     with suppress(FuturesTimeout):
@@ -115,13 +117,13 @@ def test_killed_in_the_middle_of_a_long_answer(two: Beside, tmp_path: Path, wait
     assert [called(two, divmod, 7, 2) for _ in range(2)] == [(3, 1)] * 2
 
 
-def test_killed_with_nothing_in_hand_no_job_is_lost(two: Beside) -> None:
+def test_killed_with_nothing_in_hand_no_job_is_lost(two: Processes) -> None:
     for _ in range(5):
         os.kill(called(two, pid), signal.SIGKILL)
         assert [called(two, divmod, 7, 2) for _ in range(2)] == [(3, 1)] * 2
 
 
-def test_what_takes_too_long_is_killed(two: Beside, tmp_path: Path) -> None:
+def test_what_takes_too_long_is_killed(two: Processes, tmp_path: Path) -> None:
     begun = two.schedule(sleep, tmp_path / "pid", seconds=0.5)
     assert called(two, divmod, 7, 2) == (3, 1)
     with pytest.raises(TimeoutError):
@@ -129,7 +131,7 @@ def test_what_takes_too_long_is_killed(two: Beside, tmp_path: Path) -> None:
     assert not is_there(int((tmp_path / "pid").read_text()))
 
 
-def test_without_its_fork_server_one_is_killed_all_the_same(two: Beside, tmp_path: Path) -> None:
+def test_without_its_fork_server_one_is_killed_all_the_same(two: Processes, tmp_path: Path) -> None:
     called(two, pid)
     begun = two.schedule(sleep, tmp_path / "pid", seconds=1.0)
     number = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
@@ -140,27 +142,27 @@ def test_without_its_fork_server_one_is_killed_all_the_same(two: Beside, tmp_pat
     assert [called(two, divmod, 7, 2) for _ in range(4)] == [(3, 1)] * 4
 
 
-def test_many_jobs_of_many_threads_each_have_their_own_answer(two: Beside) -> None:
+def test_many_jobs_of_many_threads_each_have_their_own_answer(two: Processes) -> None:
     begun = [two.schedule(divmod, number, 10) for number in range(500)]
     assert [each.result(PATIENCE) for each in begun] == [divmod(number, 10) for number in range(500)]
 
 
 def test_each_is_prepared_once(tmp_path: Path) -> None:
-    processes = Beside(2, note_start, [tmp_path / "starts"])
+    processes = Processes(2, note_start, [tmp_path / "starts"])
     assert len({called(processes, pid) for _ in range(6)}) == 2
     processes.close()
     assert (tmp_path / "starts").read_text() == "xx"
 
 
 def test_one_that_cannot_be_made_ready_is_nobody(tmp_path: Path) -> None:
-    processes = Beside(1, never_ready)
+    processes = Processes(1, never_ready)
     for _ in range(3):
         with pytest.raises(NobodyThere):
             called(processes, pid)
     processes.close()
 
 
-def test_where_no_process_can_be_made_a_job_says_so(two: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_process_can_be_made_a_job_says_so(two: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
     class NoMore:
         def Pipe(self) -> Any:
             raise OSError("too many open files")
@@ -172,14 +174,14 @@ def test_where_no_process_can_be_made_a_job_says_so(two: Beside, monkeypatch: py
     assert called(two, divmod, 7, 2) == (3, 1)
 
 
-def test_a_signal_for_the_whole_group_is_left_to_the_server(two: Beside) -> None:
+def test_a_signal_for_the_whole_group_is_left_to_the_server(two: Processes) -> None:
     """Ctrl-C, or a manager that signals each process: the batch in hand is ended by whoever began it."""
     assert called(two, signal.raise_signal, signal.SIGTERM) is None
     assert called(two, signal.raise_signal, signal.SIGINT) is None
 
 
 def test_closing_ends_them_with_what_they_have_in_hand(tmp_path: Path) -> None:
-    processes = Beside(1, dict)
+    processes = Processes(1, dict)
     begun = processes.schedule(sleep, tmp_path / "pid")
     number = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     waiting = processes.schedule(pid)
@@ -193,7 +195,7 @@ def test_closing_ends_them_with_what_they_have_in_hand(tmp_path: Path) -> None:
 def test_closed_while_they_are_being_made_none_is_left(tmp_path: Path) -> None:
     """A server that is refused its database closes while the first jobs are on their way."""
     for number in range(20):
-        processes = Beside(2, dict)
+        processes = Processes(2, dict)
         begun = [processes.schedule(pid) for _ in range(4)]
         time.sleep(number / 1000)
         processes.close()
@@ -204,7 +206,7 @@ def test_closed_while_they_are_being_made_none_is_left(tmp_path: Path) -> None:
 
 
 def _never_closes(file: Path) -> None:
-    processes = Beside(1, dict)
+    processes = Processes(1, dict)
     file.write_text(str(called(processes, pid)))
 
 
@@ -218,7 +220,7 @@ def test_who_never_closes_them_ends_all_the_same(tmp_path: Path) -> None:
 
 
 def _serve_and_die(file: Path) -> None:
-    processes = Beside(2, dict)
+    processes = Processes(2, dict)
     pids = {called(processes, pid) for _ in range(6)}
     file.with_suffix(".new").write_text(" ".join(map(str, pids)))
     file.with_suffix(".new").rename(file)
