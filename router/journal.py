@@ -15,6 +15,7 @@ from router import metrics
 from router.beside import NobodyThere
 from router.carry_out import Carried, DatabaseDown
 from router.clerk import KILLED_ITS_CLERK, Clerk, Here
+from router.clerk import Begun as Carrying
 from router.house import House
 from router.readers import KILLED_ITS_READER, TOOK_TOO_LONG, Begun
 from router.reading import Raw
@@ -123,10 +124,10 @@ def cursor_for(journal: Journal, channel: str) -> Cursor:
 
 @dataclass(kw_only=True, slots=True)
 class Ahead:
-    """Entries whose reading has begun, while those before them are being carried out."""
+    """Entries that the clerk has in hand already, while those before them are written down."""
 
     entries: Sequence[Entry] = ()
-    begun: Begun | None = None
+    carrying: Carrying | None = None
 
 
 def work_off(
@@ -136,20 +137,28 @@ def work_off(
 
     Up to `limit` are one transaction. When that breaks they are taken one by one: an entry that fails is tried
     again later and holds up its own lane only; after five tries it is set aside. With `ahead` the next entries
-    are read meanwhile, and carried out by the next call.
+    are read meanwhile and handed to the clerk, who has no time to wait; the next call writes them down.
     """
-    ahead = ahead or Ahead()
-    now, ahead.begun = ahead.begun, None
-    entries = ahead.entries if now else journal.waiting(limit)
-    if not entries:
-        return 0
-    begun = now or house.readers.begin(_raws(entries), house.learned.path)
-    carrying = clerk.begin(house, entries, _read(begun))
-    if len(entries) >= limit:
-        ahead.entries = journal.waiting(limit, skip=[lane_of(entry) for entry in entries])
-        raws = _raws(ahead.entries)
-        ahead.begun = house.readers.begin(raws, house.learned.path) if raws else None
-    return _write_down(house, journal, entries, carrying.result())
+    mine = ahead or Ahead()
+    entries, carrying, mine.carrying = mine.entries, mine.carrying, None
+    if carrying is None:
+        entries = journal.waiting(limit)
+        if not entries:
+            return 0
+        carrying = clerk.begin(house, entries, _read(_begin(house, entries)))
+    if ahead is None or len(entries) < limit:
+        return _write_down(house, journal, entries, carrying.result())
+    following = journal.waiting(limit, skip=[lane_of(entry) for entry in entries])
+    reading = _begin(house, following) if following else None
+    carried = carrying.result()
+    if reading and carried.is_down is None:
+        with suppress(DatabaseDown):  # nobody reads: the next call hears so itself
+            ahead.entries, ahead.carrying = following, clerk.begin(house, following, _read(reading))
+    return _write_down(house, journal, entries, carried)
+
+
+def _begin(house: House, entries: Sequence[Entry]) -> Begun:
+    return house.readers.begin(_raws(entries), house.learned.path)
 
 
 def _read(begun: Begun) -> list[bytes]:

@@ -38,7 +38,7 @@ from store.models import AgencyWay, Delivery, Subscription
 from store.steps import reached
 from store.subscriptions import subscriptions_by_id
 from store.ways import Try, note_try, ways_by_id
-from store.work import GIVE_UP_AFTER, UNFINISHED, claim_deliveries, is_any_due, wait_after
+from store.work import GIVE_UP_AFTER, UNFINISHED, claim_deliveries, deliveries_by_id, is_any_due, wait_after
 
 log = logging.getLogger("lapor.outbox")
 
@@ -146,7 +146,9 @@ def _claim(house: House, limit: int, ids: Iterable[int] | None, channel: str | N
         if ids is None and not is_any_due(session, house.now(), channel):
             return []
     with house.store.write() as session:
-        rows = claim_deliveries(session, house.now(), limit, ids, channel)
+        claimed = claim_deliveries(session, house.now(), limit, ids, channel)
+    with house.store.read() as session:  # behind it: whoever else writes need not wait for this
+        rows = deliveries_by_id(session, claimed) if claimed else []
         ways = ways_by_id(session, [row.way_id for row in rows if row.way_id is not None])
         subscribed = subscriptions_by_id(
             session, [row.subscription_id for row in rows if row.subscription_id is not None]
@@ -164,7 +166,7 @@ def _owed(
     if row.way_id is not None:
         return _by_way(house, row, ways[row.way_id])
     if row.subscription_id is not None:
-        return _to_subscriber(house, session, row, subscribed[row.subscription_id])
+        return _to_subscriber(house, session, row, subscribed.get(row.subscription_id))
     if row.officer_id is not None:
         return _to_official(house, session, row)
     return Owed(row=row, message=_message(house, row))
@@ -176,9 +178,11 @@ def _to_official(house: House, session: Session, row: Delivery) -> Owed:
     return Owed(row=row, message=letter or _message(house, row), waits=ended)
 
 
-def _to_subscriber(house: House, session: Session, row: Delivery, subscription: Subscription) -> Owed:
-    """Of a report that the public may not see any more nothing goes out."""
+def _to_subscriber(house: House, session: Session, row: Delivery, subscription: Subscription | None) -> Owed:
+    """Of a report that the public may not see any more nothing goes out, nor to a subscription that is no more."""
     try:
+        if subscription is None:
+            raise LookupError("the subscription has ended")
         return Owed(row=row, message=message_to_subscriber(house, session, row, subscription))
     except LookupError as error:
         return Owed(row=row, message=_message(house, row), waits=PermanentFailure(str(error)))

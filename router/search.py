@@ -9,10 +9,10 @@ from config.pack import Pack
 from normalizer.search_words import agency_word, kept_words
 from router.house import House
 from store.models import Message, Report
-from store.search import THE_INDEX, is_any_owed, renew, take_owed, write_words
+from store.search import THE_INDEX, owed, renew, take, write_words
 
 INDEX_SECONDS = 1.0  # between two looks: in a flood one write for the reports of a second, not for each
-AT_ONCE = 200  # rows in one transaction: some 20 ms of SQLite's one writer
+AT_ONCE = 200  # rows in one transaction
 ROUNDS = 5  # transactions in a row: intake comes first
 
 
@@ -20,23 +20,26 @@ def index_words(house: House) -> int:
     """Write the words of reports that changed; how many reports it were. What is left waits for the next look."""
     count = 0
     for _ in range(ROUNDS):
-        owed = _write_some(house)
-        count += len(owed - {THE_INDEX})
-        if THE_INDEX in owed:
+        written = _write_some(house)
+        count += len(written - {THE_INDEX})
+        if THE_INDEX in written:
             renew(house.store)
-        if not owed:
+        if not written:
             break
     return count
 
 
 def _write_some(house: House) -> set[int]:
+    """The words are read and cut outside of the transaction: whoever else writes need not wait for that."""
     with house.store.read() as session:
-        if not is_any_owed(session):
-            return set()
+        first = owed(session, AT_ONCE)
+        words = _words(session, set(first.reports.values()), house.pack) if first.reports else {}
+    if not first.reports:
+        return set()
     with house.store.write() as session:
-        owed = take_owed(session, AT_ONCE)
-        write_words(session, _words(session, owed, house.pack))
-        return owed
+        taken = take(session, first)
+        write_words(session, {report_id: words[report_id] for report_id in taken & words.keys()})
+    return taken
 
 
 def _words(session: Session, ids: set[int], pack: Pack) -> dict[int, str]:

@@ -7,6 +7,7 @@ tokenizer of a database's takes them apart again.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -18,8 +19,10 @@ from sqlalchemy import (
     cast,
     column,
     delete,
+    func,
     insert,
     literal,
+    or_,
     select,
     table,
     text,
@@ -49,23 +52,33 @@ class WordsOwed(Base):
     report_id: Mapped[int] = mapped_column(Id)
 
 
-def is_any_owed(session: Session) -> bool:
-    return session.scalar(select(WordsOwed.id).limit(1)) is not None
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owed:
+    """Reports whose words are owed to the index, by the ids of the rows that say so; the newest row of all."""
+
+    reports: Mapping[int, int]
+    newest: int
 
 
-def take_owed(session: Session, limit: int) -> set[int]:
-    """The reports whose words are to be written now, in this transaction; none while another server does.
+def owed(session: Session, limit: int) -> Owed:
+    """The first ones. What their words are may be read now: take() says whose are the same still."""
+    newest = session.scalar(select(func.max(WordsOwed.id))) or 0
+    query = select(WordsOwed.id, WordsOwed.report_id).where(WordsOwed.id <= newest)
+    rows = session.execute(query.order_by(WordsOwed.id).limit(limit))
+    return Owed(reports={number: report_id for number, report_id in rows}, newest=newest)  # noqa: C416
 
-    What is committed meanwhile notes itself anew, so that no change is lost between reading and writing.
-    """
+
+def take(session: Session, owed: Owed) -> set[int]:
+    """The reports whose words as they were read are to be written in this transaction: no other server has them,
+    and none changed since. Those that did stay owed."""
     if not _is_sqlite(session):
         lock = text("SELECT pg_try_advisory_xact_lock(:key)")
         if not session.scalar(lock, {"key": ONE_AT_A_TIME}):
             return set()
-    query = select(WordsOwed.id, WordsOwed.report_id).order_by(WordsOwed.id).limit(limit)
-    rows = session.execute(query).all()
-    session.execute(delete(WordsOwed).where(WordsOwed.id.in_([number for number, _ in rows])))
-    return {report_id for _, report_id in rows}
+    mine = delete(WordsOwed).where(WordsOwed.id.in_(list(owed.reports)))
+    taken = set(session.scalars(mine.returning(WordsOwed.report_id)))
+    since = or_(WordsOwed.id > owed.newest, WordsOwed.id < max(owed.reports))  # the second: committed late
+    return taken - set(session.scalars(select(WordsOwed.report_id).where(since)))
 
 
 def write_words(session: Session, words: Mapping[int, str]) -> None:

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, and_, delete, func, or_, select, text, update
+from sqlalchemy import Select, and_, case, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
-from sqlalchemy.orm.attributes import set_committed_value
 
 from store.models import IS_UNFINISHED, OWES_PUBLIC, Delivery, Lease, Photo, Report
 from store.rounds import RetentionRound
@@ -56,42 +56,45 @@ def claim_deliveries(
     limit: int,
     ids: Iterable[int] | None = None,
     channel: str | None = None,
-) -> list[Delivery]:
-    """Take deliveries for this worker: leased, so that a dead worker's come back.
+) -> list[int]:
+    """Take deliveries for this worker, by their ids: leased, so that a dead worker's come back.
 
     With `ids`, which Redis carried here, only those, with `channel` only its own. A row that was `unknown` or
     left behind may have been sent: its `last_error` says `uncertain`.
     """
     query = due_deliveries(now, channel) if ids is None else _carried(now, list(ids))
     query = query.limit(limit).with_for_update(skip_locked=True, of=Delivery)
-    query = query.options(selectinload(Delivery.address), selectinload(Delivery.report))
-    rows = list(session.scalars(query))
-    for row in rows:
-        # a worker's death is no silence of the provider's: it counts once, however often it happens
-        if row.state == "sending" and not row.uncertain:
-            row.uncertain = 1
-        if row.state != "waiting":
-            row.last_error = "uncertain"
-        elif row.last_error == "uncertain":
-            row.last_error = None
-    if rows:
-        _lease(session, rows, now)
-    return rows
+    taken = list(session.scalars(query.with_only_columns(Delivery.id)))
+    if taken:
+        mine = update(Delivery).where(Delivery.id.in_(taken)).values(_taken(now))
+        session.execute(mine, execution_options={"synchronize_session": False})
+    return taken
 
 
-def _lease(session: Session, rows: Sequence[Delivery], now: datetime) -> None:
-    """One statement for all: the session's own would be one for each row."""
-    taken = {"state": "sending", "lease_until": now + LEASE, "next_attempt_at": now + LEASE, "updated_at": now}
-    counted = {
+def _taken(now: datetime) -> dict[str, Any]:
+    """What taking a delivery makes of it: one statement for all."""
+    is_left = and_(Delivery.state == "sending", Delivery.uncertain == 0)
+    return {
+        "state": "sending",
+        "lease_until": now + LEASE,
+        "next_attempt_at": now + LEASE,
+        "updated_at": now,
         "attempts": Delivery.attempts + 1,
         "first_tried_at": func.coalesce(Delivery.first_tried_at, now),
+        # a worker's death is no silence of the provider's: it counts once, however often it happens
+        "uncertain": case((is_left, 1), else_=Delivery.uncertain),
+        "last_error": case(
+            (Delivery.state != "waiting", "uncertain"), else_=func.nullif(Delivery.last_error, "uncertain")
+        ),
     }
-    mine = update(Delivery).where(Delivery.id.in_([row.id for row in rows]))
-    session.execute(mine.values(taken | counted).execution_options(synchronize_session=False))
-    for row in rows:  # what is in hand says the same
-        own = {"attempts": row.attempts + 1, "first_tried_at": row.first_tried_at or now}
-        for name, value in (taken | own).items():
-            set_committed_value(row, name, value)
+
+
+def deliveries_by_id(session: Session, ids: Sequence[int]) -> list[Delivery]:
+    """These, in their order, with whom they go to and what they are about; those of who was forgotten are gone."""
+    query = select(Delivery).where(Delivery.id.in_(ids))
+    query = query.options(selectinload(Delivery.address), selectinload(Delivery.report))
+    rows = {row.id: row for row in session.scalars(query)}
+    return [rows[each] for each in ids if each in rows]
 
 
 def _carried(now: datetime, ids: list[int]) -> Select[Delivery]:

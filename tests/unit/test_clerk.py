@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from town import eventually, others_at
@@ -16,7 +18,8 @@ from router import clerk
 from router.beside import NobodyThere
 from router.carry_out import DatabaseDown
 from router.clerk import KILLED_ITS_CLERK, NOBODY_THERE, Beside
-from router.journal import Ahead, work_off
+from router.journal import NOBODY_READS, Ahead, work_off
+from router.readers import Readers
 from router.reading import Raw, packed, read_packed, unpacked
 from store.database import Turn
 from store.journal import Entry, Journal
@@ -83,6 +86,41 @@ def test_it_has_the_effect_that_it_would_have_here(town: Town, journal: Journal,
     assert len(town.reports()) == len(town.answers()) == 250
     assert journal.counts() == {"done": 250}
     assert set(woken) == {"email"}
+
+
+def test_it_has_the_next_in_hand_while_those_before_are_written_down(
+    town: Town, journal: Journal, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(journal, range(20))
+    done, ahead = journal.done, Ahead()
+
+    def later(keys: Sequence[str]) -> None:
+        eventually(lambda: len(town.reports()) == 20, what="the next ten are carried out meanwhile")
+        done(keys)
+
+    monkeypatch.setattr(journal, "done", later)
+    assert work_off(town.house, journal, ahead, limit=10, clerk=beside) == 10
+    assert journal.counts() == {"done": 10, "waiting": 10}
+    assert work_off(town.house, journal, ahead, limit=10, clerk=beside) == 10
+    assert work_off(town.house, journal, ahead, limit=10, clerk=beside) == 0
+    assert len(town.reports()) == len(town.answers()) == 20
+
+
+def test_what_is_carried_out_is_written_down_though_nobody_reads_the_next(
+    town: Town, journal: Journal, beside: Beside
+) -> None:
+    people(journal, range(20))
+    nobody = Future[Any]()
+    nobody.set_exception(NobodyThere("nobody"))
+    real, calls = town.house.readers.begin, count()
+    readers = SimpleNamespace(begin=lambda *a: nobody if next(calls) else real(*a))
+    house, ahead = replace(town.house, readers=cast(Readers, readers)), Ahead()
+    assert work_off(house, journal, ahead, limit=10, clerk=beside) == 10
+    with pytest.raises(DatabaseDown, match=NOBODY_READS):
+        work_off(house, journal, ahead, limit=10, clerk=beside)
+    assert journal.counts() == {"done": 10, "waiting": 10}
+    assert work_off(town.house, journal, ahead, limit=10, clerk=beside) == 10
+    assert external_ids(town) == [f"mail{number}" for number in range(20)]
 
 
 def test_killed_while_it_has_nothing_to_do_it_is_back_for_the_next(

@@ -9,7 +9,7 @@ import pytest
 from router.clock import next_tick, tick
 from router.quiet import end_of_night
 from store.models import Delivery
-from store.work import claim_deliveries
+from store.work import claim_deliveries, deliveries_by_id
 from tests.unit.houses import WHOLE, Town, new_town
 
 NIGHT = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)  # 22.00 in Jakarta
@@ -23,7 +23,7 @@ def town(tmp_path: Path) -> Town:
 
 def due(town: Town) -> list[Delivery]:
     with town.house.store.write() as session:
-        return claim_deliveries(session, town.house.now(), 100)
+        return deliveries_by_id(session, claim_deliveries(session, town.house.now(), 100))
 
 
 @pytest.mark.parametrize(

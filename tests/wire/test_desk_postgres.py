@@ -17,7 +17,7 @@ from router.search import index_words
 from router.status import Actor
 from store.models import Holding, Photo, Report
 from store.routes import list_rules
-from store.search import take_owed, write_words
+from store.search import owed, take, write_words
 from tests.unit.test_pictures import saved, scene
 from tests.wire.desk_rooms import (
     add_officer,
@@ -196,21 +196,43 @@ def written(house: House) -> int:
 
 def test_words_that_come_while_the_index_is_written_are_not_lost(house: House) -> None:
     written(house)
-    code = add_report(house, description="Awal")
-    with house.store.write() as session:
-        taken = take_owed(session, 200)
-        assert len(taken) == 1
-        with house.store.write() as other:
-            other.execute(text("UPDATE reports SET description = 'Akhir' WHERE code = :code"), {"code": code})
-            assert take_owed(other, 200) == set()  # one at a time
-        write_words(session, dict.fromkeys(taken, "awal"))
-    assert written(house) == 1
+    codes = [add_report(house, description="Awal") for _ in range(2)]
     with house.store.read() as session:
-        report = session.query(Report).filter_by(code=code).one()
-        words = session.scalar(
-            text("SELECT words::text FROM report_words WHERE report_id = :id"), {"id": report.id}
-        )
-    assert "'akhir'" in str(words)
+        first = owed(session, 200)
+    with house.store.write() as late:  # an id that was given before the look and is committed after it
+        late.execute(text("UPDATE reports SET description = 'Telat' WHERE code = :code"), {"code": codes[0]})
+        with house.store.write() as session:
+            taken = take(session, first)
+            assert len(taken) == 2
+            with house.store.write() as other:
+                other.execute(
+                    text("UPDATE reports SET description = 'Akhir' WHERE code = :code"), {"code": codes[1]}
+                )
+                assert take(other, first) == set()  # one at a time
+            write_words(session, dict.fromkeys(taken, "awal"))
+    assert written(house) == 2
+    with house.store.read() as session:
+        ids = [session.query(Report).filter_by(code=code).one().id for code in codes]
+        words = [
+            str(session.scalar(text("SELECT words::text FROM report_words WHERE report_id = :id"), {"id": number}))
+            for number in ids
+        ]
+    assert "'telat'" in words[0]
+    assert "'akhir'" in words[1]
+
+
+def test_words_that_changed_since_they_were_read_are_not_written(house: House) -> None:
+    written(house)
+    codes = [add_report(house, description="Awal") for _ in range(2)]
+    with house.store.read() as session:
+        first = owed(session, 200)
+    with house.store.write() as session:
+        session.execute(text("UPDATE reports SET description = 'Akhir' WHERE code = :code"), {"code": codes[1]})
+    with house.store.write() as session:
+        taken = take(session, first)
+        assert taken == {session.query(Report).filter_by(code=codes[0]).one().id}
+        assert take(session, first) == set()  # they are nobody else's now
+    assert written(house) == 1
 
 
 def test_a_move_is_undone_on_postgresql_too(house: House, api: httpx.Client) -> None:
