@@ -9,7 +9,7 @@ from config.pack import Pack
 from config.routes import Route
 from normalizer.phrases import Finder, Found, finder
 from normalizer.text import READ_AT_MOST
-from normalizer.tokens import plain, words_of
+from normalizer.tokens import plain, tokens_of
 
 Taken = Mapping[tuple[str, str], str]  # (service, agency) -> the agency that an admin named instead
 NONE: Taken = {}
@@ -85,7 +85,7 @@ def _finder(pack: Pack) -> Finder:
 
 def _said(pack: Pack, text: str) -> frozenset[int]:
     """The numbers of the rules whose words the text has, outside of all that speaks against them."""
-    tokens = [plain(token) for token in words_of(text[:READ_AT_MOST]).tokens]
+    tokens = list(map(plain, tokens_of(text[:READ_AT_MOST])))
     found = list(_finder(pack)(tokens))
     return frozenset(int(one.name[1:]) for one in found if one.name[0] == "+" and not _is_void(one, found))
 

@@ -40,9 +40,10 @@ def _check(body: str) -> str:
 
 
 def is_code(text: str) -> bool:
+    if len(text) != LENGTH or text.isalpha() or text.isdigit():  # most words end here
+        return False
     code = text.upper()
-    fits = len(code) == LENGTH and all(letter in LETTERS for letter in code)
-    return fits and _check(code[:-1]) == code[-1] and not code.isalpha() and not code.isdigit()
+    return all(letter in LETTERS for letter in code) and _check(code[:-1]) == code[-1]
 
 
 def codes_in(text: str) -> list[str]:

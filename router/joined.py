@@ -25,9 +25,9 @@ def tell_joined(
     The report's own reporter was told already, unless `knows` names who made the move through a joined report:
     then that one was. Officials' `notes` reach the others without personal data. Nobody is told twice.
     """
-    if report.status in TOLD:
+    if report.status in TOLD and (others := _others(session, report, knows)):
         words = public_description(notes or "")
-        for each in _others(session, report, knows):
+        for each in others:
             if not hold_for_digest(session, each, words, house, status=report.status):
                 _tell(session, each, f"to_{report.status}", words, house, now)
 

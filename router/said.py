@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from normalizer.tokens import words_of
+from normalizer.tokens import tokens_of, words_of
 from normalizer.wordlists import pattern_of
 from router.codes import codes_in
 
@@ -184,7 +184,7 @@ def _is_done(said: str, tokens: Sequence[str]) -> bool:
 
 def is_rude(text: str) -> bool:
     """Whether there is an insult in it: kept word for word, and not shown to the public."""
-    return any(token in _RUDE for token in words_of(text[:20_000]).tokens)
+    return not _RUDE.isdisjoint(tokens_of(text[:20_000]))
 
 
 def _without_courtesy(tokens: Sequence[str]) -> list[str]:

@@ -77,7 +77,8 @@ def cut(text: str, length: int) -> str:
 
 def tidy(text: str) -> str:
     """No double spaces or lines where a template's field was empty, one full stop where two met; `...` stays."""
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(_tidy_line(line) for line in text.split("\n"))).strip()
+    tidied = "\n".join(map(_tidy_line, text.split("\n")))
+    return (re.sub(r"\n{3,}", "\n\n", tidied) if "\n\n\n" in tidied else tidied).strip()
 
 
 def _tidy_line(line: str) -> str:
