@@ -124,11 +124,14 @@ def _hits(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> tuple[Hit, ..
 
 def _together(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> list[Hit]:
     """Phrases whose words stand side by side."""
-    hits = []
-    for place, longest in enumerate(map(lex.longest.get, words)):
-        if not longest:
+    hits: list[Hit] = []
+    ends = (*words[1:], "")
+    for place, start in enumerate(map(lex.starts.get, words)):
+        if not start:
             continue
-        for length in range(min(longest, len(words) - place), 0, -1):
+        is_alone, longest = start
+        most = min(longest.get(ends[place], 0), len(words) - place) or is_alone
+        for length in range(most, 0 if is_alone else 1, -1):
             phrase = words[place : place + length]
             if found := lex.phrases.get(phrase):
                 at = tuple(range(place, place + length))

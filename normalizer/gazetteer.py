@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
-from normalizer.misspelt import SHORTEST, spellings
+from normalizer.misspelt import SHORTEST, Spellings, spellings
 from normalizer.street_names import beginnings_of_street, street_key
 from normalizer.tokens import tokens_of
 from normalizer.wordlists import SHORT_NAMES
@@ -31,9 +31,9 @@ class Gazetteer:
     streets: Mapping[str, Mapping[str, int]]
     families: Mapping[str, Mapping[str, int]]
     landmarks: Mapping[str, tuple[Landmark, ...]]
-    misspelt: Mapping[str, tuple[str, ...]]
+    misspelt: Spellings
     short: tuple[str, ...]
-    misspelt_streets: Mapping[str, tuple[str, ...]]
+    misspelt_streets: Spellings
     street_beginnings: frozenset[str]
     beginnings: frozenset[str]
     first_words: frozenset[str]

@@ -17,6 +17,7 @@ _TWICE = re.compile(r"([a-z])\1")
 
 Phrase = tuple[str, ...]
 Weights = tuple[tuple[int, float], ...]  # (service's number, weight)
+Start = tuple[bool, dict[str, int]]  # of a word: whether it is a phrase, and the longest with each second word
 Pair = tuple[Phrase, Phrase, int, float]  # what stands first, what stands after it, service's number, weight
 
 
@@ -34,7 +35,7 @@ class Lexicon:
     excludes: dict[Phrase, frozenset[int]]
     brings: dict[int, tuple[int, ...]]
     further: frozenset[int]
-    longest: dict[str, int]
+    starts: dict[str, Start]
     longest_exclude: dict[str, int]
     known: frozenset[str]
     fold: Callable[[str], str]
@@ -65,7 +66,7 @@ def lexicon(pack: Pack) -> Lexicon:
         excludes={phrase: frozenset(numbers) for phrase, numbers in excludes.items()},
         brings=_brings(list(pack.services.values())),
         further=frozenset(number for number, one in enumerate(pack.services.values()) if one.further),
-        longest=_longest(phrases),
+        starts=_starts(phrases),
         longest_exclude=_longest(excludes),
         known=known,
         fold=_folder(known, corrector(known, _ORDINARY | _names(pack))),
@@ -91,6 +92,14 @@ def _brings(services: Sequence[Service]) -> dict[int, tuple[int, ...]]:
 
 def _phrase(text: str) -> Phrase:
     return tuple(plain(token) for token in text.lower().split())
+
+
+def _starts(phrases: Mapping[Phrase, object]) -> dict[str, Start]:
+    longest: dict[str, dict[str, int]] = {phrase[0]: {} for phrase in phrases}
+    for first, *rest in phrases:
+        if rest:
+            longest[first][rest[0]] = max(len(rest) + 1, longest[first].get(rest[0], 0))
+    return {first: ((first,) in phrases, following) for first, following in longest.items()}
 
 
 def _longest(phrases: Iterable[Phrase]) -> dict[str, int]:

@@ -1,7 +1,9 @@
 """Areas that a message names, weighed by the words around them: "setu cipayung" is a place, "setu" a lake."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import not_
 from typing import Literal
 
 from config.pack import Area
@@ -83,9 +85,14 @@ def mentions_in(
     return found
 
 
-def strange_in(words: Words, known: Container[str]) -> list[bool]:
+def strange_in(words: Words, known: frozenset[str]) -> list[bool]:
     """Which words are none that we know, so that they may be a name with a wrong letter."""
-    return [word not in _NO_MISTAKES and word not in known for word in words.tokens]
+    return list(map(not_, map(_familiar(known).__contains__, words.tokens)))
+
+
+@lru_cache(maxsize=4)
+def _familiar(known: frozenset[str]) -> frozenset[str]:
+    return _NO_MISTAKES | known
 
 
 def _mention_at(

@@ -1,36 +1,57 @@
 """Names with one wrong letter: left out, put in, exchanged or swapped with its neighbour."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 SHORT = 6  # letters: of these two at each end are enough
 SHORTEST = 5  # letters: shorter names have too many ordinary words for neighbours
+LONG = 11  # letters: of these five at one end are whole, of fewer three
+
+_Names = Mapping[str, tuple[str, ...]]
 
 
-def spellings(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Index long names by what one wrong letter leaves whole: their first or their last three letters, or, of
-    short ones, two at each end."""
+class Spellings(NamedTuple):
+    """Long names by what one wrong letter leaves whole: how they begin or how they end, and short ones by both."""
+
+    beginnings: _Names
+    endings: _Names
+    both: _Names
+
+
+def spellings(names: Iterable[str]) -> Spellings:
+    """Index names for right_spellings."""
+    known = [name for name in names if len(name) >= SHORTEST and name.isalpha()]
+    return Spellings(
+        beginnings=_by(known, lambda name: name[: _whole(name)]),
+        endings=_by(known, lambda name: name[-_whole(name) :]),
+        both=_by((name for name in known if len(name) <= SHORT), lambda name: name[:2] + name[-2:]),
+    )
+
+
+def _whole(name: str) -> int:
+    return 3 if len(name) < LONG else 5
+
+
+def _by(names: Iterable[str], part: Callable[[str], str]) -> _Names:
     found: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        if len(name) >= SHORTEST and name.isalpha():
-            for whole in _wholes(name):
-                found[whole].append(name)
+        found[part(name)].append(name)
     return {whole: tuple(meant) for whole, meant in found.items()}
 
 
-def _wholes(name: str) -> tuple[str, ...]:
-    ends = (f"^{name[:3]}", f"{name[-3:]}$")
-    return ends if len(name) > SHORT else (*ends, f"{name[:2]}^{name[-2:]}")
-
-
-def right_spellings(index: Mapping[str, tuple[str, ...]], key: str) -> set[str]:
+def right_spellings(index: Spellings, key: str) -> set[str]:
     """Give the names that a key misses by one letter: none where it is too short."""
-    if len(key) < SHORTEST:
-        return set()
-    near = index.get(f"^{key[:3]}", ()) + index.get(f"{key[-3:]}$", ())
     size = len(key)
+    if size < SHORTEST:
+        return set()
+    near: tuple[str, ...] = ()
+    if size <= LONG:
+        near = index.beginnings.get(key[:3], ()) + index.endings.get(key[-3:], ())
+    if size >= LONG - 1:
+        near += index.beginnings.get(key[:5], ()) + index.endings.get(key[-5:], ())
     if size <= SHORT:
-        near += index.get(f"{key[:2]}^{key[-2:]}", ())
+        near += index.both.get(key[:2] + key[-2:], ())
     return {name for name in near if -2 < len(name) - size < 2 and is_one_off(name, key)} if near else set()
 
 

@@ -39,7 +39,8 @@ _LONE_RW = re.compile(rf"{_AFTER_A_NUMBER}{_RW}({_FIGURES}|[ivx]{{1,5}}\b)", re.
 _LONG_RT = re.compile(r"\b(?:r\s?[./]\s?t\b|r\st(?=\s?\d)|erte\b|rukun tetangga\b)", re.IGNORECASE)
 _LONG_RW = re.compile(r"\b(?:r\s?[./]\s?w\b|r\sw(?=\s?\d)|erwe\b|rukun warga\b)", re.IGNORECASE)
 
-_MAYBE = re.compile(r"(?<![^\W\d_])(?:r\s?[./]?\s?[tw]|er[tw]e|rukun)", re.IGNORECASE)
+# of small letters; how it begins, before what may not stand before it: so it is found quickly
+_MAYBE = re.compile(r"r(?<![^\W\d_].)(?:\s?[./]?\s?[tw]|ukun)|er(?<![^\W\d_]..)[tw]e")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +58,7 @@ class RtRw:
 def rt_rw_in(text: str) -> RtRw:
     """Read RT and RW in any spelling: "RT 003/RW 09", "rt.3 rw.9", "RT/RW 03/09", "rt 01/11", "rw IV rt 2",
     "RT VI/IV", "rt enam rw empat"; of several RT the first."""
-    if not _MAYBE.search(text):
+    if not _MAYBE.search(text.lower()):
         return RtRw()
     text = _LONG_RW.sub("rw", _LONG_RT.sub("rt", text))
     for pattern, is_turned in _SPELLINGS:
@@ -73,7 +74,7 @@ def rt_rw_in(text: str) -> RtRw:
 
 def without_rt(text: str) -> str:
     """Put "[RT]" for every RT and the RW that is written with it; a lone RW stays."""
-    if not _MAYBE.search(text):
+    if not _MAYBE.search(text.lower()):
         return text
     spelled = _LONG_RW.sub("RW", _LONG_RT.sub("RT", text))
     public = spelled
