@@ -4,80 +4,53 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from channels import CHANNELS, agency_queue, webhook
 from channels.protocol import Connection
 from config.settings import Settings
 from normalizer.schema import (
     Attachment,
-    Button,
     CannotTell,
     OutboundMessage,
     PermanentFailure,
     TemporaryFailure,
 )
 from router import metrics
-from router.codes import thread_of
+from router.claims import Owed, claim, owed_by
 from router.elsewhere import is_unwanted, note_unreachable, withdraw
-from router.handover import message_by_way, with_bytes
 from router.house import House
-from router.invitations import invitation_letter
 from router.limits import LONGEST_WAIT, Limits
-from router.public_hooks import message_to_subscriber, note_subscriber
+from router.public_hooks import note_subscriber
 from router.receipts import is_any_early, take_early
-from router.ways import PAUSED, REMOVED, note_outcome, waits_for_photos
-from store.models import AgencyWay, Delivery, Subscription
+from router.ways import note_outcome
+from store.models import Delivery
 from store.steps import reached
-from store.subscriptions import subscriptions_by_id
 from store.ways import Try, note_try, ways_by_id
-from store.work import GIVE_UP_AFTER, UNFINISHED, claim_deliveries, deliveries_by_id, is_any_due, wait_after
+from store.work import GIVE_UP_AFTER, UNFINISHED, wait_after
 
 log = logging.getLogger("lapor.outbox")
+
+Answer = TypeVar("Answer")
 
 AT_ONCE = 100
 TOGETHER_SECONDS = 0.02  # a moment: longer, and a death in it leaves more answers that may have arrived
 TURN_SECONDS = 0.1  # what our own limit holds back leaves in turns, and is written down a turn at a time
 WITH_RECEIPTS = ("sms", "whatsapp")
 WAY_PAUSE = 60.0  # seconds at most that one agency's own system is left alone after it failed
-PHOTOS_SECONDS = 10.0
 OUT_ONLY = {"webhook": webhook, "queue": agency_queue}  # agencies' own systems: no citizen speaks there
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
 AT_HAND = ("desk", "web")  # nothing goes over a wire: it stands on a page of ours
 SEND_SECONDS = 90.0  # longer than any channel's own limit: the last resort against one that hangs
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Owed:
-    """A claimed delivery with everything that sending needs, free of the database session."""
-
-    row: Delivery
-    message: OutboundMessage
-    waits: TemporaryFailure | PermanentFailure | None = None  # why it is not sent now
-
-    @property
-    def is_to_system(self) -> bool:
-        """Whether it goes to a system of somebody's, which alone is left alone when it fails."""
-        return self.row.way_id is not None or (
-            self.row.subscription_id is not None and self.row.channel == "webhook"
-        )
-
-    @property
-    def line(self) -> str:
-        """What has limits and pauses of its own: a channel's provider, one agency's way, or one subscriber's."""
-        if self.row.way_id is not None:
-            return f"way {self.row.way_id}"
-        return f"subscription {self.row.subscription_id}" if self.is_to_system else self.row.channel
-
-    @property
-    def may_have_arrived(self) -> bool:
-        return self.row.last_error == "uncertain"
 
 
 class Desk:
@@ -116,103 +89,20 @@ async def deliver_due(
 
     What ends within the same moment is written down in one transaction.
     """
-    claimed = await asyncio.to_thread(_claimed, house, limit, ids, channel)
+    claimed = await asyncio.to_thread(claim, house, limit, ids, channel)
     limits = limits or Limits()
-    sending = {asyncio.create_task(_try(connections, owed, limits)) for owed in claimed}
+    owed = await _once_it_answers(partial(owed_by, house, claimed), AWAY) if claimed else []
+    sending = {asyncio.create_task(_try(connections, each, limits)) for each in owed}
     while sending:
         ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
         if sending:
             soon, sending = await asyncio.wait(sending, timeout=TOGETHER_SECONDS)
             ended |= soon
         reached("send, answered")
-        await _written_down(house, [task.result() for task in ended])
+        outcomes = [task.result() for task in ended]
+        await _once_it_answers(partial(_written_down, house, outcomes), SQLAlchemyError)
         reached("write down, committed")
     return len(claimed)
-
-
-def _claimed(house: House, limit: int, ids: Iterable[int] | None, channel: str | None) -> list[Owed]:
-    """What is to be sent now; photos of mails are read behind the transaction."""
-    claimed = _claim(house, limit, ids, channel)
-    return [
-        replace(owed, message=replace(owed.message, photos=with_bytes(house, owed.message)))
-        if owed.message.photos
-        else owed
-        for owed in claimed
-    ]
-
-
-def _claim(house: House, limit: int, ids: Iterable[int] | None, channel: str | None) -> list[Owed]:
-    with house.store.read() as session:  # mostly nothing is due: no reason to ask for the writer's place
-        if ids is None and not is_any_due(session, house.now(), channel):
-            return []
-    with house.store.write() as session:
-        claimed = claim_deliveries(session, house.now(), limit, ids, channel)
-    with house.store.read() as session:  # behind it: whoever else writes need not wait for this
-        rows = deliveries_by_id(session, claimed) if claimed else []
-        ways = ways_by_id(session, [row.way_id for row in rows if row.way_id is not None])
-        subscribed = subscriptions_by_id(
-            session, [row.subscription_id for row in rows if row.subscription_id is not None]
-        )
-        return [_owed(house, session, row, ways, subscribed) for row in rows]
-
-
-def _owed(
-    house: House,
-    session: Session,
-    row: Delivery,
-    ways: Mapping[int, AgencyWay],
-    subscribed: Mapping[int, Subscription],
-) -> Owed:
-    if row.way_id is not None:
-        return _by_way(house, row, ways[row.way_id])
-    if row.subscription_id is not None:
-        return _to_subscriber(house, session, row, subscribed.get(row.subscription_id))
-    if row.officer_id is not None:
-        return _to_official(house, session, row)
-    return Owed(row=row, message=_message(house, row))
-
-
-def _to_official(house: House, session: Session, row: Delivery) -> Owed:
-    letter = invitation_letter(house, session, row)
-    ended = PermanentFailure("the invitation has ended") if letter is None else None
-    return Owed(row=row, message=letter or _message(house, row), waits=ended)
-
-
-def _to_subscriber(house: House, session: Session, row: Delivery, subscription: Subscription | None) -> Owed:
-    """Of a report that the public may not see any more nothing goes out, nor to a subscription that is no more."""
-    try:
-        if subscription is None:
-            raise LookupError("the subscription has ended")
-        return Owed(row=row, message=message_to_subscriber(house, session, row, subscription))
-    except LookupError as error:
-        return Owed(row=row, message=_message(house, row), waits=PermanentFailure(str(error)))
-
-
-def _by_way(house: House, row: Delivery, way: AgencyWay) -> Owed:
-    """A hand-over by a way; one that was closed in the very moment that this was owed takes nothing."""
-    if way.removed_at is not None or way.paused_at is not None:
-        reason = REMOVED if way.removed_at is not None else PAUSED
-        return Owed(row=row, message=_message(house, row), waits=PermanentFailure(reason))
-    soon = TemporaryFailure("photos are on their way", retry_after=PHOTOS_SECONDS)
-    waits = soon if waits_for_photos(row, way, house) else None
-    return Owed(row=row, message=message_by_way(house, row, way), waits=waits)
-
-
-def _message(house: House, row: Delivery) -> OutboundMessage:
-    address, report = row.address, row.report
-    return OutboundMessage(
-        delivery_id=row.id,
-        channel=row.channel,  # type: ignore[arg-type]
-        account=address.account if address else "",
-        to=house.store.sealer.open(address.sealed) if address else "",
-        text=row.text,
-        subject=row.subject,
-        in_reply_to=row.in_reply_to,
-        thread=thread_of(house.keys.derive("thread"), report.code) if report and address else None,
-        buttons=tuple(Button(text=text, value=value) for text, value in row.buttons),
-        ask_position=row.ask_position,
-        first_tried_at=row.first_tried_at,
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -297,19 +187,24 @@ async def _find(connection: Connection, owed: Owed) -> str | CannotTell | None:
     return found
 
 
-async def _written_down(house: House, outcomes: Sequence[Outcome]) -> None:
-    """Write down how tries ended; a database that is away is waited for: what was sent must not be sent again."""
+async def _once_it_answers(
+    ask: Callable[[], Answer], away: type[SQLAlchemyError] | tuple[type[SQLAlchemyError], ...]
+) -> Answer:
+    """What the database says; while it is away we wait: what we claimed nobody else sends, and what was sent must
+    not be sent again."""
     wait = 0.2
     while True:
         try:
-            await asyncio.to_thread(_write_down, house, outcomes)
-            await asyncio.to_thread(_hear_early, house, outcomes)
-        except SQLAlchemyError as error:
-            log.warning("%d outcomes wait to be written down: %s", len(outcomes), type(error).__name__)
+            return await asyncio.to_thread(ask)
+        except away as error:
+            log.warning("the outbox waits for the database: %s", type(error).__name__)
             await asyncio.sleep(wait)
             wait = min(wait * 2, 10.0)
-        else:
-            return
+
+
+def _written_down(house: House, outcomes: Sequence[Outcome]) -> None:
+    _write_down(house, outcomes)
+    _hear_early(house, outcomes)
 
 
 def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
+from sqlalchemy.exc import OperationalError
 from town import jpeg
 
 from channels.protocol import Connection
@@ -270,6 +272,22 @@ async def test_a_worker_that_died_leaves_its_delivery_to_be_looked_up(town: Town
 
     assert [(row.state, row.provider_id, row.attempts) for row in to_citizen(town)] == [("sent", "arrived", 2)]
     assert provider.sent == []
+
+
+async def test_a_database_that_goes_away_behind_the_claim_is_waited_for(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE)
+    refused: list[str] = []
+
+    def refuse(_: object, __: object, statement: str, *___: object) -> None:
+        if "FROM addresses" in statement and len(refused) < 2:
+            refused.append(statement)
+            raise OperationalError(statement, None, sqlite3.OperationalError("unable to open database file"))
+
+    event.listen(town.house.store.engine, "before_cursor_execute", refuse)
+    assert await deliver(town, provider) == 1
+    assert len(refused) == 2
+    assert [(row.state, row.attempts, row.uncertain) for row in to_citizen(town)] == [("sent", 1, 0)]
+    assert len(provider.sent) == 1
 
 
 async def test_a_worker_cancelled_in_mid_send_leaves_it_leased(town: Town, provider: Provider) -> None:
