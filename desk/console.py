@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from config.pack import Pack, load_pack
 from config.roles import ROLES
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from normalizer.schema import Position
     from router.house import House
     from store.journal import Journal
+    from store.officials import Officer
 
 
 def add_commands(commands: Any) -> None:
@@ -243,7 +245,8 @@ def user(options: argparse.Namespace) -> int:
             for officer in accounts.list_officers(session):
                 area = house.pack.areas.get(officer.area_code or "")
                 where = f" {area.name} ({area.code})" if area else ""
-                say_line(f"{officer.name:32} {officer.role:8} {officer.agency_id or 'all agencies'}{where}")
+                whose = f"{officer.agency_id or 'all agencies'}{where}"
+                say_line(f"{officer.name:32} {officer.role:8} {whose}{_standing(officer, house)}")
         elif options.action == "reset":
             say_line(account_changes.reset_password(session, options.name, now=house.now()))
         elif options.action == "remove":
@@ -251,6 +254,19 @@ def user(options: argparse.Namespace) -> int:
         else:
             _add_officer(session, options, house)
     return 0
+
+
+def _standing(officer: "Officer", house: "House") -> str:
+    """What keeps somebody out of the desk, or has not been done yet: `; locked, invited until 2026-12-01`."""
+    said = ["locked"] if officer.locked_at else []
+    if officer.invitation and officer.invited_until:
+        until = officer.invited_until.astimezone(ZoneInfo(house.pack.timezone))
+        said.append(
+            f"invited until {until:%Y-%m-%d %H.%M}" if until > house.now() else "the invitation has run out"
+        )
+    if officer.api_key_hash:
+        said.append("API key")
+    return f"; {', '.join(said)}" if said else ""
 
 
 def _add_officer(session: Any, options: argparse.Namespace, house: "House") -> None:

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from normalizer.after_photo import Doubt, Scene, Shot, doubts
 from normalizer.same_picture import Match
 from normalizer.schema import Attachment, Position
-from router.beside import NobodyThere
 from router.doubts import Flag, add_flags, flag_of, line_of
 from router.held import lock
 from router.holding import current
@@ -47,7 +46,7 @@ class Brought:
 def read_after_photos(house: House, report: Report, files: Sequence[Attachment]) -> list[Brought]:
     """Look at files that an official brings, outside of any transaction; one that comes twice is one.
 
-    Raises NotAPhoto for a file that cannot be shown, OSError while the photos' place is away.
+    Raises NotAPhoto for a file that cannot be shown, OSError while the photos' place is away or nobody can look.
     """
     once = {key_of(file.content or b""): file for file in files}
     looks = [(file, _look(house, file)) for file in once.values()]  # all of them before any is kept
@@ -57,7 +56,7 @@ def read_after_photos(house: House, report: Report, files: Sequence[Attachment])
 def _look(house: House, file: Attachment) -> Look:
     try:
         look = house.readers.look_at(file.content or b"", file.content_type)
-    except (ValueError, NobodyThere):
+    except ValueError:
         raise NotAPhoto(file.name) from None
     if not look.facts.readable or look.copies is None:
         raise NotAPhoto(file.name)

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from config.pack import load_pack
 from config.settings import Settings
@@ -40,8 +41,15 @@ def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
         True,
         f"base map from {tiles}" if tiles else "no base map (MAP_TILES_URL): the kelurahan are drawn",
     )
-    local = settings.is_loopback
-    yield "address", True, f"{settings.base_url}{' (this machine only; set PUBLIC_URL)' if local else ''}"
+    yield "address", True, f"{settings.base_url}{_remark(settings)}"
+
+
+def _remark(settings: Settings) -> str:
+    if settings.is_loopback:
+        return " (this machine only; set PUBLIC_URL)"
+    if urlsplit(settings.base_url).path:
+        return " (our pages need a host name of their own: with a path before them their links lead elsewhere)"
+    return ""
 
 
 def _tried(name: str, look: Callable[[], str]) -> tuple[str, bool, str]:

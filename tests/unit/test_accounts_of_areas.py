@@ -1,13 +1,16 @@
 """Accounts of a lurah, camat or wali kota: made with the area's name, code or alias."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import run_bots
 from config.pack import load_pack
-from config.settings import ROOT
+from config.settings import ROOT, read_settings
 from desk.areas import area_named
+from router.house import open_house
+from store import accounts
 
 JAKARTA = ROOT / "config" / "jakarta"
 
@@ -62,6 +65,29 @@ def test_the_command_keeps_the_area_and_lists_it(capsys: pytest.CaptureFixture[s
     assert run_bots.main(["user", "list"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == ["ibu lurah officer kelurahan Manggarai (31.74.01.1007)", "pak lurah officer kelurahan"]
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_list_says_who_is_locked_out_invited_or_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_bots.main(["user", "add", "sistem", "--role", "officer", "--agency", "dbm", "--key"]) == 0
+    assert run_bots.main(["user", "add", "sri", "--role", "triage"]) == 0
+    house = open_house(read_settings())
+    with house.store.write() as session:
+        for name, days in (("dewi", 2), ("rudi", -1)):
+            accounts.add_officer(session, name, "triage", None, now=house.now())
+            officer = accounts.find_officer(session, name)
+            assert officer is not None
+            officer.invitation, officer.invited_until = name, house.now() + timedelta(days=days)
+        sri = accounts.find_officer(session, "sri")
+        assert sri is not None
+        sri.locked_at = house.now()
+    capsys.readouterr()
+    assert run_bots.main(["user", "list"]) == 0
+    said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert "; invited until 20" in said["dewi"]
+    assert said["rudi"].endswith("; the invitation has run out")
+    assert said["sri"].endswith("; locked")
+    assert said["sistem"].endswith("; API key")
 
 
 @pytest.mark.usefixtures("installed")

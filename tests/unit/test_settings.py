@@ -309,3 +309,18 @@ def test_secrets_go_to_no_provider_in_the_clear(issuer: str) -> None:
 def test_check_names_who_needs_a_second_step(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     check_all(read(data_dir=tmp_path, totp_required="auditor, admin"))
     assert "second step needed by: admin, auditor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("address", "is_remarked"),
+    [
+        ("https://lapor.example.org", False),
+        ("https://lapor.example.org/", False),
+        ("https://example.org/lapor", True),
+    ],
+)
+def test_check_says_that_our_pages_need_a_host_name_of_their_own(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, address: str, *, is_remarked: bool
+) -> None:
+    check_all(read(data_dir=tmp_path, public_url=address))
+    assert ("a host name of their own" in capsys.readouterr().out) is is_remarked
