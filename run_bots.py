@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
 from desk import console, learning, privacy_console, ways_console
-from normalizer.schema import TemporaryFailure
+from router.running import Bell, end, every, keep_running, working
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -117,21 +117,11 @@ def work_queues(options: argparse.Namespace) -> int:
 
 log = logging.getLogger("lapor.serve")
 
-DATABASE_SECONDS = 5.0  # a database or a journal's disk that went away is asked again at least this often
 MANY_OBJECTS = 100_000  # a command leaves little behind: looking for garbage took a quarter of its time
 SWITCH_SECONDS = 0.001  # Python's 5 ms is what an answer waits for a thread that counts and writes
 THREADS = 32
 SHARED = ("desk.counted", "desk.server", "router.clerk", "router.clock", "router.outbox")
-WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
-FINISH_SECONDS = 15.0
-DOWN = {"DatabaseDown", "OperationalError"}
-BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
-TOGETHER_SECONDS, MANY = (
-    0.03,
-    50,
-)  # what is done at once is gathered for so long, or is so many that it need not be
 HOUR_SECONDS = 3600.0
-IDLE_SECONDS = 0.5  # how often the loops look for work that nobody woke them for
 
 
 def with_stand_ins(settings: Settings) -> Settings:
@@ -201,8 +191,8 @@ async def serve_until_stopped(given: Settings) -> None:
             parts = _behind(prepared, parts, prepare)
         servers = await start_servers(house, journal, kept.ring, _stand_ins(settings))
         stack.push_async_callback(stop_servers, servers)
-        tasks = [asyncio.create_task(_keep_running(name, part), name=name) for name, part in parts.items()]
-        stack.push_async_callback(_end, tasks, kept, owed, quiet)
+        tasks = [asyncio.create_task(keep_running(name, part), name=name) for name, part in parts.items()]
+        stack.push_async_callback(end, tasks, kept, owed, quiet)
         stack.callback(prepared.set)  # before that: who still waits for the database ends with the others
         gc.collect()
         gc.freeze()
@@ -210,29 +200,6 @@ async def serve_until_stopped(given: Settings) -> None:
         _say_where(settings, first_password)
         await stopping.wait()
         log.info("stopping")
-
-
-class Bell:
-    """Wakes those who listen: all of them, or those of a name; may be rung from any thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._listeners: list[tuple[str, asyncio.Event]] = []
-        self.is_down = False
-
-    def take_down(self) -> None:
-        """Tell the listeners to end after what they have in hand."""
-        self.is_down = True
-        self.ring()
-
-    def listen(self, name: str) -> asyncio.Event:
-        self._listeners.append((name, asyncio.Event()))
-        return self._listeners[-1][1]
-
-    def ring(self, *names: str) -> None:
-        for name, listener in self._listeners:
-            if not listener.is_set() and (not names or name in names):
-                self._loop.call_soon_threadsafe(listener.set)
 
 
 def _prepare_database(house: "House") -> str | None:
@@ -320,24 +287,24 @@ def _parts(
 
     work = partial(asyncio.to_thread, work_off, house, journal, Ahead(), clerk=clerk)
     parts: dict[str, Callable[[], Awaitable[object]]] = {
-        "journal": _working(kept, "journal", work),
-        "photos": _working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
-        "photos for the public": _working(owed, PHOTOS, lambda: make_public_copies(house)),
-        "clock": _working(quiet, "clock", partial(asyncio.to_thread, tick, house, Seen())),
-        "open data": partial(_every, HOUR_SECONDS, partial(make_files, house)),
-        "public counts": partial(_every, LONGEST, partial(counted, house)),
-        "search": partial(_every, INDEX_SECONDS, partial(index_words, house)),
-        "retention": partial(_every, HOUR_SECONDS, partial(journal.forget, house.pack.journal_days)),
-        "learned": partial(_every, LOOK_SECONDS, partial(look_for_model, house)),
+        "journal": working(kept, "journal", work),
+        "photos": working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
+        "photos for the public": working(owed, PHOTOS, lambda: make_public_copies(house)),
+        "clock": working(quiet, "clock", partial(asyncio.to_thread, tick, house, Seen())),
+        "open data": partial(every, HOUR_SECONDS, partial(make_files, house)),
+        "public counts": partial(every, LONGEST, partial(counted, house)),
+        "search": partial(every, INDEX_SECONDS, partial(index_words, house)),
+        "retention": partial(every, HOUR_SECONDS, partial(journal.forget, house.pack.journal_days)),
+        "learned": partial(every, LOOK_SECONDS, partial(look_for_model, house)),
     }
     if carrier := _carrier(house):
         for name in connections:
-            parts[f"outbox {name}"] = _working(owed, name, partial(carrier, name))
+            parts[f"outbox {name}"] = working(owed, name, partial(carrier, name))
     else:  # one for each channel: a provider that hangs holds up its own answers only
         limits = Limits()
         for name in connections:
             deliver = partial(deliver_due, house, connections, channel=name, limits=limits)
-            parts[f"outbox {name}"] = _working(owed, name, deliver)
+            parts[f"outbox {name}"] = working(owed, name, deliver)
     for name, channel in {id(module): (name, module) for name, module in reversed(CHANNELS.items())}.values():
         accept, cursor = accept_for(journal, name, kept.ring), cursor_for(journal, name)
         parts[name] = by_one_server(house, name, partial(channel.receive, house.settings, accept, cursor))
@@ -354,67 +321,6 @@ def _carrier(house: "House") -> Callable[[str], Awaitable[int]] | None:
 
     redis = Redis.from_url(house.settings.redis_url, socket_timeout=10)
     return lambda channel: asyncio.to_thread(carry, house, redis, channel)
-
-
-def _working(bell: Bell, name: str, once: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[None]]:
-    """Work until the bell is taken down, whenever it rings or twice a second.
-
-    Behind a piece of work it pauses: what comes meanwhile is done together, which costs little more than one.
-    """
-    rung = bell.listen(name)
-
-    async def work() -> None:
-        while not bell.is_down:
-            rung.clear()
-            if done := await once():
-                await asyncio.sleep(TOGETHER_SECONDS if done < MANY else 0)
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 may swallow a cancellation
-                    await rung.wait()
-
-    return work
-
-
-async def _every(seconds: float, once: Callable[[], object]) -> None:
-    while True:
-        await asyncio.to_thread(once)
-        await asyncio.sleep(seconds)
-
-
-async def _keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None:
-    """Start a part again when it falls, with back-off; one that returns has nothing to do."""
-    wait, longest = BACK_OFF
-    while True:
-        began = asyncio.get_running_loop().time()
-        try:
-            await part()
-        except Exception as error:
-            if asyncio.get_running_loop().time() - began > longest:
-                wait = BACK_OFF[0]
-            is_down = type(error).__name__ in DOWN or (name == "journal" and isinstance(error, TemporaryFailure))
-            wait = min(wait, DATABASE_SECONDS) if is_down else wait
-            level = logging.WARNING if is_down else logging.ERROR
-            log.log(level, "%s fell (%s), again in %.0f s", name, type(error).__name__, wait)
-            log.debug("%s", name, exc_info=True)
-        else:
-            return
-        await asyncio.sleep(wait)
-        wait = min(wait * 2, longest)
-
-
-async def _end(tasks: list["asyncio.Task[None]"], *bells: Bell) -> None:
-    """Hear nobody any more, so that another server can at once; let the workers finish what they have in hand, a
-    message half sent above all; then end the rest."""
-    for bell in bells:
-        bell.take_down()
-    workers = [task for task in tasks if task.get_name().startswith(WORKERS)]
-    for task in set(tasks) - set(workers):
-        task.cancel()
-    await asyncio.wait(workers, timeout=FINISH_SECONDS)
-    for task in workers:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _say_where(settings: Settings, first_password: str | None) -> None:

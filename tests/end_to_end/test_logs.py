@@ -100,7 +100,7 @@ def test_under_faults_the_most_talkative_log_names_nobody(new_town: Callable[...
         eventually(lambda: "failed: IntegrityError" in written(town), what="an entry fails")
     with failing(town, "UPDATE OF state ON deliveries WHEN NEW.state = 'sent'"):
         after = speak_on_all_channels(town)
-        eventually(lambda: "wait to be written down" in written(town), what="an outcome waits")
+        eventually(lambda: "the outbox waits for the database" in written(town), what="an outcome waits")
     number = knock_wrongly(town)
     for people in (before, during, after):
         for channel in ("sms", "whatsapp", "telegram", "x"):  # mail's relay is away

@@ -1,0 +1,103 @@
+"""Runs parts side by side: each works when it is woken, is started again when it falls, and may finish."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from normalizer.schema import TemporaryFailure
+
+log = logging.getLogger("lapor.serve")
+
+IDLE_SECONDS = 0.5  # how often work is looked for that nobody woke us for
+TOGETHER_SECONDS = 0.03  # what is done at once is gathered for so long,
+MANY = 50  # or is so many that it need not be
+DATABASE_SECONDS = 5.0  # a database or a journal's disk that went away is asked again at least this often
+DOWN = {"DatabaseDown", "OperationalError"}
+BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
+WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
+FINISH_SECONDS = 15.0
+
+
+class Bell:
+    """Wakes those who listen: all of them, or those of a name; may be rung from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listeners: list[tuple[str, asyncio.Event]] = []
+        self.is_down = False
+
+    def take_down(self) -> None:
+        """Tell the listeners to end after what they have in hand."""
+        self.is_down = True
+        self.ring()
+
+    def listen(self, name: str) -> asyncio.Event:
+        self._listeners.append((name, asyncio.Event()))
+        return self._listeners[-1][1]
+
+    def ring(self, *names: str) -> None:
+        for name, listener in self._listeners:
+            if not listener.is_set() and (not names or name in names):
+                self._loop.call_soon_threadsafe(listener.set)
+
+
+def working(bell: Bell, name: str, once: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[None]]:
+    """Work until the bell is taken down, whenever it rings or twice a second.
+
+    Behind a piece of work it pauses: what comes meanwhile is done together, which costs little more than one.
+    """
+    rung = bell.listen(name)
+
+    async def work() -> None:
+        while not bell.is_down:
+            rung.clear()
+            if done := await once():
+                await asyncio.sleep(TOGETHER_SECONDS if done < MANY else 0)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 may swallow a cancellation
+                    await rung.wait()
+
+    return work
+
+
+async def every(seconds: float, once: Callable[[], object]) -> None:
+    while True:
+        await asyncio.to_thread(once)
+        await asyncio.sleep(seconds)
+
+
+async def keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None:
+    """Start a part again when it falls, with back-off; one that returns has nothing to do."""
+    wait, longest = BACK_OFF
+    while True:
+        began = asyncio.get_running_loop().time()
+        try:
+            await part()
+        except Exception as error:
+            if asyncio.get_running_loop().time() - began > longest:
+                wait = BACK_OFF[0]
+            is_down = type(error).__name__ in DOWN or (name == "journal" and isinstance(error, TemporaryFailure))
+            wait = min(wait, DATABASE_SECONDS) if is_down else wait
+            level = logging.WARNING if is_down else logging.ERROR
+            log.log(level, "%s fell (%s), again in %.0f s", name, type(error).__name__, wait)
+            log.debug("%s", name, exc_info=True)
+        else:
+            return
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, longest)
+
+
+async def end(tasks: list["asyncio.Task[None]"], *bells: Bell) -> None:
+    """Hear nobody any more, so that another server can at once; let the workers finish what they have in hand, a
+    message half sent above all; then end the rest."""
+    for bell in bells:
+        bell.take_down()
+    workers = [task for task in tasks if task.get_name().startswith(WORKERS)]
+    for task in set(tasks) - set(workers):
+        task.cancel()
+    await asyncio.wait(workers, timeout=FINISH_SECONDS)
+    for task in workers:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
