@@ -14,14 +14,14 @@ _TITLE = (
 )
 _WHOSE = r"(?: lengkap| pelapor| pemohon| korban| anak| ibu| ayah| pemilik)?"
 _SAYS_NAME = (
-    r"\ba\.\s?n\.?|\ban\.(?=\s)|\ba/n\b|\batas nama|\bnama saya(?: adalah)?|\bmy name is"
-    r"|\b(?:pelapor|pemohon|pengirim)\s*:"
-    rf"|\bnama{_WHOSE}\s*[:=]|\bbernama|\bperkenalkan,? (?:nama )?saya|\bname\s*:"
+    r"\b(?:a\.\s?n\.?|an\.(?=\s)|a/n\b|atas nama|nama saya(?: adalah)?|my name is"
+    r"|(?:pelapor|pemohon|pengirim)\s*:"
+    rf"|nama{_WHOSE}\s*[:=]|bernama|perkenalkan,? (?:nama )?saya|name\s*:)"
     r"|(?:^|[.,!\n])\W*(?:ttd\b\.?|hormat (?:saya|kami)\s*,?|sincerely,?|regards,?)"
 )
 # Behind these a name may be written small.
 _SAYS_SMALL_NAME = (
-    r"\ba\.\s?n\.|\ba/n\b|\batas nama|\bnama saya(?: adalah)?|\bmy name is|\bnama(?: lengkap)?\s*:|\bsaya bernama"
+    r"\b(?:a\.\s?n\.|a/n\b|atas nama|nama saya(?: adalah)?|my name is|nama(?: lengkap)?\s*:|saya bernama)"
 )
 _NO_NAME_WORDS = words("no_name")
 _NOT_A_NAME = rf"(?:{'|'.join(sorted(_NO_NAME_WORDS))})\b"

@@ -133,7 +133,8 @@ _LONG_RUN = re.compile(r"\d(?:[ ().-]{0,3}\d|\s?[\u2010-\u2015]\s?\d){5}")
 _BIRTHS: _Rules = ((re.compile(rf"({_BORN}){_DATE}", _ANY_CASE), r"\1[tanggal lahir]"),)
 _LABELLED_PLATES: _Rules = ((re.compile(_LABELLED_PLATE, _ANY_CASE), r"\1[plat nomor]"),)
 _DIGIT = re.compile(r"[0-9]")
-_MAY_PLATE = re.compile(r"\d{1,4}[ .-]?[A-Za-z]{1,3}(?!\w)")
+# a digit behind a letter, then letters
+_MAY_PLATE = re.compile(r"\d(?:(?<=[A-Za-z]\d)|(?<=[A-Za-z][ .-]\d))\d{0,3}[ .-]?[A-Za-z]{1,3}(?!\w)")
 _PLATES: _Rules = (
     (re.compile(_PLATE), _plate),
     (re.compile(_SMALL_PLATE), _plate),

@@ -41,6 +41,7 @@ _LONG_RW = re.compile(r"\b(?:r\s?[./]\s?w\b|r\sw(?=\s?\d)|erwe\b|rukun warga\b)"
 
 # of small letters; how it begins, before what may not stand before it: so it is found quickly
 _MAYBE = re.compile(r"r(?<![^\W\d_].)(?:\s?[./]?\s?[tw]|ukun)|er(?<![^\W\d_]..)[tw]e")
+_MAYBE_LONG = re.compile(r"r(?<![^\W\d_].)(?:\s?[./]\s?[tw]|\s[tw]|ukun)|er(?<![^\W\d_]..)[tw]e")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,9 +59,11 @@ class RtRw:
 def rt_rw_in(text: str) -> RtRw:
     """Read RT and RW in any spelling: "RT 003/RW 09", "rt.3 rw.9", "RT/RW 03/09", "rt 01/11", "rw IV rt 2",
     "RT VI/IV", "rt enam rw empat"; of several RT the first."""
-    if not _MAYBE.search(text.lower()):
+    small = text.lower()
+    if not _MAYBE.search(small):
         return RtRw()
-    text = _LONG_RW.sub("rw", _LONG_RT.sub("rt", text))
+    if _MAYBE_LONG.search(small):
+        text = _LONG_RW.sub("rw", _LONG_RT.sub("rt", text))
     for pattern, is_turned in _SPELLINGS:
         if match := pattern.search(text):
             one, other = _number(match[1]), _number(match[2])

@@ -135,7 +135,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 # links, names, hashtags, and reports' codes: "US9E4Y" is no English word, "jalan2" is an Indonesian one
 _NOT_SPOKEN = re.compile(r"https?://\S+|(?:\bRT )?@\w+|#\w+")
 _CODE = re.compile(r"\b(?=[A-Za-z]*\d+[A-Za-z])[A-Za-z0-9]{6}\b")
-_DIGIT = re.compile(r"\d")
+_MAY_CODE = re.compile(r"\d[A-Za-z]")
 # How words end and begin that no list holds: -nya, me(ng)-, ber-, pe(ng)-…an against -ing, -tion, -ed.
 _LIKE_INDONESIAN = re.compile(r"\w{3,}nya|(?:meng?|mem|meny|ber|ter|peng?|pem|per|ke|di|se)[a-z]{4,}(?:an|i)?")
 _LIKE_ENGLISH = re.compile(
@@ -169,7 +169,7 @@ def language_of(text: str, hint: str | None = None) -> Language:
 def _without_marks(text: str) -> str:
     if "@" in text or "#" in text or "://" in text:
         text = _NOT_SPOKEN.sub(" ", text)
-    return _CODE.sub(" ", text) if _DIGIT.search(text) else text
+    return _CODE.sub(" ", text) if _MAY_CODE.search(text) else text
 
 
 def _in_another_script(found: Sequence[str]) -> bool:
