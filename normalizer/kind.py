@@ -178,7 +178,7 @@ def _understood(
 def _marks(text: str, *, direct: bool) -> dict[str, float]:
     """What a text looks like that was passed on: retweets, links, campaigns' hashtags, headlines."""
     marks: dict[str, float] = {}
-    if ("/" in text or "[" in text) and _LINK.search(text):
+    if ("://" in text or "o/" in text or "O/" in text or "[" in text) and _LINK.search(text):  # "t.co/", "[url]"
         marks["link"] = 1.5
     if "#" in text and (tags := sum(not _is_of_reports(tag) for tag in _TAG.findall(text))):
         marks["tags"] = 2.5 + 0.5 * min(tags - 1, 3)

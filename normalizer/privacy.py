@@ -69,7 +69,7 @@ _SPELLED_MAIL = (
     r"[\w.+-]{2,64} ?[\[(] ?at ?[\])] ?[\w-]{2,40}(?: ?(?:\.|[\[(] ?dot ?[\])]) ?[a-z]{2,6}){1,3}"
     r"|[\w.+-]{2,64} at (?:gmail|yahoo|outlook|hotmail|ymail) ?(?:\.|dot) ?com"
 )
-_MAY_SPELL = re.compile(r"[\[(] ?at ?[\])]| at (?:gmail|yahoo|outlook|hotmail|ymail)", _ANY_CASE)
+_MAY_SPELL = ("(at", "( at", "[at", "[ at", " at gmail", " at yahoo", " at outlook", " at hotmail", " at ymail")
 # "@" before a place says where, not who.
 _PLACES = r"(?:jl|jln|jalan|gg|gang|rt|rw|blok|halte|stasiun|pasar|kel|kec|dekat|depan)\b"
 _HANDLE = rf"(?<![\w@/.])@(?!{_PLACES})[A-Za-z_]\w{{1,29}}"
@@ -164,7 +164,7 @@ def _rules_for(text: str) -> _Rules:
         rules += _NETWORK
     if "@" in text:
         rules += _MAILS + _HANDLES if _MAY_MAIL.search(text) else _HANDLES
-    if any(sign in text for sign in ("[", "(", " at ", " AT ", " At ")) and _MAY_SPELL.search(text):
+    if any(sign in small for sign in _MAY_SPELL):
         rules += _SPELLED
     return rules + _number_rules(text, small) if _DIGIT.search(text) else rules
 

@@ -28,6 +28,8 @@ def clean(text: str) -> str:
     text = _HIDDEN.sub("", _LINE_END.sub("\n", text))
     if not text.isascii():
         text = without_lookalikes(text)
+    elif "  " not in text and "\t" not in text:  # no other space is left in ASCII
+        return _GAPS.sub("\n\n", text).strip()
     return _GAPS.sub("\n\n", _SPACES.sub(" ", text)).strip()
 
 
