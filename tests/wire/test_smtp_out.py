@@ -225,7 +225,7 @@ async def test_a_no_is_told_apart_by_its_code_and_the_connection_is_used_again(
 @pytest.mark.parametrize("verb", ["HELLO", "EHLO", "MAIL", "RCPT", "DATA", "END"])
 @pytest.mark.parametrize("answer", [HANG_UP, SILENCE, "nonsense"])
 async def test_only_a_mail_that_was_written_to_its_end_may_have_arrived(verb: str, answer: str | None) -> None:
-    async with relay(saying(verb, answer)) as there, lines(there, send_seconds=0.3) as out:
+    async with relay(saying(verb, answer)) as there, lines(there, send_seconds=1.0) as out:
         failure = await failing(out)
 
     assert isinstance(failure, TemporaryFailure)
@@ -235,7 +235,7 @@ async def test_only_a_mail_that_was_written_to_its_end_may_have_arrived(verb: st
 
 @pytest.mark.parametrize("answer", [HANG_UP, SILENCE])
 async def test_a_mail_that_may_have_arrived_is_not_sent_again_over_another_connection(answer: str | None) -> None:
-    async with relay(saying("END", answer, nth=2)) as there, lines(there, send_seconds=0.5) as out:
+    async with relay(saying("END", answer, nth=2)) as there, lines(there, send_seconds=1.0) as out:
         await out.deliver(letter())
         failure = await failing(out)
         await out.deliver(letter())
