@@ -139,7 +139,7 @@ def test_readers_that_are_killed_are_back_for_the_next_message(readers: Beside) 
         os.kill(pid, signal.SIGKILL)
 
     eventually(lambda: isinstance(read(readers, [mail(6)])[0], list), what="somebody reads again")
-    assert not set(children()) & set(before)
+    eventually(lambda: not set(children()) & set(before), what="the killed ones are gone")
 
 
 def test_where_no_reader_can_be_made_messages_and_photos_wait(
