@@ -257,7 +257,7 @@ def user(options: argparse.Namespace) -> int:
 
 
 def _standing(officer: "Officer", house: "House") -> str:
-    """What keeps somebody out of the desk, or has not been done yet: `; locked, invited until 2026-12-01`."""
+    """What keeps them out of the desk, or is not done yet: `; locked, invited until 2026-12-01 09.00`."""
     said = ["locked"] if officer.locked_at else []
     if officer.invitation and officer.invited_until:
         until = officer.invited_until.astimezone(ZoneInfo(house.pack.timezone))

@@ -130,7 +130,7 @@ def _together(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> list[Hit]
         if not start:
             continue
         is_alone, longest = start
-        most = min(longest.get(ends[place], 0), len(words) - place) or is_alone
+        most = min(longest.get(ends[place], 1), len(words) - place)
         for length in range(most, 0 if is_alone else 1, -1):
             phrase = words[place : place + length]
             if found := lex.phrases.get(phrase):

@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from operator import not_
 from typing import Literal
 
 from config.pack import Area
 from normalizer.address import Street
 from normalizer.gazetteer import Gazetteer, keys_from, siblings_of
-from normalizer.misspelt import SHORTEST, is_one_off, right_spellings
+from normalizer.misspelt import NO_MISTAKES, SHORTEST, is_one_off, right_spellings
 from normalizer.tokens import Words
-from normalizer.wordlists import SLANG
 from normalizer.wordlists import words as word_list
 
 Level = Literal["kelurahan", "kecamatan", "kota"]
@@ -28,12 +25,6 @@ _AMONG = _IN | {"warga", "sekitar"}
 _TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards"])
 _PARTING = frozenset(",;()!?\n")
 _UNITS = frozenset(["rt", "rw"])
-# One letter off them are names of areas ("pasir", "kamar"): never read as a name with a wrong letter.
-_NO_MISTAKES = (
-    word_list("no_misspelt_names") | word_list("no_street") | word_list("indonesian") | word_list("english")
-    | word_list("landmarks") | word_list("courtesy") | word_list("beside")
-    | frozenset(SLANG) | frozenset(SLANG.values())
-)  # fmt: skip
 _SMALL = word_list("small")
 _LED_BY, _LED_TO = word_list("name_begins"), word_list("street_endings") | word_list("name_goes_on")
 
@@ -83,16 +74,6 @@ def mentions_in(
             found.append(mention)
         place = mention.last if mention else place + 1
     return found
-
-
-def strange_in(words: Words, known: frozenset[str]) -> list[bool]:
-    """Which words are none that we know, so that they may be a name with a wrong letter."""
-    return list(map(not_, map(_familiar(known).__contains__, words.tokens)))
-
-
-@lru_cache(maxsize=4)
-def _familiar(known: frozenset[str]) -> frozenset[str]:
-    return _NO_MISTAKES | known
 
 
 def _mention_at(
@@ -189,7 +170,7 @@ def _misspelt_at(
         key = "".join(folded[place:last]).rstrip("0123456789")
         meant = _short_meant(words, names, key, place) if last == place + 1 and len(key) <= SHORTEST else None
         if not meant:
-            if not SHORTEST <= len(key) <= 24 or key in _NO_MISTAKES or _has_gap(words, place, last):
+            if not SHORTEST <= len(key) <= 24 or key in NO_MISTAKES or _has_gap(words, place, last):
                 continue
             tries, meant = tries + 1, _meant(names, key)
         if meant and (strange[place] or not _names_follow(folded, names, place, last)):
@@ -219,7 +200,7 @@ def _short_meant(words: Words, names: Gazetteer, key: str, place: int) -> str | 
     """The one short name that a word misses by a letter, behind "kelurahan" or, of five letters, behind "di"."""
     before = words.tokens[place - 1] if place else ""
     led = before in _LEVEL_WORDS
-    if not (led or before in _IN) or len(key) > SHORTEST or key in _NO_MISTAKES or _gap_between(words, place):
+    if not (led or before in _IN) or len(key) > SHORTEST or key in NO_MISTAKES or _gap_between(words, place):
         return None
     found = [
         name

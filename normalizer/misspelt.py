@@ -2,11 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from operator import not_
 from typing import NamedTuple
+
+from normalizer.tokens import Words
+from normalizer.wordlists import SLANG
+from normalizer.wordlists import words as word_list
 
 SHORT = 6  # letters: of these two at each end are enough
 SHORTEST = 5  # letters: shorter names have too many ordinary words for neighbours
 LONG = 11  # letters: of these five at one end are whole, of fewer three
+# One letter off them are names of areas ("pasir", "kamar"): never read as a name with a wrong letter.
+NO_MISTAKES = (
+    word_list("no_misspelt_names") | word_list("no_street") | word_list("indonesian") | word_list("english")
+    | word_list("landmarks") | word_list("courtesy") | word_list("beside")
+    | frozenset(SLANG) | frozenset(SLANG.values())
+)  # fmt: skip
 
 _Names = Mapping[str, tuple[str, ...]]
 
@@ -67,3 +79,13 @@ def is_one_off(name: str, other: str) -> bool:
         swapped = len(rest) > 1 and rest[0] == others[1] and rest[1] == others[0] and rest[2:] == others[2:]
         return rest[1:] == others[1:] or swapped
     return rest[1:] == others if len(rest) > len(others) else rest == others[1:]
+
+
+def strange_in(words: Words, known: frozenset[str]) -> list[bool]:
+    """Which words are none that we know, so that they may be a name with a wrong letter."""
+    return list(map(not_, map(_familiar(known).__contains__, words.tokens)))
+
+
+@lru_cache(maxsize=4)
+def _familiar(known: frozenset[str]) -> frozenset[str]:
+    return NO_MISTAKES | known

@@ -13,7 +13,8 @@ from normalizer.fuse import place_of
 from normalizer.gazetteer import Gazetteer, fold, gazetteer, unglued
 from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
-from normalizer.mentions import ENOUGH, ORDINARY_WORD, PLAIN, Mention, mentions_in, strange_in, weigh
+from normalizer.mentions import ENOUGH, ORDINARY_WORD, PLAIN, Mention, mentions_in, weigh
+from normalizer.misspelt import strange_in
 from normalizer.rt_rw import RtRw, rt_rw_in
 from normalizer.said import Said
 from normalizer.schema import Candidate, Position

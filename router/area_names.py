@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from config.pack import Area, Pack
 from normalizer.gazetteer import fold, gazetteer
-from normalizer.mentions import Mention, mentions_in, strange_in
+from normalizer.mentions import Mention, mentions_in
+from normalizer.misspelt import strange_in
 from normalizer.tokens import words_of
 from router.agencies import lies_in
 

@@ -100,7 +100,7 @@ async def deliver_due(
             ended |= soon
         reached("send, answered")
         outcomes = [task.result() for task in ended]
-        await _once_it_answers(partial(_written_down, house, outcomes), SQLAlchemyError)
+        await _once_it_answers(partial(_written_down, house, outcomes), (SQLAlchemyError,))
         reached("write down, committed")
     return len(claimed)
 
@@ -187,9 +187,7 @@ async def _find(connection: Connection, owed: Owed) -> str | CannotTell | None:
     return found
 
 
-async def _once_it_answers(
-    ask: Callable[[], Answer], away: type[SQLAlchemyError] | tuple[type[SQLAlchemyError], ...]
-) -> Answer:
+async def _once_it_answers(ask: Callable[[], Answer], away: tuple[type[SQLAlchemyError], ...]) -> Answer:
     """What the database says; while it is away we wait: what we claimed nobody else sends, and what was sent must
     not be sent again."""
     wait = 0.2

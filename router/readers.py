@@ -19,7 +19,7 @@ log = logging.getLogger("lapor.readers")
 READERS = max(2, os.cpu_count() or 2)
 READ_SECONDS = 20.0  # for one job: a photo of the largest size takes under a second
 JOB_MESSAGES, JOB_BYTES = 50, 1_000_000  # in one job: a hostile message holds few others up
-LATER = 5  # of niceness: what was read is worked off first, and a large photo is in nobody's way
+NICENESS = 5  # what was read is worked off first, and a large photo is in nobody's way
 MEMORY_BYTES = 2**31  # of address space: what a hostile photo may take
 TOOK_TOO_LONG = "it took too long to read"
 KILLED_ITS_READER = "it killed its reader"
@@ -163,6 +163,6 @@ def _jobs(messages: Sequence[Raw]) -> Iterator[list[Raw]]:
 
 
 def _bounded() -> None:
-    os.nice(LATER)
+    os.nice(NICENESS)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

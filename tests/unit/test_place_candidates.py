@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from config.pack import load_pack
 from normalizer.gazetteer import gazetteer
 from normalizer.lexicon import lexicon
-from normalizer.mentions import MOST_NAMES, mentions_in, strange_in
-from normalizer.misspelt import is_one_off, right_spellings, spellings
+from normalizer.mentions import MOST_NAMES, mentions_in
+from normalizer.misspelt import is_one_off, right_spellings, spellings, strange_in
 from normalizer.normalize import explain, is_enough, normalize
 from normalizer.place import place_of, told_by
 from normalizer.schema import PhotoFacts, Place, Position
