@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from normalizer.gazetteer import LONGEST_NAME, Gazetteer, keys_from
 from normalizer.misspelt import right_spellings
 from normalizer.street_names import street_key
-from normalizer.tokens import Words
+from normalizer.tokens import Words, places_of
 from normalizer.wordlists import words as word_list
 
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11,
@@ -51,30 +51,29 @@ def streets_in(words: Words, folded: Sequence[str], names: Gazetteer, known: Con
     small letters they end a name ("jl anggrek mampet")."""
     shouting = words.text.isupper()
     found: list[Street] = []
-    place = 0
-    while place < len(words.tokens):
-        if words.tokens[place] in _STREET_WORDS:
-            last = _street_end(words, folded, place, names, known, shouting=shouting)
-            if last > place + 1:
-                text = words.text[words.starts[place] : words.ends[last - 1]]
-                tokens = tuple(folded[place + 1 : last])
-                found.append(Street(first=place, last=last, text=text + house_behind(words, last), tokens=tokens))
-                place = last - 1
-        place += 1
+    last = 0
+    for place in places_of(words.tokens, _STREET_WORDS):
+        if place < last:
+            continue
+        end = _street_end(words, folded, place, names, known, shouting=shouting)
+        if end > place + 1:
+            last = end
+            text = words.text[words.starts[place] : words.ends[last - 1]]
+            tokens = tuple(folded[place + 1 : last])
+            found.append(Street(first=place, last=last, text=text + house_behind(words, last), tokens=tokens))
     return found or _english_streets(words, folded, names)
 
 
 def _english_streets(words: Words, folded: Sequence[str], names: Gazetteer) -> list[Street]:
     """Known streets as English has them: "Sudirman Street", "12 Kemang Raya Road"."""
     found: list[Street] = []
-    for last, token in enumerate(words.tokens):
-        if token in _STREET_WORDS_BEHIND:
-            for first in range(max(0, last - 4), last):
-                if street_key(folded[first:last]) in names.streets:
-                    tokens = tuple(folded[first:last])
-                    text = words.text[words.starts[first] : words.ends[last]] + house_behind(words, last + 1)
-                    found.append(Street(first=first - 1, last=last + 1, text=text, tokens=tokens))
-                    break
+    for last in places_of(words.tokens, _STREET_WORDS_BEHIND):
+        for first in range(max(0, last - 4), last):
+            if street_key(folded[first:last]) in names.streets:
+                tokens = tuple(folded[first:last])
+                text = words.text[words.starts[first] : words.ends[last]] + house_behind(words, last + 1)
+                found.append(Street(first=first - 1, last=last + 1, text=text, tokens=tokens))
+                break
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Container, Sequence
 from normalizer.address import Street, house_behind, is_number, no_gap_between
 from normalizer.gazetteer import LONGEST_NAME, Gazetteer
 from normalizer.street_names import street_key
-from normalizer.tokens import Words
+from normalizer.tokens import Words, places_of
 from normalizer.wordlists import words as word_list
 
 SHORTEST_KEY = 7  # letters
@@ -22,8 +22,7 @@ def bare_streets(words: Words, folded: Sequence[str], names: Gazetteer, known: C
     One word may be anything. Two that are no ordinary words are a street, and so are two that "raya" or a number
     follows where one of them is none.
     """
-    begins = [place for place, word in enumerate(folded) if word in names.street_beginnings]
-    for place in begins:
+    for place in places_of(folded, names.street_beginnings):
         if not _may_begin(words, place):
             continue
         for last in range(min(place + LONGEST_NAME, len(folded)), place + 1, -1):

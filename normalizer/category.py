@@ -11,6 +11,7 @@ from config.pack import Pack
 from normalizer.lexicon import Lexicon, Phrase, lexicon
 from normalizer.schema import Guess
 from normalizer.standing import counts
+from normalizer.tokens import places_of
 
 NEAR = 8  # words: how far "a ~ b" may lie apart
 CAUSE = 0.35  # of the consequence's weight: from here on what brings it is the problem
@@ -126,10 +127,8 @@ def _together(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> list[Hit]
     """Phrases whose words stand side by side."""
     hits: list[Hit] = []
     ends = (*words[1:], "")
-    for place, start in enumerate(map(lex.starts.get, words)):
-        if not start:
-            continue
-        is_alone, longest = start
+    for place in places_of(words, lex.starts):
+        is_alone, longest = lex.starts[words[place]]
         most = min(longest.get(ends[place], 1), len(words) - place)
         for length in range(most, 0 if is_alone else 1, -1):
             phrase = words[place : place + length]
@@ -143,7 +142,7 @@ def _together(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> list[Hit]
 def _apart(lex: Lexicon, words: Phrase, weighs: Sequence[float]) -> list[Hit]:
     """Phrases whose two sides stand near each other."""
     hits = []
-    places = [place for place, word in enumerate(words) if word in lex.pairs]
+    places = places_of(words, lex.pairs)
     for index, place in enumerate(places):
         others = lex.pairs[words[place]]
         for near in places[index + 1 : index + 1 + NEAR]:
@@ -169,12 +168,8 @@ def _pair(words: Phrase, place: int, near: int, one: Phrase, other: Phrase) -> t
 def _barred(lex: Lexicon, words: Phrase) -> set[tuple[int, int]]:
     """The places whose words do not count for a service, for one of its excludes runs over them."""
     barred: set[tuple[int, int]] = set()
-    if lex.longest_exclude.keys().isdisjoint(words):
-        return barred
-    for place, longest in enumerate(map(lex.longest_exclude.get, words)):
-        if not longest:
-            continue
-        for length in range(2, longest + 1):
+    for place in places_of(words, lex.longest_exclude):
+        for length in range(2, lex.longest_exclude[words[place]] + 1):
             for service in lex.excludes.get(words[place : place + length], ()):
                 barred.update((spot, service) for spot in range(place, place + length))
     return barred

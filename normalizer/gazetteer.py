@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
 from normalizer.misspelt import SHORTEST, Spellings, spellings
+from normalizer.remembered import remembered
 from normalizer.street_names import beginnings_of_street, street_key
 from normalizer.tokens import tokens_of
 from normalizer.wordlists import SHORT_NAMES
@@ -35,7 +36,7 @@ class Gazetteer:
     short: tuple[str, ...]
     misspelt_streets: Spellings
     street_beginnings: frozenset[str]
-    beginnings: frozenset[str]
+    may_begin: Callable[[str], bool]
     first_words: frozenset[str]
     last_words: frozenset[str]
     landmark_beginnings: frozenset[str]
@@ -45,7 +46,7 @@ class Gazetteer:
     outside: frozenset[str]
 
 
-@lru_cache(maxsize=20_000)
+@remembered
 def fold(token: str) -> str:
     """Spell out the short forms that people use in names of places, and their cries: "tebeeeet"."""
     return SHORT_NAMES.get(token) or (_STRETCHED.sub(r"\1", token) if token.isalpha() else token)
@@ -71,7 +72,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         short=tuple(name for name in areas if 4 <= len(name) <= SHORTEST),
         misspelt_streets=spellings(streets),
         street_beginnings=_street_beginnings(pack),
-        beginnings=frozenset(key[:size] for key in areas for size in (3, 4)),
+        may_begin=_may_begin(areas),
         first_words=frozenset(words[0] for words in long_names),
         last_words=frozenset(words[-1] for words in long_names),
         landmark_beginnings=frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name),
@@ -94,6 +95,12 @@ def _areas(pack: Pack) -> dict[str, tuple[Area, ...]]:
         if not any(joined(area.name) == name for area in names[name].values()):
             names[name].update({area.code: area for area in found})
     return {key: tuple(found.values()) for key, found in names.items()}
+
+
+def _may_begin(areas: Iterable[str]) -> Callable[[str], bool]:
+    """Whether an area's joined name may begin with a word, told by its first letters."""
+    beginnings = frozenset(key[:size] for key in areas for size in (3, 4))
+    return remembered(lambda word: len(word) < 3 or word[:4] in beginnings)
 
 
 def _keys_of_area(name: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from config.pack import Landmark
 from normalizer.address import Street
 from normalizer.gazetteer import Gazetteer, keys_from
-from normalizer.tokens import Words
+from normalizer.tokens import Words, places_of
 from normalizer.wordlists import words as word_list
 
 _LANDMARK_WORDS, _BESIDE, _BEFORE = word_list("landmarks"), word_list("beside"), word_list("before_a_place")
@@ -42,13 +42,13 @@ def landmarks_in(
 
 def _in_english(words: Words, folded: Sequence[str], names: Gazetteer) -> Iterator[Known]:
     """Landmarks with what they are behind their name: "Tebet station", "Rumput market"."""
-    for last, token in enumerate(words.tokens):
-        if kind := _KINDS_BEHIND.get(token):
-            for first in range(max(0, last - 3), last):
-                name = "".join(folded[first:last])
-                if len(name) >= _SHORTEST and (marks := names.landmarks.get(f"{kind}{name}")):
-                    yield Known(first=first, last=last + 1, marks=marks)
-                    break
+    for last in places_of(words.tokens, _KINDS_BEHIND):
+        for first in range(max(0, last - 3), last):
+            name = "".join(folded[first:last])
+            kind = _KINDS_BEHIND[words.tokens[last]]
+            if len(name) >= _SHORTEST and (marks := names.landmarks.get(f"{kind}{name}")):
+                yield Known(first=first, last=last + 1, marks=marks)
+                break
 
 
 def _found(
@@ -56,17 +56,16 @@ def _found(
 ) -> Iterator[Known]:
     in_streets = {spot for street in streets for spot in range(street.first + 1, street.last)}
     shouting = words.text.isupper()
-    place = 0
-    while place < len(folded):
-        last = place + 1
-        if folded[place] in names.landmark_beginnings and place not in in_streets:
-            for end, key in keys_from(folded, place):
-                marks = names.landmarks.get(key)
-                if marks and _is_meant(words, folded, place, end, known, shouting=shouting):
-                    yield Known(first=place, last=end, marks=marks)
-                    last = end
-                    break
-        place = last
+    last = 0
+    for place in places_of(folded, names.landmark_beginnings):
+        if place < last or place in in_streets:
+            continue
+        for end, key in keys_from(folded, place):
+            marks = names.landmarks.get(key)
+            if marks and _is_meant(words, folded, place, end, known, shouting=shouting):
+                yield Known(first=place, last=end, marks=marks)
+                last = end
+                break
 
 
 def _is_meant(

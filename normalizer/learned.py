@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from normalizer.english import base_forms
+from normalizer.remembered import remembered
 from normalizer.schema import Guess
 from normalizer.tokens import plain, stems
 
@@ -178,7 +179,7 @@ def newest_in(folder: Path) -> Model | None:
 def folder(known: Container[str]) -> Callable[[str], str]:
     """Fold a token's spelling to a word that is known: slang spelled out, endings taken off."""
 
-    @lru_cache(maxsize=20_000)
+    @remembered
     def fold(token: str) -> str:
         word = plain(token)
         if word in known or len(word) < 4:

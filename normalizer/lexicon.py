@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from config.pack import Pack, Service
 from normalizer.english import base_forms
+from normalizer.remembered import remembered
 from normalizer.tokens import plain, stems, tokens_of
 from normalizer.typos import corrector
 from normalizer.wordlists import words as word_list
@@ -117,7 +118,7 @@ def _names(pack: Pack) -> frozenset[str]:
 
 
 def _folder(known: frozenset[str], meant: Callable[[str], str | None]) -> Callable[[str], str]:
-    @lru_cache(maxsize=20_000)
+    @remembered
     def fold(token: str) -> str:
         word = plain(token)
         if word in known or len(word) < 4 or word in _WHOLE:

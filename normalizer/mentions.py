@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import or_
 from typing import Literal
 
 from config.pack import Area
@@ -61,19 +63,28 @@ def mentions_in(
     """Find the names of areas, the longest first at each word, and those with one wrong letter where no name is
     right. `strange` says of each word whether it may be a mistake (strange_in)."""
     found: list[Mention] = []
-    begins = [len(word) < 3 or word[:4] in names.beginnings for word in folded]
-    odd = [each or word in names.last_words for each, word in zip(strange, folded, strict=True)] + [False] * 2
-    near_odd = [one or two or three for one, two, three in zip(odd, odd[1:], odd[2:], strict=False)]
-    place = tries = 0
-    while place < len(folded) and len(found) < MOST_NAMES:
+    begins, may_be_wrong = list(map(names.may_begin, folded)), _may_be_wrong(folded, names, strange)
+    last = tries = 0
+    for place in compress(range(len(folded)), map(or_, begins, may_be_wrong)):
+        if place < last or len(found) == MOST_NAMES:
+            continue
         mention = _mention_at(words, folded, names, place, streets) if begins[place] else None
-        if tries < MOST_TRIES and (near_odd[place] or folded[place] in names.first_words):
+        if tries < MOST_TRIES and may_be_wrong[place]:
             longer, tried = _misspelt_at(words, folded, names, place, streets, strange, mention)
             mention, tries = longer or mention, tries + tried
         if mention:
             found.append(mention)
-        place = mention.last if mention else place + 1
+            last = mention.last
     return found
+
+
+def _may_be_wrong(folded: Sequence[str], names: Gazetteer, strange: Sequence[bool]) -> list[bool]:
+    """At which words a name may begin that has a wrong letter, or two words of which one is right."""
+    odd = [*map(or_, strange, map(names.last_words.__contains__, folded)), False, False]
+    led = map(names.first_words.__contains__, folded)
+    return [
+        first or one or two or three for first, one, two, three in zip(led, odd, odd[1:], odd[2:], strict=False)
+    ]
 
 
 def _mention_at(

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import lru_cache
+from itertools import compress
 from typing import NamedTuple
 
+from normalizer.remembered import remembered
 from normalizer.tokens import plain
 
 GAP = 3  # words that "~" may stand for
@@ -61,7 +62,7 @@ def finder(lists: Mapping[str, str]) -> Finder:
         (begun if first.endswith("*") else whole)[first.rstrip("*")].add(_Phrase(name, text, tuple(rest), needs))
     beginnings = tuple(begun)
 
-    @lru_cache(maxsize=20_000)
+    @remembered
     def starting(word: str) -> tuple[_Start, ...]:
         longer: tuple[_Start, ...] = ()
         if word.startswith(beginnings):
@@ -70,8 +71,8 @@ def finder(lists: Mapping[str, str]) -> Finder:
 
     def find(words: Sequence[str]) -> Iterator[Found]:
         said = {"", *words}
-        for place, starts in enumerate(map(starting, words)):
-            for start in starts:
+        for place in compress(range(len(words)), map(starting, words)):
+            for start in starting(words[place]):
                 if start.alone or start.open or (place + 1 < len(words) and words[place + 1] in start.by_next):
                     yield from _found(start, words, place, said)
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
+from normalizer.remembered import remembered
 from normalizer.wordlists import words as word_list
 
 _SKIPPED = word_list("street_titles") | word_list("street_first_names") | word_list("street_led_by")
@@ -13,7 +13,7 @@ _OLD = (("oe", "u"), ("dj", "j"), ("ch", "h"), ("dh", "d"), ("iy", "i"), ("kh", 
 _TWICE = re.compile(r"([a-z])\1")
 
 
-@lru_cache(maxsize=20_000)
+@remembered
 def _sound(name: str) -> str:
     for old, new in _OLD:
         name = name.replace(old, new)

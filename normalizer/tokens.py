@@ -1,14 +1,16 @@
 """Words as the lexicon knows them: lower case, slang spelled out, endings and doublings folded."""
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import accumulate, compress
 
+from normalizer.remembered import remembered
 from normalizer.wordlists import SLANG
 
 PICTURES = "🔥🕳🌊🌳🌲🗑🚮🚬🚭🐍🐝🐕🐈🐀🐒🦟🚦🚌🚎💡⚡📶🏭"  # the ones that say what the matter is
 _TOKEN = re.compile(rf"[^\W_]+|[{PICTURES}]")
+_PARTED = re.compile(f"({_TOKEN.pattern})")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
 _DOUBLED = re.compile(r"^([a-z]{3,})[2²](?:nya|an)?$")
 
@@ -30,10 +32,14 @@ class Words:
 
 def words_of(text: str) -> Words:
     """Split a text into words: runs of letters and digits, and the few pictures that mean something."""
-    tokens = tuple(map(str.lower, _TOKEN.findall(text)))
-    spans = [match.span() for match in _TOKEN.finditer(text)]
-    starts, ends = zip(*spans, strict=True) if spans else ((), ())
-    return Words(text, tokens, starts, ends)
+    parts = _PARTED.split(text)  # what lies between, a word, what lies between, …
+    bounds = tuple(accumulate(map(len, parts)))
+    return Words(text, tuple(map(str.lower, parts[1::2])), bounds[:-1:2], bounds[1::2])
+
+
+def places_of(words: Sequence[str], among: Container[str]) -> list[int]:
+    """The places of those words that are among these, as quickly as that can be told: most are not."""
+    return list(compress(range(len(words)), map(among.__contains__, words)))
 
 
 def tokens_of(text: str) -> list[str]:
@@ -41,7 +47,7 @@ def tokens_of(text: str) -> list[str]:
     return [token.lower() for token in _TOKEN.findall(text)]
 
 
-@lru_cache(maxsize=20_000)
+@remembered
 def plain(token: str) -> str:
     """Fold one word's spelling: stretched letters, "lampu2", slang."""
     if token in SLANG:
