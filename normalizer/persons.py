@@ -51,8 +51,8 @@ _MAY_NAME = (
 )
 _MAY_BE_ASKED = re.compile(rf"(?:nama{_WHOSE}|name|pelapor|pemohon|pengirim)\s*[:=]")
 _MAY_BE_FOR = re.compile(
-    r"an(?<!\wan)\.(?=\s)"
-)  # "an. Budi", not "jalan. "; the letters first, to find it quickly
+    r"\.(?<=an\.)(?<!\wan\.)(?=\s)"
+)  # "an. Budi", not "jalan. "; the dot first, to find it quickly
 _COMMON = words("indonesian") | words("english") | _NO_NAME_WORDS
 
 

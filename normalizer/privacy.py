@@ -50,17 +50,16 @@ _LANDLINE = (
 _ABROAD = r"(?<![\w.,/=])\+\d(?:[ .-]?\d){8,14}(?!\d)"
 
 # Indonesian registration areas (Polri); a plate is an area, up to four digits, up to three letters.
-_AREA = (
-    r"(?:A[ABDEG]?|B[ABDEGHKLMNP]?|CC|CD|D[ABCDEGHKLMNPRSTW]?|E[ABD]?|F|G|H|K[BHTU]?|L|M|N|P[ABG]?|R|S|T|U|W|Z)"
-)
+_AREA = r"A[ABDEG]?|B[ABDEGHKLMNP]?|CC|CD|D[ABCDEGHKLMNPRSTW]?|E[ABD]?|F|G|H|K[BHTU]?|L|M|N|P[ABG]?|R|S|T|U|W|Z"
 _DASH = r"[ .-]?"
-_STANDS_ALONE = r"(?<![\w./-])"
-_PLATE = rf"{_STANDS_ALONE}{_AREA}{_DASH}(?:\d{{1,4}}{_DASH}([A-Z]{{2,3}})|\d{{3,4}}{_DASH}([A-Z]))(?!\w)"
+_STANDS_ALONE = r"(?<![\w./-].)"  # behind the first letter: so that one is found quickly
+_LONE_AREA = f"(?:{'|'.join(f'{area[0]}{_STANDS_ALONE}{area[1:]}' for area in _AREA.split('|'))})"
+_PLATE = rf"{_LONE_AREA}{_DASH}(?:\d{{1,4}}{_DASH}([A-Z]{{2,3}})|\d{{3,4}}{_DASH}([A-Z]))(?!\w)"
 _YEAR = r"(?:19\d\d|20[0-3]\d)"
-_SMALL_PLATE = rf"{_STANDS_ALONE}{_AREA.lower()}{_DASH}(?!{_YEAR})\d{{4}}{_DASH}([a-z]{{2,3}})(?!\w)"
-_SHORT_PLATE = rf"{_STANDS_ALONE}b{_DASH}\d{{3}}{_DASH}([a-z]{{2,3}})(?!\w)"
+_SMALL_PLATE = rf"{_LONE_AREA.lower()}{_DASH}(?!{_YEAR})\d{{4}}{_DASH}([a-z]{{2,3}})(?!\w)"
+_SHORT_PLATE = rf"b{_STANDS_ALONE}{_DASH}\d{{3}}{_DASH}([a-z]{{2,3}})(?!\w)"
 _PLATED = r"\b(?:ber)?(?:plat(?:e|nya)?|nopol(?:nya)?|no\.?\s?pol(?:isi)?|nomor polisi|licen[sc]e plate)\b"
-_LABELLED_PLATE = rf"({_PLATED}{_LABEL}){_AREA}{_DASH}\d{{1,4}}(?:{_DASH}[A-Z]{{1,3}})?(?!\w)"
+_LABELLED_PLATE = rf"({_PLATED}{_LABEL})(?:{_AREA}){_DASH}\d{{1,4}}(?:{_DASH}[A-Z]{{1,3}})?(?!\w)"
 _NO_PLATE = words("no_plate")
 _BEFORE_A_NUMBER = words("before_a_number")
 
@@ -135,8 +134,9 @@ _LABELLED_PLATES: _Rules = ((re.compile(_LABELLED_PLATE, _ANY_CASE), r"\1[plat n
 _DIGIT = re.compile(r"[0-9]")
 # a digit behind a letter, then letters
 _MAY_PLATE = re.compile(r"\d(?:(?<=[A-Za-z]\d)|(?<=[A-Za-z][ .-]\d))\d{0,3}[ .-]?[A-Za-z]{1,3}(?!\w)")
-_PLATES: _Rules = (
-    (re.compile(_PLATE), _plate),
+_MAY_SMALL_PLATE = re.compile(r"\d\d\d[ .-]?[a-z]{2,3}(?!\w)")
+_PLATES: _Rules = ((re.compile(_PLATE), _plate),)
+_SMALL_PLATES: _Rules = (
     (re.compile(_SMALL_PLATE), _plate),
     (re.compile(_SHORT_PLATE), _plate),
 )
@@ -178,4 +178,6 @@ def _number_rules(text: str, small: str) -> _Rules:
         rules += _NIKS + (_CARDS if _MAY_CARD.search(small) else ()) + _LONG
     if any(word in small for word in ("plat", "pol", "licen")):
         rules += _LABELLED_PLATES
-    return rules + _PLATES if _MAY_PLATE.search(text) else rules
+    if _MAY_PLATE.search(text):
+        rules += _PLATES + (_SMALL_PLATES if _MAY_SMALL_PLATE.search(text) else ())
+    return rules

@@ -60,16 +60,18 @@ def rt_rw_in(text: str) -> RtRw:
     """Read RT and RW in any spelling: "RT 003/RW 09", "rt.3 rw.9", "RT/RW 03/09", "rt 01/11", "rw IV rt 2",
     "RT VI/IV", "rt enam rw empat"; of several RT the first."""
     small = text.lower()
-    if not _MAYBE.search(small):
+    first = _MAYBE.search(small)
+    if not first:
         return RtRw()
-    if _MAYBE_LONG.search(small):
-        text = _LONG_RW.sub("rw", _LONG_RT.sub("rt", text))
+    begin = first.start()
+    if _MAYBE_LONG.search(small, begin):
+        small, begin = _LONG_RW.sub("rw", _LONG_RT.sub("rt", small)), 0
     for pattern, is_turned in _SPELLINGS:
-        if match := pattern.search(text):
+        if match := pattern.search(small, begin):
             one, other = _number(match[1]), _number(match[2])
             return RtRw(rt=other, rw=one) if is_turned else RtRw(rt=one, rw=other)
-    rt, rw = _LONE_RT.search(text), _LONE_RW.search(text)
-    if not rw and (match := _SHORT.search(text)):
+    rt, rw = _LONE_RT.search(small, begin), _LONE_RW.search(small, begin)
+    if not rw and (match := _SHORT.search(small, begin)):
         one, other = (_number(each) for each in match.groups() if each)
         return RtRw(rt=one, rw=other)
     return RtRw(rt=_number(rt[1]) if rt else None, rw=_number(rw[1]) if rw else None)

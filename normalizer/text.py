@@ -23,14 +23,13 @@ _GAPS = re.compile(r"\n\s*\n\s*")
 def clean(text: str) -> str:
     """Give the text without NUL, control, zero-width and direction characters, without letters that only look
     like ours (normalizer/lookalikes.py), composed (NFC), ends trimmed."""
-    if text.isascii() and text.isprintable():  # one line of ours, as most are: nothing hides in it
-        return _SPACES.sub(" ", text).strip() if "  " in text else text.strip()
-    text = _HIDDEN.sub("", _LINE_END.sub("\n", text))
+    if not text.isascii() or not text.replace("\n", "").isprintable():  # else nothing hides in it
+        text = _HIDDEN.sub("", _LINE_END.sub("\n", text))
     if not text.isascii():
         text = without_lookalikes(text)
-    elif "  " not in text and "\t" not in text:  # no other space is left in ASCII
-        return _GAPS.sub("\n\n", text).strip()
-    return _GAPS.sub("\n\n", _SPACES.sub(" ", text)).strip()
+    if not text.isascii() or "  " in text or "\t" in text:  # ASCII has no other spaces
+        text = _SPACES.sub(" ", text)
+    return (_GAPS.sub("\n\n", text) if "\n" in text else text).strip()
 
 
 _LONE_LETTER = re.compile(r"[ .-][^\W\d_][ .-]")

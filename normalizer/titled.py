@@ -11,9 +11,13 @@ _WHOLE_TITLES = frozenset(
     """bapak bpk pak ibu bu saudara saudari sdr sdri mbak mba mas bang kang haji hajah hajjah hj kh ust ustad
     ustadz ustadzah mr mrs ms""".split()  # noqa: SIM905
 )
-_TITLES = rf"(?:{'|'.join(sorted(_WHOLE_TITLES))}|k\.h|(?:h|ny|nn)(?=\.))(?![\w'\u2019])\.?"
+_SHORT_TITLES = (r"k\.h", r"h(?=\.)", r"ny(?=\.)", r"nn(?=\.)")
+_ALL_TITLES = (*sorted(_WHOLE_TITLES), *_SHORT_TITLES)
+_BEGINS = r"(?<![\w./@-].)"  # behind the first letter: so that one is found quickly
+_FIRST_TITLES = "|".join(f"{title[0]}{_BEGINS}{title[1:]}" for title in _ALL_TITLES)
+_TITLE_ENDS = r"(?![\w'\u2019])\.?[ \t]{0,2}"
 # these four are looked for in a text made small: any case would cost each letter more
-_TITLED = re.compile(rf"(?<![\w./@-])(?:{_TITLES}[ \t]{{0,2}}){{1,3}}")
+_TITLED = re.compile(rf"(?:{_FIRST_TITLES}){_TITLE_ENDS}(?:(?:{'|'.join(_ALL_TITLES)}){_TITLE_ENDS}){{0,2}}")
 _TITLE_WORDS = _WHOLE_TITLES | {"h", "ny", "nn"}  # one of these stands in each title, between other signs
 _LETTERS = re.compile(r"[a-z]+")
 _OFFICES = words("offices") | words("offices_of_a_place")
