@@ -103,11 +103,10 @@ def warm_up(pack: Pack) -> None:
 
 def _without(words: Words, covered: Set[int]) -> list[str]:
     """The words, with one gap for each name of a place: "Lubang Buaya" is no hole and no crocodile."""
-    return [
-        "" if place in covered else token
-        for place, token in enumerate(words.tokens)
-        if place not in covered or place - 1 not in covered
-    ]
+    tokens = list(words.tokens)
+    for place in sorted(covered, reverse=True):
+        tokens[place : place + 1] = [] if place - 1 in covered else [""]
+    return tokens
 
 
 def _in_links(words: Words) -> Set[int]:

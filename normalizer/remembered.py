@@ -12,11 +12,14 @@ class _Remembered(dict[str, Value]):
     def __init__(self, work: Callable[[str], Value]) -> None:
         super().__init__()
         self._work = work
+        self._before: dict[str, Value] = {}
 
     def __missing__(self, word: str) -> Value:
-        value = self._work(word)
-        if len(self) >= MOST:
-            self.clear()  # what is said often is soon there again
+        before = self._before
+        value = before[word] if word in before else self._work(word)
+        if len(self) >= MOST // 2:  # what was not said since the half before is forgotten
+            self._before = dict(self)
+            self.clear()
         self[word] = value
         return value
 

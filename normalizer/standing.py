@@ -1,7 +1,10 @@
 """Where a word stands in a message says how much it counts: what was asked, denied, done, or only says where."""
 
 from collections.abc import Sequence
+from itertools import accumulate
+from operator import not_
 
+from normalizer.tokens import places_of
 from normalizer.wordlists import words as word_list
 
 SAID_FIRST = 1.0  # weight on top for what a message begins with: people put the problem first
@@ -25,14 +28,26 @@ _TAKING_BACK = _DENYING | {"tidak", "not"}
 
 def counts(words: Sequence[str]) -> list[float]:
     """Give for each word how much it counts: 1 as a rule, 0 where it is denied."""
-    found = []
-    said = beside = asked = spoken = earlier = 0
-    for word in words:
-        count = 1 + SAID_FIRST / (1 + said)
-        said += word not in _NOT_SAID
+    said = accumulate(map(not_, map(_NOT_SAID.__contains__, words[:-1])), initial=0)
+    found = [1 + SAID_FIRST / (1 + before) for before in said][: len(words)]
+    end = 0
+    for place in places_of(words, _LEADING):
+        if place >= end:
+            end = _led(words, found, place)
+    if not _TAKING_BACK.isdisjoint(words):
+        _deny(words, found)
+    if not _ALREADY.isdisjoint(words):
+        _done(words, found)
+    return found
+
+
+def _led(words: Sequence[str], found: list[float], begin: int) -> int:
+    """Weigh what stands behind a word that leads others; where the next stands that none leads."""
+    beside = asked = spoken = earlier = 0
+    for place in range(begin, len(words)):
+        word, count = words[place], found[place]
         if not (beside or asked or spoken or earlier or word in _LEADING):
-            found.append(count)
-            continue
+            return place
         if beside:
             count *= BESIDE
             beside -= word not in _BETWEEN_WORDS
@@ -45,7 +60,7 @@ def counts(words: Sequence[str]) -> list[float]:
         if earlier:
             count *= EARLIER
             earlier -= 1
-        found.append(count)
+        found[place] = count
         if word in _BESIDE_WORDS:
             beside = BESIDE_WORDS
         elif word in _ASKING:
@@ -54,11 +69,7 @@ def counts(words: Sequence[str]) -> list[float]:
             spoken = SPOKEN_TO_WORDS
         elif word in _EARLIER:
             earlier = EARLIER_WORDS
-    if not _TAKING_BACK.isdisjoint(words):
-        _deny(words, found)
-    if not _ALREADY.isdisjoint(words):
-        _done(words, found)
-    return found
+    return len(words)
 
 
 def _deny(words: Sequence[str], found: list[float]) -> None:

@@ -16,6 +16,7 @@ _DOUBLED = re.compile(r"^([a-z]{3,})[2²](?:nya|an)?$")
 
 
 _ENDINGS = ("nya", "nye", "ny", "lah", "kah", "pun", "ne", "kan", "in", "an", "i")
+_BY_LAST_LETTER = {last: [end for end in _ENDINGS if end[-1] == last] for last in {end[-1] for end in _ENDINGS}}
 _BEGINNINGS = tuple("di ter ber be meng mem men meny me ke peng pem pen pe se nge ng ny".split())  # noqa: SIM905
 _BY_TWO_LETTERS = {two: [each for each in _BEGINNINGS if each[:2] == two] for two in {b[:2] for b in _BEGINNINGS}}
 
@@ -87,7 +88,8 @@ def _parts(tag: str, known: Container[str]) -> str:
 
 def stems(token: str) -> list[str]:
     """Give the shorter words that a word may come from, the likeliest first; the lexicon says which it knows."""
-    without_ending = [token[: -len(end)] for end in _ENDINGS if token.endswith(end) and len(token) - len(end) >= 3]
+    endings = _BY_LAST_LETTER.get(token[-1:], ())
+    without_ending = [token[: -len(end)] for end in endings if token.endswith(end) and len(token) - len(end) >= 3]
     without_beginning = [
         word[len(begin) :]
         for word in (token, *without_ending)

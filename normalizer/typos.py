@@ -24,11 +24,10 @@ def corrector(known: Iterable[str], ordinary: Iterable[str]) -> Callable[[str], 
     def meant(token: str) -> str | None:
         if len(token) < _ONE_LESS or token in untouched or not token.isascii() or not token.isalpha():
             return None
-        found = set(shortened.get(token, ()))
-        for less in _shortened(token):
-            if less in long:
-                found.add(less)
-            found.update(word for word in shortened.get(less, ()) if _changed_or_swapped(token, word))
+        less = _shortened(token)
+        found = long & less | set(shortened.get(token, ()))
+        for same in shortened.keys() & less:
+            found.update(word for word in shortened[same] if _changed_or_swapped(token, word))
         return found.pop() if len(found) == 1 else None
 
     return meant
