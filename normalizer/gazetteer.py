@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
-from normalizer.misspelt import SHORTEST, Spellings, spellings
+from normalizer.misspelt import SHORTEST, Spellings, may_end, may_lead, spellings
 from normalizer.remembered import remembered
 from normalizer.street_names import beginnings_of_street, street_key
 from normalizer.tokens import tokens_of
@@ -33,6 +33,8 @@ class Gazetteer:
     families: Mapping[str, Mapping[str, int]]
     landmarks: Mapping[str, tuple[Landmark, ...]]
     misspelt: Spellings
+    may_lead_misspelt: Callable[[str], bool]
+    may_end_misspelt: Callable[[str], bool]
     short: tuple[str, ...]
     misspelt_streets: Spellings
     street_beginnings: frozenset[str]
@@ -63,12 +65,15 @@ def gazetteer(pack: Pack) -> Gazetteer:
     long_names = _long_names(pack)
     areas = _areas(pack)
     landmarks, streets = _landmarks(pack.landmarks, areas), _streets(pack)
+    misspelt = spellings(areas)
     return Gazetteer(
         areas=areas,
         streets=streets,
         families=_families(pack),
         landmarks=landmarks,
-        misspelt=spellings(areas),
+        misspelt=misspelt,
+        may_lead_misspelt=remembered(may_lead(misspelt)),
+        may_end_misspelt=remembered(may_end(misspelt)),
         short=tuple(name for name in areas if 4 <= len(name) <= SHORTEST),
         misspelt_streets=spellings(streets),
         street_beginnings=_street_beginnings(pack),

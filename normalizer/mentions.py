@@ -9,7 +9,7 @@ from typing import Literal
 from config.pack import Area
 from normalizer.address import Street
 from normalizer.gazetteer import Gazetteer, keys_from, siblings_of
-from normalizer.misspelt import NO_MISTAKES, SHORTEST, is_one_off, right_spellings
+from normalizer.misspelt import DIGITS, NO_MISTAKES, SHORTEST, is_one_off, right_spellings
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
 
@@ -34,7 +34,7 @@ _LED_BY, _LED_TO = word_list("name_begins"), word_list("street_endings") | word_
 EXPLICIT, PLAIN, READ_AS_WORDS, GOES_ON, IN_STREET, ORDINARY_WORD = 2.0, 1.0, 0.6, 0.6, 0.35, 0.25
 ENOUGH = 0.75
 LONG_MISTAKE, SHORT_MISTAKE, LONG_NAME = 0.85, 0.6, 8  # with a wrong letter; LONG_NAME in letters
-MOST_TRIES = 80  # words looked at for wrong letters, so that a long text costs no more
+MOST_TRIES = 48  # words looked up for wrong letters, so that a long text costs no more
 MOST_NAMES = 60  # each is weighed against all others
 GUESSED = 0.5  # above it a lone name is a guess worth asking about
 NEAR_KECAMATAN, IN_KECAMATAN, IN_KOTA, ELSEWHERE = 0.8, 0.5, 0.25, -0.5
@@ -172,18 +172,26 @@ def _misspelt_at(
     tries = 0
     if not folded[place][0].isalpha():
         return None, tries
+    leads = names.may_lead_misspelt(folded[place])
     for last in range(min(place + 3, len(folded)), right.last if right else place, -1):
         if (right and len(folded[last - 1]) < 3) or (last - place > 1 and len(folded[place]) < 3):
             continue  # "kampung bali I", "gang V Rorotan"
-        is_strange = strange[place] or (last > place + 1 and True in strange[place + 1 : last])
+        is_alone = last == place + 1
+        if not (is_alone or leads or names.may_end_misspelt(folded[last - 1])):
+            continue
+        is_strange = strange[place] or (not is_alone and True in strange[place + 1 : last])
         if not is_strange and not _half_right(folded, names, place, last):
             continue
-        key = "".join(folded[place:last]).rstrip("0123456789")
-        meant = _short_meant(words, names, key, place) if last == place + 1 and len(key) <= SHORTEST else None
+        key = "".join(folded[place:last]).rstrip(DIGITS)
+        meant = _short_meant(words, names, key, place) if is_alone and len(key) <= SHORTEST else None
         if not meant:
-            if not SHORTEST <= len(key) <= 24 or key in NO_MISTAKES or _has_gap(words, place, last):
+            if not SHORTEST <= len(key) <= 24 or key in NO_MISTAKES:
                 continue
-            tries, meant = tries + 1, _meant(names, key)
+            if not is_alone and _has_gap(words, place, last):
+                continue
+            tries += 1
+            found = right_spellings(names.misspelt, key)
+            meant = _meant(names, key, found) if found else None
         if meant and (strange[place] or not _names_follow(folded, names, place, last)):
             return _misspelt(words, names, meant, place, last, streets), tries
     return None, tries
@@ -221,10 +229,9 @@ def _short_meant(words: Words, names: Gazetteer, key: str, place: int) -> str | 
     return found[0] if len(found) == 1 else None
 
 
-def _meant(names: Gazetteer, key: str) -> str | None:
-    """The one area's name that a word misses by a letter; of several the one with the same first letter, or any
+def _meant(names: Gazetteer, key: str, found: set[str]) -> str | None:
+    """Of the names that a word misses by a letter the only one, or the one with the same first letter, or any
     where all are names of one area, as "Makasar" and "Makassar" are."""
-    found = right_spellings(names.misspelt, key)
     if len(found) > 1 and len(key) > SHORTEST:
         widest = max(sorted(found), key=lambda name: len(names.areas[name]))
         if all(set(names.areas[name]) <= set(names.areas[widest]) for name in found):

@@ -20,6 +20,8 @@ NO_MISTAKES = (
     | frozenset(SLANG) | frozenset(SLANG.values())
 )  # fmt: skip
 
+DIGITS = "0123456789"
+
 _Names = Mapping[str, tuple[str, ...]]
 
 
@@ -50,6 +52,19 @@ def _by(names: Iterable[str], part: Callable[[str], str]) -> _Names:
     for name in names:
         found[part(name)].append(name)
     return {whole: tuple(meant) for whole, meant in found.items()}
+
+
+def may_lead(index: Spellings) -> Callable[[str], bool]:
+    """Whether a name begins like this word. Where none does, and none ends like the last of several words, more
+    than one letter is wrong: most words need not be put together at all."""
+    begun = frozenset(part[:few] for part in index.beginnings for few in range(1, 4))
+    return lambda word: word[:3] in begun
+
+
+def may_end(index: Spellings) -> Callable[[str], bool]:
+    """Whether a name ends like this word, but for a number behind it."""
+    ended = frozenset(part[-few:] for part in index.endings for few in range(1, 4)) | {""}
+    return lambda word: word.rstrip(DIGITS)[-3:] in ended
 
 
 def right_spellings(index: Spellings, key: str) -> set[str]:

@@ -16,7 +16,7 @@ from normalizer.lexicon import lexicon
 from normalizer.mentions import ENOUGH, ORDINARY_WORD, PLAIN, Mention, mentions_in, weigh
 from normalizer.misspelt import strange_in
 from normalizer.rt_rw import RtRw, rt_rw_in
-from normalizer.said import Said
+from normalizer.said import Said, Settled
 from normalizer.schema import Candidate, Position
 from normalizer.settle import settle
 from normalizer.tokens import Words
@@ -53,27 +53,19 @@ def told_by(words: Words, pack: Pack) -> Told:
         streets = bare_streets(words, folded, names, known)
     mentions += misspelt_beside(mentions, folded, strange, names)
     scores = weigh(mentions)
-    found = Told(
-        street=streets[0].text if streets else "",
-        rt_rw=rt_rw_in(words.text),
-        point=point_in(words.text, pack),
-        covered=_covered(streets, mentions, scores),
-    )
-    if _outside(words, names, streets) and not any(each.level or each.weight > PLAIN for each in mentions):
-        return found
-    settled = settle(
-        Said(pack=pack, names=names, scores=scores, mentions=mentions, streets=streets, landmarks=landmarks)
-    )
+    said = Said(pack=pack, names=names, scores=scores, mentions=mentions, streets=streets, landmarks=landmarks)
+    is_ours = any(each.level or each.weight > PLAIN for each in mentions) or not _outside(words, names, streets)
+    settled = settle(said) if is_ours else Settled()
     return Told(
         area=settled.area,
         confidence=settled.confidence,
         named=settled.named,
-        street=found.street,
-        rt_rw=found.rt_rw,
+        street=streets[0].text if streets else "",
+        rt_rw=rt_rw_in(words.text),
         landmark=settled.landmark,
-        point=found.point,
+        point=point_in(words.text, pack),
         candidates=settled.candidates,
-        covered=found.covered,
+        covered=_covered(streets, mentions, scores),
     )
 
 
