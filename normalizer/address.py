@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from normalizer.gazetteer import LONGEST_NAME, Gazetteer, keys_from
 from normalizer.misspelt import right_spellings
+from normalizer.roman import ROMAN
 from normalizer.street_names import street_key
 from normalizer.tokens import Words, places_of
 from normalizer.wordlists import words as word_list
 
-_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11,
-          "xii": 12, "xiii": 13, "xiv": 14, "xv": 15, "xvi": 16}  # fmt: skip
 _NO_MORE = r"(?!\w|[.,]\d{3}|\s?-\s?\d{3})"  # neither a telephone nor 1.000.000
 _WHERE = tuple(
     (re.compile(rf"\s*,?\s*{pattern}{_NO_MORE}", re.IGNORECASE), label)
@@ -189,7 +188,7 @@ def _belongs(token: str) -> bool:
 
 
 def is_number(token: str) -> bool:
-    return token in _ROMAN or (token.isdigit() and len(token) <= 3) or (len(token) <= 3 and token[:-1].isdigit())
+    return token in ROMAN or (token.isdigit() and len(token) <= 3) or (len(token) <= 3 and token[:-1].isdigit())
 
 
 def no_gap_between(words: Words, first: int, last: int) -> bool:

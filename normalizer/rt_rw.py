@@ -3,38 +3,42 @@
 import re
 from dataclasses import dataclass
 
-_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10, "xi": 11,
-          "xii": 12, "xiii": 13, "xiv": 14, "xv": 15, "xvi": 16}  # fmt: skip
+from normalizer.roman import ANY_ROMAN, ROMAN
+
 _SPOKEN = {"satu": 1, "dua": 2, "tiga": 3, "empat": 4, "lima": 5, "enam": 6, "tujuh": 7, "delapan": 8,
            "sembilan": 9, "sepuluh": 10, "sebelas": 11, "belas": 0}  # fmt: skip
 _WORDS = rf"(?:{'|'.join(_SPOKEN)})(?:\s(?:belas|puluh))?(?:\s(?:{'|'.join(_SPOKEN)}))?\b"
 _END = r"(?!\d|[.,]\d{3}|[/-]\d{4}|\s20\d\d)"  # no year, no thousands, no telephone
 _FIGURES = rf"[0oO]{{0,3}}\d{{1,3}}{_END}"
-_ANY = rf"({_FIGURES}|[ivx]{{1,5}}\b|{_WORDS})"
+_ANY = rf"({_FIGURES}|{ANY_ROMAN}|{_WORDS})"
 _GAP = r"(?:[^\w@#]|_|#(?=\d)|\b(?:no|nomor|nomer|ke)\b){0,4}"  # between the letters and the number
 _RT, _RW = rf"rt{_GAP}", rf"rw{_GAP}"
-_FIRST, _AFTER_A_NUMBER = r"(?<![^\W_])", r"(?<![^\W\d_])"  # "RT06RW04"
+# what may not stand before it, behind the first letter: so that one is found quickly
+_FIRST_RT, _FIRST_RW = rf"r(?<![^\W_].)t{_GAP}", rf"r(?<![^\W\d_].)w{_GAP}"  # "RT06RW04"
 _NEXT = r"(?:[\W_]{0,4}|\s(?:dan|di|and)\s)"
 _UNTIL = rf"(?:\s?(?:[,&\-–]|dan|s/d|sd|sampai|s\.d\.)\s?{_FIGURES})*"  # "RT 01-05": several
 
+# these are looked for in small letters
 _SPELLINGS = tuple(
-    (re.compile(pattern, re.IGNORECASE), is_turned)
+    (re.compile(pattern), is_turned)
     for pattern, is_turned in (
-        (rf"{_FIRST}rt\W{{0,3}}{_RW}{_ANY}(?:\s*[/\\\-–., ]+\s*|\s?dan\s?){_ANY}", False),
-        (rf"{_FIRST}rw\W{{0,3}}{_RT}{_ANY}(?:\s*[/\\\-–., ]+\s*|\s?dan\s?){_ANY}", True),
-        (rf"{_AFTER_A_NUMBER}{_RW}{_ANY}{_NEXT}{_RT}{_ANY}", True),
-        (rf"{_FIRST}{_RT}{_ANY}{_UNTIL}{_NEXT}{_RW}{_ANY}", False),
+        (rf"r(?<![^\W_].)t\W{{0,3}}{_RW}{_ANY}(?:\s*[/\\\-–., ]+\s*|\s?dan\s?){_ANY}", False),
+        (rf"r(?<![^\W_].)w\W{{0,3}}{_RT}{_ANY}(?:\s*[/\\\-–., ]+\s*|\s?dan\s?){_ANY}", True),
+        (rf"{_FIRST_RW}{_ANY}{_NEXT}{_RT}{_ANY}", True),
+        (rf"{_FIRST_RT}{_ANY}{_UNTIL}{_NEXT}{_RW}{_ANY}", False),
     )
 )
 # No RW is written: "RT 06/04", "rt 6-4", "RT 06.04", "rt 06 04"; of the last two both with their nought.
 _SHORT = re.compile(
-    rf"{_FIRST}{_RT}(?:({_FIGURES})\s?[/\\\-–|]\s?({_FIGURES})(?!/\d)"
+    rf"{_FIRST_RT}(?:({_FIGURES})\s?[/\\\-–|]\s?({_FIGURES})(?!/\d)"
     rf"|([0oO]\d{{1,2}})\s?[., ]\s?([0oO]\d{{1,2}}){_END})"
-    rf"|{_FIRST}{_RT}([ivx]{{1,5}})\s?[/\\\-–]\s?([ivx]{{1,5}})\b",
-    re.IGNORECASE,
+    rf"|{_FIRST_RT}({ANY_ROMAN})\s?[/\\\-–]\s?({ANY_ROMAN})"
 )
-_LONE_RT = re.compile(rf"{_FIRST}{_RT}({_FIGURES})", re.IGNORECASE)
-_LONE_RW = re.compile(rf"{_AFTER_A_NUMBER}{_RW}({_FIGURES}|[ivx]{{1,5}}\b)", re.IGNORECASE)
+_LONE_RT = re.compile(rf"{_FIRST_RT}({_FIGURES})")
+_LONE_RW = re.compile(rf"{_FIRST_RW}({_FIGURES}|{ANY_ROMAN})")
+_IN_ANY_CASE = tuple(
+    re.compile(each.pattern, re.IGNORECASE) for each in (*(pattern for pattern, _ in _SPELLINGS), _SHORT, _LONE_RT)
+)
 # "R.T. 06", "R/T 6", "r t 6", "erte 6", "rukun tetangga 6"
 _LONG_RT = re.compile(r"\b(?:r\s?[./]\s?t\b|r\st(?=\s?\d)|erte\b|rukun tetangga\b)", re.IGNORECASE)
 _LONG_RW = re.compile(r"\b(?:r\s?[./]\s?w\b|r\sw(?=\s?\d)|erwe\b|rukun warga\b)", re.IGNORECASE)
@@ -83,15 +87,15 @@ def without_rt(text: str) -> str:
         return text
     spelled = _LONG_RW.sub("RW", _LONG_RT.sub("RT", text))
     public = spelled
-    for pattern in (*(pattern for pattern, _ in _SPELLINGS), _SHORT, _LONE_RT):
+    for pattern in _IN_ANY_CASE:
         public = pattern.sub("[RT]", public)
     return text if public == spelled else public
 
 
 def _number(written: str) -> int | None:
     small = written.lower()
-    if small in _ROMAN:
-        return _ROMAN[small]
+    if small in ROMAN:
+        return ROMAN[small]
     if small[-1].isdigit():
         return int(small.lstrip("o")) or None
     return _spoken(small.split()) or None

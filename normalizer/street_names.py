@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from normalizer.remembered import remembered
+from normalizer.roman import ROMAN
 from normalizer.wordlists import words as word_list
 
 _SKIPPED = word_list("street_titles") | word_list("street_first_names") | word_list("street_led_by")
-_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9",
-          "x": "10", "xi": "11", "xii": "12", "xiii": "13", "xiv": "14", "xv": "15", "xvi": "16"}  # fmt: skip
 _OLD = (("oe", "u"), ("dj", "j"), ("ch", "h"), ("dh", "d"), ("iy", "i"), ("kh", "h"))
 _TWICE = re.compile(r"([a-z])\1")
 
@@ -43,7 +42,9 @@ def _is_letter(token: str) -> bool:
 
 
 def _in_digits(token: str) -> str:
-    return _ROMAN.get(token) or (token.lstrip("0") or token if token.isdigit() else token)
+    if token in ROMAN:
+        return str(ROMAN[token])
+    return token.lstrip("0") or token if token.isdigit() else token
 
 
 def twice_in(token: str) -> bool:
@@ -53,7 +54,7 @@ def twice_in(token: str) -> bool:
 
 def is_number(token: str) -> bool:
     """Whether a word numbers a street: "7", "VII", "4e"."""
-    return token in _ROMAN or token.isdigit() or (1 < len(token) <= 4 and token[:-1].isdigit())
+    return token in ROMAN or token.isdigit() or (1 < len(token) <= 4 and token[:-1].isdigit())
 
 
 def keys_of_street(tokens: Sequence[str], endings: frozenset[str]) -> Iterator[tuple[str, bool]]:

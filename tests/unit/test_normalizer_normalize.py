@@ -163,7 +163,7 @@ def test_any_text_is_understood_somehow(text: str, subject: str, language: str |
 
 # Pieces of what the patterns look for, and of what only looks like it.
 PIECES = [
-    "jl ", "jalan ", "gang ", "RT 1/", "rt rw ", "r. t ", "RT dua puluh ", "Rukun Tetangga ", "kel ", "kelurahan", "kec. ",
+    "jl ", "jalan ", "gang ", "RT 1/", "rt rw ", "r. t ", "RT dua puluh ", "Rukun Tetangga ", "RW ", "x", "vi", "i ", "belas ", "kel ", "kelurahan", "kec. ",
     "di", "rawa ", "Gunung Sahari ", "karet ", "No. 1-", "Blok A", "Kav. ", "km 5,", "1.000.000 ", "0812-3456-", "3174 ",
     "-6.175 ", "6\u00b010'", "S 6.1 ", "106,8 BT", "geo:", "!3d-6.1754", "mlat=", "QRFG+", "waze.com/ul/h", "osm.org/go/", "%2C",
     "https://", "maps.app.goo.gl/", "a@", "a@b.c ", "#jalanrusak", "RT @a: ", "> ", "-- \n", "On ", " wrote:\n", "From:\n",
