@@ -72,7 +72,7 @@ def normalize(
         public_description=public_description(own),
         language=spoken,
         urgent=danger is not None,
-        missing=_missing(service, place, pack) if kind is None else (),
+        missing=missing(service, place, pack) if kind is None else (),
         learned=learned.version if learned is not None and said and not is_named else None,
         named=is_named,
         also=also_said(pack, tokens, service) if kind is None else (),
@@ -119,13 +119,14 @@ def _photo_position(photos: Sequence[PhotoFacts]) -> Position | None:
     return next((photo.position for photo in photos if photo.position), None)
 
 
-def _missing(service: Guess | None, place: Place | None, pack: Pack) -> tuple[Literal["service", "place"], ...]:
-    missing: list[Literal["service", "place"]] = []
+def missing(service: Guess | None, place: Place | None, pack: Pack) -> tuple[Literal["service", "place"], ...]:
+    """What a reply should ask for."""
+    found: list[Literal["service", "place"]] = []
     if service is None:
-        missing.append("service")
+        found.append("service")
     if not is_enough(place, pack):
-        missing.append("place")
-    return tuple(missing)
+        found.append("place")
+    return tuple(found)
 
 
 def is_enough(place: Place | None, pack: Pack) -> bool:

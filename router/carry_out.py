@@ -122,6 +122,9 @@ def process(house: House, read: Sequence[tuple[Entry, Reading]]) -> None:
     messages = [
         (entry, said) for entry, said in parts if isinstance(said, Understood) and not is_talk(house, said.message)
     ]
+    for entry, said in messages:
+        if said.message.unreadable:
+            log.error("entry %s: %s", entry.key, said.message.unreadable)
     # a receipt's raw bytes hold a number, and no row would ever name them: they stay in the journal only
     entries = list({entry.key: entry for entry, _ in messages}.values())
     keys = house.store.media.put_many([entry.raw for entry in entries])

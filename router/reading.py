@@ -10,7 +10,7 @@ from typing import TypeAlias
 from channels import CHANNELS
 from config.pack import Pack, load_pack
 from normalizer.learned import Model, model_at
-from normalizer.normalize import normalize, warm_up
+from normalizer.normalize import missing, normalize, warm_up
 from normalizer.picture import Copies, look
 from normalizer.same_picture import Match, find_match
 from normalizer.schema import Attachment, ChatChanged, Draft, InboundMessage, PhotoFacts, Press, Receipt
@@ -127,7 +127,8 @@ def _as_message(press: Press) -> InboundMessage:
 
 
 def understand(message: InboundMessage, pack: Pack, model: Model | None = None) -> Understood:
-    """Words and photos into a draft."""
+    """Words and photos into a draft. Words that our own code stumbles over are a report all the same, asked about
+    like those that say nothing; `unreadable` says where it stumbled."""
     message = replace(
         message,
         text=_writable(message.text),
@@ -135,9 +136,21 @@ def understand(message: InboundMessage, pack: Pack, model: Model | None = None) 
         sender=_writable(message.sender),
     )
     looks = [_look_at_attachment(attachment) for attachment in message.attachments]
-    draft = normalize(
-        message.text,
-        subject=message.subject,
+    try:
+        draft = _draft(message, message.text, looks, pack, model)
+        said = read_signs(own_words(draft.description))
+    except Exception as error:
+        why = f"the words could not be understood: {type(error).__name__}: {where(error)}"
+        message, draft, said = replace(message, unreadable=why), _without_words(message, looks, pack), Said()
+    return Understood(message=message, draft=draft, said=said, looks=looks)
+
+
+def _draft(
+    message: InboundMessage, words: str, looks: Sequence[Look | None], pack: Pack, model: Model | None
+) -> Draft:
+    return normalize(
+        words,
+        subject=message.subject if words else "",
         pin=message.position,
         photos=[look.facts for look in looks if look is not None],
         language=message.language,
@@ -145,8 +158,14 @@ def understand(message: InboundMessage, pack: Pack, model: Model | None = None) 
         learned=model,
         named=message.service_code,
     )
-    said = read_signs(own_words(draft.description))
-    return Understood(message=message, draft=draft, said=said, looks=looks)
+
+
+def _without_words(message: InboundMessage, looks: Sequence[Look | None], pack: Pack) -> Draft:
+    """What is known of a message whose words are not understood; the public does not read them."""
+    draft = replace(_draft(message, "", looks, pack, None), description=message.text)
+    if draft.named:
+        return draft
+    return replace(draft, is_report=True, not_report=None, service=None, missing=missing(None, draft.place, pack))
 
 
 def _writable(text: str) -> str:

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -22,7 +23,8 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, func, select
 from town import eventually
 
-from normalizer.schema import TemporaryFailure
+from normalizer.schema import Draft, TemporaryFailure
+from router import reading
 from router.carry_out import DatabaseDown, process
 from router.journal import TRIES, accept_for, cursor_for, replay, work_off
 from router.reading import Raw, read_all
@@ -580,6 +582,30 @@ def test_a_poison_message_holds_its_own_lane_and_is_set_aside(town: Town, journa
 
     mail(journal, 2)
     assert work_off(town.house, journal) == 1
+
+
+def test_words_that_our_own_code_stumbles_over_become_a_report_and_are_asked_about(
+    town: Town, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    understood = reading.normalize
+
+    def stumbles(words: str, **known: Any) -> Draft:
+        if words:
+            raise KeyError(words)
+        return understood(words, **known)
+
+    monkeypatch.setattr(reading, "normalize", stumbles)
+    words = "banjir setinggi lutut di RW XVII Manggarai sejak semalam, air belum juga surut, mohon dibantu"
+    mail(journal, 1, words=words)
+    assert work_off(town.house, journal) == 1
+
+    report = town.report()
+    assert (report.description.strip(), report.public_description) == (words, "")
+    town.wait_quietly()
+    assert (report.service_code, town.report().asked_for, len(town.answers())) == (None, "both", 1)
+    (row,) = town.rows(Message)
+    assert row.note == caplog.messages[0].partition(": ")[2]
+    assert row.note.startswith("the words could not be understood: KeyError: stumbles, line")
 
 
 def refuse(town: Town, words: str) -> None:
