@@ -2,7 +2,9 @@
 .DEFAULT_GOAL := test
 
 PY := .venv/bin/python
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# A distribution's own Python is built with profile-guided optimization, a fifth quicker than most built by hand.
+UV_PYTHON ?= $(shell /usr/bin/python3 -c 'import sys; print(sys.executable if sys.version_info >= (3, 11) else "")' 2>/dev/null)
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # the tests are compiled once, not by each of their processes every time
 
 run: setup
@@ -10,11 +12,11 @@ run: setup
 
 setup: .venv/.ready
 
-# The lock file says what is in .venv; uv puts it there (the machine's own, or one that pip puts into .venv).
+# The lock file says what is in .venv; uv puts it there (the machine's own, or one that pip puts into .uv).
 .venv/.ready: pyproject.toml uv.lock
 	@echo "Setting up .venv from uv.lock ..."
-	@command -v uv >/dev/null || test -x .venv/bin/uv || (python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check uv)
-	@VIRTUAL_ENV= UV_SYSTEM_CERTS=1 uv sync --locked --all-extras --quiet --inexact
+	@command -v uv >/dev/null || test -x .uv/bin/uv || (python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv)
+	@VIRTUAL_ENV= UV_SYSTEM_CERTS=1 uv sync --locked --all-extras --quiet --inexact $(if $(UV_PYTHON),--python $(UV_PYTHON))
 	@touch $@
 
 test: setup
