@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := test
 
 PY := .venv/bin/python
-# A distribution's own Python is built with profile-guided optimization, a fifth quicker than most built by hand.
+# A distribution's own Python is built with profile-guided optimization: a sixth less time than one without.
 UV_PYTHON ?= $(shell /usr/bin/python3 -c 'import sys; print(sys.executable if sys.version_info >= (3, 11) else "")' 2>/dev/null)
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # the tests are compiled once, not by each of their processes every time
