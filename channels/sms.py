@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -40,7 +41,9 @@ MEDIA_HOSTS = ("api.twilio.com", "mcs.us1.twilio.com", ".twiliocdn.com", "s3-ext
 MAX_MEDIA = 25_000_000
 MAX_TEXT = 1600  # https://www.twilio.com/docs/api/errors/21617
 CLOCKS_DIFFER = timedelta(seconds=10)
-EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+# made once: they hold nothing of the request
+THANKS = Response('<?xml version="1.0" encoding="UTF-8"?><Response/>', media_type="text/xml")
+NOT_TWILIO, TRY_AGAIN = Response(status_code=403), Response(status_code=503)
 
 
 def routes(settings: Settings, accept: Accept) -> Sequence[BaseRoute]:
@@ -62,18 +65,18 @@ async def _hook(request: Request, settings: Settings, accept: Accept, path: str,
     raw = await read_body(request)
     query = request.scope["query_string"].decode("latin-1")
     url = settings.base_url + path + (f"?{query}" if query else "")
-    signature = request.headers.get("x-twilio-signature", "")
+    signature = dict(request.scope["headers"]).get(b"x-twilio-signature", b"").decode("latin-1")
     fields = fields_of(raw)
     if not is_signed(settings.twilio_auth_token or "", url, raw, fields, signature):
-        return Response(status_code=403)
+        return NOT_TWILIO
     form = dict(reversed(fields))
     key = status_key(form, raw) if kind == "status" else message_key(form, raw)
     lane = form.get("To" if kind == "status" else "From", "unknown")
     try:
         await accept(external_id=key, lane=lane, raw=raw, meta={"channel_kind": kind})
     except TemporaryFailure:
-        return Response(status_code=503)
-    return Response(EMPTY_TWIML, media_type="text/xml")
+        return TRY_AGAIN
+    return THANKS
 
 
 def is_signed(token: str, url: str, body: bytes, fields: Sequence[tuple[str, str]], signature: str) -> bool:
@@ -92,9 +95,16 @@ def is_signed(token: str, url: str, body: bytes, fields: Sequence[tuple[str, str
     return any(hmac.compare_digest(_signature(token, each, said), given) for each in _spellings(url))
 
 
+@lru_cache(1)
+def _keyed(token: str) -> "hmac.HMAC":
+    return hmac.new(token.encode(), digestmod="sha1")
+
+
 def _hmac_of(token: str, words: bytes) -> bytes:
     # not hmac.digest(): it lets go of the interpreter for a microsecond's work, and a busy thread keeps it
-    return hmac.new(token.encode(), words, "sha1").digest()
+    keyed = _keyed(token).copy()
+    keyed.update(words)
+    return keyed.digest()
 
 
 def _promised(url: str) -> str | None:

@@ -1,6 +1,7 @@
 """Reads Twilio's forms: a message or a pin from SMS and WhatsApp, a button's press, a receipt."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Literal, TypeAlias
@@ -13,6 +14,7 @@ Form: TypeAlias = Mapping[str, str]
 
 MAX_MEDIA = 20
 MOST_FIELDS = 500
+ESCAPED_SEPARATOR = re.compile("%(26|3d)", re.IGNORECASE)  # & or =
 # Twilio's codes for a number that takes nothing from us, https://www.twilio.com/docs/api/errors: not valid, opted
 # out, no mobile, out of reach, blocked, unknown, a landline; the last two are WhatsApp's
 GONE = frozenset(
@@ -34,12 +36,16 @@ def fields_of(raw: bytes) -> list[tuple[str, str]]:
     """All fields of a form, in their order; none of what is no form, or has more than anybody sends."""
     if raw.count(b"&") >= MOST_FIELDS:
         return []
-    parts = raw.decode("utf-8", "replace").replace("+", " ").split("&")
-    # urllib's parse_qsl, the judge in our tests, takes three times as long: most names and values escape nothing
-    return [
-        (unquote(name) if "%" in name else name, unquote(value) if "%" in value else value)
-        for name, _, value in (part.partition("=") for part in parts if part)
-    ]
+    form = raw.decode("utf-8", "replace").replace("+", " ")
+    # urllib's parse_qsl, the judge in our tests, takes six times as long: it opens each name and value by itself
+    if ESCAPED_SEPARATOR.search(form) is None:
+        return _pairs(unquote(form))
+    return [(unquote(name), unquote(value)) for name, value in _pairs(form)]
+
+
+def _pairs(form: str) -> list[tuple[str, str]]:
+    parts = [part.partition("=") for part in form.split("&") if part]
+    return [(name, value) for name, _, value in parts]
 
 
 def read_form(raw: bytes) -> Form:

@@ -39,24 +39,29 @@ HEAD_SECONDS = 20.0  # from the connection, or from the head's first byte
 
 
 class Http(HttpToolsProtocol):
-    """httptools knows no largest head of a request, and uvicorn no slowest one; ours hangs up."""
+    """httptools knows no largest head of a request, and uvicorn no slowest one; ours hangs up.
+
+    A request's head and the first of its body are waited for together; the rest is its reader's to wait for.
+    """
 
     _head = 0
     _is_in_body = False
+    _waits_for_body = False
     _until: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait_for_head()
+        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_is_there()
+        self._is_there()
         super().connection_lost(exc)
 
-    def _wait_for_head(self) -> None:
+    def _wait(self) -> None:
         self._until = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
-    def _head_is_there(self) -> None:
+    def _is_there(self) -> None:
+        self._waits_for_body = False
         if self._until is not None:
             self._until.cancel()
             self._until = None
@@ -66,16 +71,21 @@ class Http(HttpToolsProtocol):
         super().data_received(data)
         if self._head > LARGEST_HEAD:
             self.transport.close()
-        elif self._head and self._until is None:
-            self._wait_for_head()
+        elif self._until is None and (self._head or self._waits_for_body):
+            self._wait()
 
     def on_headers_complete(self) -> None:
-        self._head_is_there()
-        self._head, self._is_in_body = 0, True
+        self._head, self._is_in_body, self._waits_for_body = 0, True, True
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._waits_for_body:
+            self._is_there()
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._is_in_body = False
+        self._is_there()
         super().on_message_complete()
 
 

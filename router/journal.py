@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import NamedTuple
 
 from channels.protocol import Accept, Cursor
 from router import metrics
@@ -87,8 +88,7 @@ class Told:
                 future.set_exception(error)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One message's promise, to be waited for in the event loop."""
 
     told: Told

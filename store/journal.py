@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ class Journal:
             channel,
             _encodable(external_id),
             _encodable(lane),
-            json.dumps(dict(meta)),
+            _written(tuple(meta.items())),
             row,
             beside,
             received,
@@ -367,6 +367,12 @@ class Journal:
             future.result()
 
 
+@lru_cache(64)
+def _written(meta: tuple[tuple[str, str], ...]) -> str:
+    """As JSON; a webhook's is nearly always the same."""
+    return json.dumps(dict(meta))
+
+
 def _size(entries: Sequence[Entry]) -> int:
     return sum(len(entry.raw) for entry in entries)
 
@@ -386,4 +392,4 @@ def _lock(folder: Path) -> int:
 
 def _encodable(text: str) -> str:
     """Lone surrogates (from undecodable wire bytes) as escapes: SQLite takes no others."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

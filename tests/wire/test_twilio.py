@@ -142,6 +142,31 @@ async def test_a_body_over_the_limit_is_refused() -> None:
     assert kept.ids == []
 
 
+async def test_a_body_that_comes_in_parts_is_one() -> None:
+    kept, body = Kept(), (RAW / "text.txt").read_bytes()
+
+    async def parts() -> AsyncIterator[bytes]:
+        for at in range(0, len(body), 50):
+            yield body[at : at + 50]
+
+    async with hooked(kept) as client:
+        headers = sign(f"{PUBLIC}/hooks/twilio", body)
+        answer = await client.post("/hooks/twilio", content=parts(), headers=headers)
+    assert answer.status_code == 200
+    assert [raw for _, _, raw, _ in kept.rows] == [body]
+
+
+async def test_a_body_that_stops_in_the_middle_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("channels.fetch.BODY_SECONDS", 0.1)
+    kept = Kept()
+    async with hooked(kept) as client:
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(b"POST /hooks/twilio HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nBody=lampu")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+        writer.close()
+    assert kept.rows == []
+
+
 async def test_each_step_of_a_message_is_a_receipt_of_its_own() -> None:
     kept = Kept()
     async with hooked(kept) as client:

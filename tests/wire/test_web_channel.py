@@ -479,9 +479,15 @@ def test_pages_of_a_database_that_is_away_are_a_503_that_says_when_to_come_again
 
 
 @pytest.mark.parametrize(
-    "head", [b"", b"GET / HTTP/1.1\r\nX: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET / HT"]
+    "head",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nX: ",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET / HT",
+        b"POST /hooks/twilio HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n",
+    ],
 )
-def test_who_never_ends_a_head_holds_no_connection(
+def test_who_never_ends_a_head_or_begins_its_body_holds_no_connection(
     room: Room, head: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("desk.server.HEAD_SECONDS", 0.2)
