@@ -147,10 +147,10 @@ def sent_again(channel: str) -> None:
     repeated.labels(channel).inc()
 
 
-def written_down(rows: Iterable[Delivery]) -> None:
-    """How tries ended, behind the commit."""
-    for row in rows:
-        sends.labels(row.channel, "sent" if row.state == "delivered" else row.state).inc()
+def written_down(ended: Iterable[tuple[str, str]]) -> None:
+    """How tries ended, by channel and what was written down, behind the commit."""
+    for (channel, outcome), count in Tally(ended).items():
+        sends.labels(channel, outcome).inc(count)
 
 
 # --- what stands where, at the moment of asking -----------------------------------------------------------

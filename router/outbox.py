@@ -14,6 +14,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
 from channels import CHANNELS, agency_queue, webhook
 from channels.protocol import Connection
@@ -33,10 +34,10 @@ from router.limits import LONGEST_WAIT, Limits
 from router.public_hooks import note_subscriber
 from router.receipts import is_any_early, take_early
 from router.ways import note_outcome
-from store.models import Delivery
+from store.models import AgencyWay, Delivery
 from store.steps import reached
 from store.ways import Try, note_try, ways_by_id
-from store.work import GIVE_UP_AFTER, UNFINISHED, wait_after
+from store.work import GIVE_UP_AFTER, UNFINISHED, note_sent, wait_after
 
 log = logging.getLogger("lapor.outbox")
 
@@ -114,6 +115,11 @@ class Outcome:
     failure: TemporaryFailure | PermanentFailure | None = None
     is_ours: bool = False  # we held it back ourselves: no reason ever to give it up
     seconds: float = 0.0  # what the try took
+
+    @property
+    def is_taken_for_citizen(self) -> bool:
+        row = self.owed.row
+        return self.failure is None and row.way_id is None and row.subscription_id is None
 
 
 async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits) -> Outcome:
@@ -206,34 +212,49 @@ def _written_down(house: House, outcomes: Sequence[Outcome]) -> None:
 
 
 def _write_down(house: House, outcomes: Sequence[Outcome]) -> None:
+    """What a provider took for a citizen, which is nearly all, by one statement; the rest row by row."""
+    taken = [outcome for outcome in outcomes if outcome.is_taken_for_citizen]
     with house.store.write() as session:
-        ids = sorted(outcome.owed.row.id for outcome in outcomes)
-        query = select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.id).with_for_update()
-        rows = {row.id: row for row in session.scalars(query)}
-        ways = ways_by_id(session, [row.way_id for row in rows.values() if row.way_id is not None])
-        for outcome in outcomes:
-            row, failure = rows.get(outcome.owed.row.id), outcome.failure
-            if row is None:  # its person asked to be forgotten meanwhile
-                continue
-            row.lease_until, row.updated_at = None, house.now()
-            if row.way_id is not None and not outcome.is_ours:
-                note_outcome(session, ways[row.way_id], failure, house, outcome.provider_id)
-            if row.subscription_id is not None and not outcome.is_ours:
-                note_subscriber(session, row.subscription_id, failure, house)
-            if failure is None:
-                _sent(row, outcome.provider_id)
-            elif isinstance(failure, TemporaryFailure) and is_unwanted(row):
-                withdraw(session, row, house)
-            elif isinstance(failure, TemporaryFailure) and (outcome.is_ours or _is_young(row, house)):
-                _later(row, failure, house)
-            else:
-                _failed(row, str(failure))
-                if isinstance(failure, PermanentFailure) and failure.of_address:
-                    note_unreachable(session, row, str(failure), house)
-            if row.way_id is not None and not outcome.is_ours:
-                note_try(row, _try_of(outcome, row, house))
+        note_sent(session, house.now(), {each.owed.row.id: _sent_as(each) for each in taken})
+        rows = _note_each(house, session, [outcome for outcome in outcomes if not outcome.is_taken_for_citizen])
         reached("write down, before commit")
-    metrics.written_down(rows.values())
+    metrics.written_down([(each.owed.row.channel, "sent") for each in taken])
+    metrics.written_down([(row.channel, "sent" if row.state == "delivered" else row.state) for row in rows])
+
+
+def _note_each(house: House, session: Session, outcomes: Sequence[Outcome]) -> list[Delivery]:
+    if not outcomes:
+        return []
+    ids = sorted(outcome.owed.row.id for outcome in outcomes)
+    query = select(Delivery).where(Delivery.id.in_(ids)).order_by(Delivery.id).with_for_update()
+    rows = {row.id: row for row in session.scalars(query)}
+    ways = ways_by_id(session, [row.way_id for row in rows.values() if row.way_id is not None])
+    for outcome in outcomes:
+        if row := rows.get(outcome.owed.row.id):  # else its person asked to be forgotten meanwhile
+            _note(house, session, row, outcome, ways)
+    return list(rows.values())
+
+
+def _note(house: House, session: Session, row: Delivery, outcome: Outcome, ways: Mapping[int, AgencyWay]) -> None:
+    failure = outcome.failure
+    row.lease_until, row.updated_at = None, house.now()
+    if row.way_id is not None and not outcome.is_ours:
+        note_outcome(session, ways[row.way_id], failure, house, outcome.provider_id)
+    if row.subscription_id is not None and not outcome.is_ours:
+        note_subscriber(session, row.subscription_id, failure, house)
+    if failure is None:
+        row.state, row.provider_id = _sent_as(outcome)
+        row.last_error = None
+    elif isinstance(failure, TemporaryFailure) and is_unwanted(row):
+        withdraw(session, row, house)
+    elif isinstance(failure, TemporaryFailure) and (outcome.is_ours or _is_young(row, house)):
+        _later(row, failure, house)
+    else:
+        _failed(row, str(failure))
+        if isinstance(failure, PermanentFailure) and failure.of_address:
+            note_unreachable(session, row, str(failure), house)
+    if row.way_id is not None and not outcome.is_ours:
+        note_try(row, _try_of(outcome, row, house))
 
 
 def _try_of(outcome: Outcome, row: Delivery, house: House) -> Try:
@@ -265,9 +286,9 @@ def _hear_early(house: House, outcomes: Sequence[Outcome]) -> None:
             take_early(house, session, list(session.scalars(select(Delivery).where(Delivery.id.in_(told)))))
 
 
-def _sent(row: Delivery, provider_id: str) -> None:
-    row.state = "delivered" if row.channel in AT_HAND else "sent"
-    row.provider_id, row.last_error = provider_id[:300], None
+def _sent_as(outcome: Outcome) -> tuple[str, str]:
+    """The state that it leaves behind, and the provider's id."""
+    return "delivered" if outcome.owed.row.channel in AT_HAND else "sent", outcome.provider_id[:300]
 
 
 def _later(row: Delivery, failure: TemporaryFailure, house: House) -> None:

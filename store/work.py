@@ -1,16 +1,17 @@
 """Claim what is owed, and write down how it went: the same three steps for deliveries and photos."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Select, and_, case, delete, func, or_, select, text, update
+from sqlalchemy import Select, Table, and_, bindparam, case, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from store.models import IS_UNFINISHED, OWES_PUBLIC, Delivery, Lease, Photo, Report
 from store.rounds import RetentionRound
 
+DELIVERIES = cast(Table, Delivery.__table__)
 UNFINISHED = ("waiting", "sending", "unknown")
 # word for word as the index has it: with bound values SQLite would not see that they are the same
 _EARLIER = aliased(Delivery)
@@ -90,11 +91,27 @@ def _taken(now: datetime) -> dict[str, Any]:
 
 
 def deliveries_by_id(session: Session, ids: Sequence[int]) -> list[Delivery]:
-    """These, in their order, with whom they go to and what they are about; those of who was forgotten are gone."""
+    """These, in their order, with whom they go to and what an answer needs of their report; the rest of that is
+    read when it is asked for. Those of who was forgotten are gone."""
     query = select(Delivery).where(Delivery.id.in_(ids))
-    query = query.options(selectinload(Delivery.address), selectinload(Delivery.report))
+    report = selectinload(Delivery.report).load_only(Report.code, Report.requested_at, Report.acknowledged_at)
+    query = query.options(selectinload(Delivery.address), report)
     rows = {row.id: row for row in session.scalars(query)}
     return [rows[each] for each in ids if each in rows]
+
+
+def note_sent(session: Session, now: datetime, sent: Mapping[int, tuple[str, str]]) -> None:
+    """Write down what providers took, by the rows' ids: the state and the provider's id, one step for all.
+
+    Who was forgotten meanwhile has no row.
+    """
+    if not sent:
+        return
+    known: dict[str, Any] = {"state": bindparam("new_state"), "provider_id": bindparam("name")}
+    ended = {"updated_at": now, "lease_until": None, "last_error": None}
+    mine = update(DELIVERIES).where(DELIVERIES.c.id == bindparam("row")).values(known | ended)
+    rows = [{"row": row, "new_state": state, "name": name} for row, (state, name) in sorted(sent.items())]
+    session.connection().execute(mine, rows)
 
 
 def _carried(now: datetime, ids: list[int]) -> Select[Delivery]:
