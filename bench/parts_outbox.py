@@ -6,7 +6,7 @@ import time
 from bench.beside import LeftOut, postgres, valkey
 from bench.look import Look, look_into
 from bench.plan import DRAIN_SECONDS, Plan
-from bench.seed import owe, store_of
+from bench.seed import owe, report_problems, store_of
 from bench.server import Server, ours, until, worker
 from bench.stand_in import stand_in
 from bench.table import Row
@@ -64,7 +64,13 @@ async def _round(plan: Plan, store: Store, look: Look, channel: str, name: str, 
     """Deliveries a second, by the rows' own times: from the first that was claimed to the last written down."""
     plan.say(f"{channel} through {name}, round {number + 1}")
     before = look.last("deliveries")
-    await asyncio.to_thread(owe, store, channel, plan.numbers(plan.owed)["first"], plan.owed)
+    told = await asyncio.to_thread(report_problems, store, plan.numbers(plan.owed)["first"], plan.owed)
+
+    async def in_the_search() -> bool:
+        return look.number("SELECT count(*) FROM words_owed") == 0
+
+    await until(in_the_search, "the reports are not found", seconds=DRAIN_SECONDS, every=0.05)
+    await asyncio.to_thread(owe, store, channel, told)
     began, cpu_began = time.perf_counter(), time.process_time()
     mine = f"FROM deliveries WHERE id > {before}"
 

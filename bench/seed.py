@@ -1,5 +1,7 @@
-"""Owes deliveries without messages: reports of their own, each with one answer or one hand-over due now."""
+"""Owes deliveries without messages: reports of their own, and for each one answer or one hand-over due now."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +27,17 @@ def store_of(server: Server) -> Store:
     return open_store(settings, read_keys(settings))
 
 
-def owe(store: Store, channel: str, first: int, count: int) -> None:
-    """In one transaction so many deliveries on `sms` or `desk`, to citizens from number `first` on."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """A report as it was made: its id and its reporter's address, and the row."""
+
+    report: int
+    address: int
+    row: dict[str, Any]
+
+
+def report_problems(store: Store, first: int, count: int) -> list[Told]:
+    """In one transaction so many reports, each of a citizen of its own, from number `first` on."""
     now = datetime.now(UTC)
     with store.write() as session:
         reporters = _insert(session, Reporter, [{"language": "id", "created_at": now}] * count)
@@ -48,8 +59,15 @@ def owe(store: Store, channel: str, first: int, count: int) -> None:
         )
         rows = [_report(reporter, address, now) for reporter, address in zip(reporters, addresses, strict=True)]
         reports = _insert(session, Report, rows)
-        owed = zip(reports, addresses, rows, strict=True)
-        _insert(session, Delivery, [_delivery(channel, *each, now) for each in owed])
+    told = zip(reports, addresses, rows, strict=True)
+    return [Told(report=report, address=address, row=row) for report, address, row in told]
+
+
+def owe(store: Store, channel: str, told: Sequence[Told]) -> None:
+    """In one transaction a delivery for each of these, on `sms` or `desk`, due now."""
+    now = datetime.now(UTC)
+    with store.write() as session:
+        _insert(session, Delivery, [_delivery(channel, each, now) for each in told])
 
 
 def _insert(session: Session, model: type[Base], rows: list[dict[str, Any]]) -> list[int]:
@@ -76,15 +94,15 @@ def _report(reporter: int, address: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def _delivery(channel: str, report: int, address: int, row: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _delivery(channel: str, told: Told, now: datetime) -> dict[str, Any]:
     is_reply = channel == "sms"
     return {
-        "report_id": report,
-        "address_id": address if is_reply else None,
-        "agency_id": None if is_reply else row["agency_id"],
+        "report_id": told.report,
+        "address_id": told.address if is_reply else None,
+        "agency_id": None if is_reply else told.row["agency_id"],
         "channel": channel,
         "queue": QUEUES[channel],
-        "text": TEXT.format(code=row["code"], link="http://localhost/r") if is_reply else "",
+        "text": TEXT.format(code=told.row["code"], link="http://localhost/r") if is_reply else "",
         "subject": "",
         "buttons": [],
         "state": "waiting",

@@ -159,11 +159,11 @@ class _Connection:
 
     async def send(self, message: OutboundMessage) -> str:
         """Hand the text (1600 characters at most) to Twilio and return its SID."""
-        asked = {**self._numbers(message), "body": _fit(message.text)}
+        numbers = self._numbers(message)
+        form = {"To": numbers["to"], "From": numbers["from_"], "Body": _fit(message.text)}
         if self._can_be_called():
-            asked["status_callback"] = self.settings.base_url + STATUS_HOOK
-        sent = await self.teller.ask(lambda client: client.messages.create_async(**asked))
-        return str(sent.sid)
+            form["StatusCallback"] = self.settings.base_url + STATUS_HOOK
+        return await self.teller.send(form)
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """Get a medium by its MediaUrl; the account's credentials go to Twilio's API only."""

@@ -64,6 +64,22 @@ class Teller:
             async with self.turns:
                 return await call(self.client)
 
+    async def send(self, form: Mapping[str, str]) -> str:
+        """Create a message and give its SID: https://www.twilio.com/docs/messaging/api/message-resource.
+
+        Raises as `ask`. The library's create_async makes an object of the answer, which is a sixth of a send's
+        time; the SID is all that we read.
+        """
+        return await self.ask(lambda client: _created(client, form))
+
+
+async def _created(client: Client, form: Mapping[str, str]) -> str:
+    messages = f"{client.api.base_url}/2010-04-01/Accounts/{client.account_sid}/Messages.json"
+    response = await client.request_async("POST", messages, data=form)
+    if not 200 <= response.status_code < 300:
+        _raise_for(response.status_code, _code_in(response.text))
+    return str(json.loads(response.text)["sid"])
+
 
 @asynccontextmanager
 async def open_teller(settings: Settings) -> AsyncIterator[Teller]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -130,10 +131,15 @@ def sending(row: Delivery) -> Iterator[None]:
     try:
         yield
     finally:
-        send_seconds.labels(row.channel).observe(perf_counter() - began)
+        _observed(send_seconds, row.channel)(perf_counter() - began)
     if came_in is not None:
         waited = datetime.now(UTC) - came_in
-        acknowledgement_seconds.labels(row.channel).observe(max(waited.total_seconds(), 0.0))
+        _observed(acknowledgement_seconds, row.channel)(max(waited.total_seconds(), 0.0))
+
+
+@cache
+def _observed(histogram: Histogram, channel: str) -> Callable[[float], None]:
+    return histogram.labels(channel).observe
 
 
 def _came_in(row: Delivery) -> datetime | None:

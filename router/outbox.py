@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -135,24 +135,29 @@ async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits
         failure = TemporaryFailure("the provider's pause", retry_after=wait)
         return Outcome(owed=owed, failure=failure, is_ours=True)
     began = time.monotonic()
-    outcome = await _sending(connections, owed, limits)
-    return replace(outcome, seconds=time.monotonic() - began)
+    sent = await _sending(connections, owed, limits)
+    seconds = time.monotonic() - began
+    if isinstance(sent, str):
+        return Outcome(owed=owed, provider_id=sent, seconds=seconds)
+    return Outcome(owed=owed, failure=sent, seconds=seconds)
 
 
-async def _sending(connections: Mapping[str, Connection], owed: Owed, limits: Limits) -> Outcome:
+async def _sending(
+    connections: Mapping[str, Connection], owed: Owed, limits: Limits
+) -> str | TemporaryFailure | PermanentFailure:
+    """The provider's id, or why there is none."""
     try:
         async with asyncio.timeout(SEND_SECONDS):
-            return Outcome(owed=owed, provider_id=await _send(connections, owed))
+            return await _send(connections, owed)
     except TimeoutError:
-        return Outcome(owed=owed, failure=TemporaryFailure("no answer in time", uncertain=True))
+        return TemporaryFailure("no answer in time", uncertain=True)
     except (TemporaryFailure, PermanentFailure) as failure:
         if isinstance(failure, TemporaryFailure) and (wait := _pause_after(owed, failure)) > 0:
             limits.pause(owed.line, wait)
-        return Outcome(owed=owed, failure=failure)
+        return failure
     except Exception as error:
         log.error("delivery %s broke: %s", owed.row.id, type(error).__name__)  # noqa: TRY400  (may hold a token)
-        ours = TemporaryFailure(f"our mistake: {type(error).__name__}", uncertain=True)
-        return Outcome(owed=owed, failure=ours)
+        return TemporaryFailure(f"our mistake: {type(error).__name__}", uncertain=True)
 
 
 def _pause_after(owed: Owed, failure: TemporaryFailure) -> float:
