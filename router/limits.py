@@ -1,5 +1,6 @@
 """How fast we may speak: token buckets per channel and per person, and a pause when a provider asks for one."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,12 @@ CHANNEL_RATES = {
 GROUP_RATE = Rate(each=3.0, burst=15)  # core.telegram.org/bots/faq: 20 a minute to the same group
 PROVIDERS = {"sms": "twilio", "whatsapp": "twilio"}  # one account: a pause of one is a pause of both
 PERSON_RATES = {"telegram": Rate(each=1.0, burst=3)}  # one a second to a chat, short bursts are let through
+
+
+def in_a_second(channel: str) -> float:
+    """How many messages may leave in a second; infinitely many where there is no limit."""
+    rate = CHANNEL_RATES.get(channel)
+    return 1 / rate.each if rate else math.inf
 
 
 @dataclass(slots=True)

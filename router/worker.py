@@ -4,9 +4,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import chain
 
 import uvloop
 from redis import Redis, RedisError
@@ -17,7 +18,7 @@ from channels.protocol import Connection
 from config.pack import Pack
 from config.settings import Settings
 from router.house import House
-from router.limits import Limits
+from router.limits import Limits, in_a_second
 from router.outbox import deliver_due, open_connections
 from router.replies import REPLIES
 from store.steps import reached
@@ -25,8 +26,8 @@ from store.work import carry_deliveries, drop_carried, is_any_due
 
 log = logging.getLogger("lapor.worker")
 
-BATCH = 50  # ids in one job
-CARRY = 500  # ids put into Redis at once
+FEWEST, MOST = 10, 150  # ids in one job
+CARRY = 600  # ids put into Redis at once
 JOB_SECONDS = 300
 AGENCIES = queue_name("")
 REDIS_SECONDS = 2.0  # before a Redis that went away is asked again
@@ -47,25 +48,29 @@ def carry(house: House, redis: Redis, channel: str) -> int:
         if not is_any_due(session, house.now(), channel):
             return 0
     with house.store.write() as session:
-        rows = carry_deliveries(session, house.now(), CARRY, channel)
-    by_queue: dict[str, list[int]] = {}
-    for row in rows:
-        by_queue.setdefault(row.queue, []).append(row.id)
+        by_queue = carry_deliveries(session, house.now(), CARRY, channel)
+    carried = list(chain.from_iterable(by_queue.values()))
     try:
         for name, ids in by_queue.items():
             reached("carry, marked")
-            _push(Queue(name, connection=redis, serializer="json"), ids)
+            _push(Queue(name, connection=redis, serializer="json"), ids, batch_of(channel))
             reached("carry, pushed")
     except RedisError:
         with house.store.write() as session:
-            drop_carried(session, house.now(), [row.id for row in rows])
+            drop_carried(session, house.now(), carried)
         raise
-    return len(rows)
+    return len(carried)
 
 
-def _push(queue: Queue, ids: list[int]) -> None:
-    for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
+def batch_of(channel: str) -> int:
+    """Ids in one job: what may leave on this channel in a second. Few jobs cost little, but a worker does one at a
+    time, and what other channels owe waits for so long."""
+    return max(FEWEST, round(min(MOST, in_a_second(channel))))
+
+
+def _push(queue: Queue, ids: Sequence[int], size: int) -> None:
+    for start in range(0, len(ids), size):
+        batch = list(ids[start : start + size])
         queue.enqueue_call("router.worker.deliver", (batch,), timeout=JOB_SECONDS, result_ttl=0)
 
 

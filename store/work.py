@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, cast
 
 from sqlalchemy import Select, Table, and_, bindparam, case, delete, func, or_, select, text, update
@@ -123,15 +124,17 @@ def _carried(now: datetime, ids: list[int]) -> Select[Delivery]:
     return query.order_by(Delivery.id)
 
 
-def carry_deliveries(session: Session, now: datetime, limit: int, channel: str) -> list[Delivery]:
-    """Deliveries whose ids shall be put into Redis now; each is given out again only after CARRIED."""
+def carry_deliveries(session: Session, now: datetime, limit: int, channel: str) -> dict[str, list[int]]:
+    """By their queues the ids that shall be put into Redis now; each is given out again only after CARRIED."""
     query = due_deliveries(now, channel).limit(limit).with_for_update(skip_locked=True, of=Delivery)
-    rows = list(session.scalars(query))
-    for row in rows:
-        row.next_attempt_at = now + CARRIED
-        if row.state != "sending":
-            row.lease_until = now + CARRIED
-    return rows
+    by_queue: dict[str, list[int]] = {}
+    for row, queue in session.execute(query.with_only_columns(Delivery.id, Delivery.queue)):
+        by_queue.setdefault(queue, []).append(row)
+    lease = case((Delivery.state != "sending", now + CARRIED), else_=Delivery.lease_until)
+    marked = {"next_attempt_at": now + CARRIED, "lease_until": lease}
+    mine = update(Delivery).where(Delivery.id.in_(chain.from_iterable(by_queue.values()))).values(marked)
+    session.execute(mine, execution_options={"synchronize_session": False})
+    return by_queue
 
 
 def drop_carried(session: Session, now: datetime, ids: Iterable[int]) -> None:

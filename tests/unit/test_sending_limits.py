@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.limits import CHANNEL_RATES, LONGEST_WAIT, Bucket, Limits, Rate
+from router.worker import batch_of
 
 
 @dataclass
@@ -87,3 +88,10 @@ def test_no_stretch_of_time_ever_sees_more_than_burst_and_rate_allow(
         for last in range(first, len(left)):
             count, span = last - first + 1, max(left[first : last + 1]) - min(left[first : last + 1])
             assert count <= burst + span / each + 1e-6 + 1
+
+
+@pytest.mark.parametrize(
+    ("channel", "ids"), [("sms", 125), ("telegram", 30), ("email", 50), ("x", 10), ("desk", 150), ("queue", 150)]
+)
+def test_a_job_holds_what_may_leave_in_a_second(channel: str, ids: int) -> None:
+    assert batch_of(channel) == ids
