@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 from aiohttp import ClientConnectorError, ClientTimeout, encode_basic_auth
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
@@ -17,6 +16,7 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
+from yarl import URL
 
 from channels.fetch import retry_after
 from channels.sms_form import GONE
@@ -89,20 +89,21 @@ async def open_teller(settings: Settings) -> AsyncIterator[Teller]:
 
 
 class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]
-    """Asks what Twilio's own asks, with the form as bytes: aiohttp takes long to make one of a dict."""
+    """Asks what Twilio's own asks, with the form as bytes: aiohttp takes long to make one of a dict, and
+    urllib four times as long as aiohttp's own yarl."""
 
     async def request(
         self,
         method: str,
         url: str,
         params: Mapping[str, Any] | None = None,
-        data: Mapping[str, Any] | None = None,
+        data: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         **_: Any,
     ) -> Response:
         said = {**(headers or {}), **({"Authorization": encode_basic_auth(*auth)} if auth else {})}
-        body = urlencode(data, doseq=True).encode() if data else None
+        body = URL.build(query=data).raw_query_string.encode() if data else None
         how = {"headers": said, "allow_redirects": False, "timeout": TIMEOUT}
         async with self.session.request(method, url, params=params, data=body, **how) as answer:
             response = Response(answer.status, (await answer.read()).decode(errors="replace"), answer.headers)

@@ -43,7 +43,7 @@ log = logging.getLogger("lapor.outbox")
 
 Answer = TypeVar("Answer")
 
-AT_ONCE = 100
+AT_ONCE = 200
 TOGETHER_SECONDS = 0.02  # a moment: longer, and a death in it leaves more answers that may have arrived
 TURN_SECONDS = 0.1  # what our own limit holds back leaves in turns, and is written down a turn at a time
 WITH_RECEIPTS = ("sms", "whatsapp")

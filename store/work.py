@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Select, Table, and_, bindparam, case, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from store.models import IS_UNFINISHED, OWES_PUBLIC, Delivery, Lease, Photo, Report
+from store.models import IS_UNFINISHED, OWES_PUBLIC, Address, Delivery, Lease, Photo, Report
 from store.rounds import RetentionRound
 
 DELIVERIES = cast(Table, Delivery.__table__)
@@ -96,7 +96,8 @@ def deliveries_by_id(session: Session, ids: Sequence[int]) -> list[Delivery]:
     read when it is asked for. Those of who was forgotten are gone."""
     query = select(Delivery).where(Delivery.id.in_(ids))
     report = selectinload(Delivery.report).load_only(Report.code, Report.requested_at, Report.acknowledged_at)
-    query = query.options(selectinload(Delivery.address), report)
+    address = selectinload(Delivery.address).load_only(Address.sealed, Address.account)
+    query = query.options(address, report)
     rows = {row.id: row for row in session.scalars(query)}
     return [rows[each] for each in ids if each in rows]
 
