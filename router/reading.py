@@ -170,6 +170,8 @@ def _without_words(message: InboundMessage, looks: Sequence[Look | None], pack: 
 
 def _writable(text: str) -> str:
     """Without what no database takes: NUL, and surrogates that stand alone."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 

@@ -30,6 +30,7 @@ _RUDE = _words("rude")
 _COURTESY, _NEW = _words("courtesy"), _words("new")
 _YES, _YES_FILLER, _NO = _words("yes"), _words("yes_filler"), _words("no")
 _THANKS, _THANKS_FILLER = _words("thanks"), _words("thanks_filler")
+_WITH_YES, _WITH_THANKS = _YES | _YES_FILLER | _THANKS | _THANKS_FILLER, _THANKS | _THANKS_FILLER
 _STILL, _CHASE, _DONE, _BUT, _AGAIN = (
     pattern_of(_TALK["phrases"][name]) for name in ("still", "chase", "done", "but", "again")
 )
@@ -60,6 +61,7 @@ _SLASHES: dict[str, CommandName] = {
     "berhenti_ikuti": "unfollow",
     "unfollow": "unfollow",
 }
+_SLASH = re.compile(r"\s*/([a-z_]+)(?:@\w+)?\b(.*)", re.IGNORECASE | re.DOTALL)
 _CONFIRMS_FORGET = {"hapus", "delete"}  # with the one-time word of digits behind it
 # "/start ikuti_31_71_06_1001": what a link to the bot on an area's page brings
 _DEEP_LINK = re.compile(rf"\s*{DEEP_LINK}([0-9_]{{5,20}})\s*")
@@ -134,14 +136,14 @@ def read_signs(text: str) -> Said:
     bare = text
     for code in codes:
         bare = re.sub(rf"(?i)\b{code}\b", " ", bare)
-    tokens, rating = _without_rating(words_of(_without_the_past(bare)).tokens)
+    tokens, rating = _without_rating(tokens_of(_without_the_past(bare)))
     said = " ".join(tokens)
     core = _without_courtesy(tokens)
     return Said(
         command=_command(text, core, codes) or _withdrawn(bare, codes),
         yes=_is_yes(text, tokens),
-        no=_is_no(text, tokens),
-        thanks=_all_of(tokens, _THANKS, _THANKS_FILLER),
+        no=_is_no(text, tokens, core),
+        thanks=_all_of(tokens, _THANKS, _WITH_THANKS),
         still=bool(_STILL.search(said)),
         chases=bool(_CHASE.search(said)),
         done=_is_done(said, tokens),
@@ -171,7 +173,7 @@ def _without_rating(tokens: Sequence[str]) -> tuple[Sequence[str], int | None]:
     if found is None:
         return tokens, None
     rest = f"{said[: found.start()]} {said[found.end() :]}".split()
-    is_beside = _is_yes("", rest) or _is_done(" ".join(rest), rest) or _all_of(rest, _THANKS, _THANKS_FILLER)
+    is_beside = _is_yes("", rest) or _is_done(" ".join(rest), rest) or _all_of(rest, _THANKS, _WITH_THANKS)
     return (rest, int(found[1] or found[2])) if rest and len(rest) <= 14 and is_beside else (tokens, None)
 
 
@@ -179,7 +181,7 @@ def _is_done(said: str, tokens: Sequence[str]) -> bool:
     """ "sudah diperbaiki", without a "but" and without a no: "udah 3 hari ga diangkut" is none."""
     if not _DONE.search(said) or _BUT.search(said) or _STILL.search(said):
         return False
-    return not any(token in _NO for token in tokens)
+    return _NO.isdisjoint(tokens)
 
 
 def is_rude(text: str) -> bool:
@@ -200,7 +202,7 @@ def _without_courtesy(tokens: Sequence[str]) -> list[str]:
 
 
 def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | None:
-    slash = re.match(r"\s*/([a-z_]+)(?:@\w+)?\b(.*)", text, re.IGNORECASE | re.DOTALL)
+    slash = _SLASH.match(text)
     if slash and (name := _SLASHES.get(slash[1].lower())):
         return _of_area(name, slash[2], codes) or _with_argument(name, words_of(slash[2]).tokens, codes, text)
     if following := _following(core, codes):
@@ -259,7 +261,7 @@ def _behind(text: str, words: int) -> str:
 def _withdrawn(text: str, codes: Sequence[str]) -> Command | None:
     """ "batalkan laporan saya, sudah dibersihkan warga": this command often comes with its reason."""
     head = _REASON.split(text, maxsplit=1)[0]
-    phrase = " ".join(_without_courtesy(words_of(head).tokens))
+    phrase = " ".join(_without_courtesy(tokens_of(head)))
     return (
         Command(name="withdraw", argument=codes[0] if codes else "")
         if _COMMANDS.get(phrase) == "withdraw"
@@ -294,22 +296,21 @@ def _digits(text: str) -> str:
     return str(runs[0] if runs and len(runs[0]) > 3 else "".join(runs))[:12]
 
 
-def _all_of(tokens: Sequence[str], core: frozenset[str], filler: frozenset[str]) -> bool:
-    """Whether there is nothing but these words, and one of the core's among them."""
-    return bool(tokens) and any(word in core for word in tokens) and all(word in core | filler for word in tokens)
+def _all_of(tokens: Sequence[str], core: frozenset[str], allowed: frozenset[str]) -> bool:
+    """Whether there is nothing but allowed words, and one of the core's among them."""
+    return allowed.issuperset(tokens) and not core.isdisjoint(tokens)
 
 
 def _is_yes(text: str, tokens: Sequence[str]) -> bool:
     if not tokens:
         return bool(_THUMBS_UP.search(text)) and not _THUMBS_DOWN.search(text)
-    return len(tokens) <= 14 and _all_of(tokens, _YES, _YES_FILLER | _THANKS | _THANKS_FILLER)
+    return len(tokens) <= 14 and _all_of(tokens, _YES, _WITH_YES)
 
 
-def _is_no(text: str, tokens: Sequence[str]) -> bool:
+def _is_no(text: str, tokens: Sequence[str], core: Sequence[str]) -> bool:
     """A short answer that begins with a no: "belum pak", "masih mati", "tidak, airnya masih bau"."""
     if not tokens:
         return bool(_THUMBS_DOWN.search(text))
-    core = _without_courtesy(tokens)
     return bool(core) and core[0] in _NO
 
 
