@@ -21,9 +21,13 @@ _END = re.compile(r"(?:nya|kan|lah|kah|an)$")
 
 def words_of(text: str) -> list[str]:
     """The text's words in small letters without accents, digits among them, as they follow each other."""
+    small = text.lower() if text.isascii() else _without_accents(text)
+    return [word for word in _WORD.findall(small) if len(word) <= LONGEST_WORD]
+
+
+def _without_accents(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).casefold()
-    kept = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return [word for word in _WORD.findall(kept) if len(word) <= LONGEST_WORD]
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def kept_words(texts: Iterable[str]) -> str:
@@ -54,7 +58,8 @@ def asked_words(text: str) -> list[tuple[str, ...]]:
 
 def without_front(word: str) -> str:
     """`berlubang` -> `lubang`; short words, and those with digits, as they are."""
-    return _FRONT.sub("", word, count=1) if word.isalpha() and _FRONT.match(word) else word
+    front = _FRONT.match(word)
+    return word[front.end() :] if front and word.isalpha() else word
 
 
 def without_end(word: str) -> str:
