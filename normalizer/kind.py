@@ -11,6 +11,7 @@ from typing import TypedDict, cast
 from normalizer.phrases import finder
 from normalizer.public_words import MAPS
 from normalizer.schema import Guess, NotReport, PhotoFacts, Place
+from normalizer.standing import is_demanded
 from normalizer.wordlists import words as word_list
 
 # By how much noise must outweigh the report: more where nothing marks the text as passed on or as an answer.
@@ -87,7 +88,8 @@ def not_report(heard: Heard) -> NotReport | None:
     """
     found: dict[str, set[str]] = defaultdict(set)
     for each in _find(heard.words):
-        found[each.name].add(each.phrase)
+        if each.name != "done" or not is_demanded(heard.words, each.begins, each.ends):
+            found[each.name].add(each.phrase)
     shown = any(photo.readable for photo in heard.photos) or _is_pointed_at(heard)
     if kind := _said_plainly(heard, found):
         return kind

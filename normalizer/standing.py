@@ -20,7 +20,8 @@ _COURTESY, _SMALL = word_list("courtesy"), word_list("small")
 _ASKING, _SPEAKING, _EARLIER = word_list("requesting"), word_list("speaking"), word_list("earlier")
 _DENYING, _NOT_ONLY, _STATES = word_list("denying"), word_list("not_only"), word_list("states")
 _ALREADY, _FIXED, _AGAIN = word_list("already"), word_list("fixed"), word_list("again")
-_TURNING = word_list("turning")
+_TURNING, _DEMANDING = word_list("turning"), word_list("demanding")
+BEFORE_DONE = 2  # words before "sudah" that may take it back: "seharusnya sudah"
 _LEADING = _BESIDE_WORDS | _ASKING | _SPEAKING | _EARLIER
 _NOT_SAID = _COURTESY | _SMALL | _ASKING
 _TAKING_BACK = _DENYING | {"tidak", "not"}
@@ -88,6 +89,11 @@ def _deny(words: Sequence[str], found: list[float]) -> None:
                 found[near] = 0.0
 
 
+def is_demanded(words: Sequence[str], begins: int, ends: int) -> bool:
+    """Whether a phrase that says that something was done says that it should be: "sudah waktunya diperbaiki"."""
+    return not _DEMANDING.isdisjoint(words[max(0, begins - BEFORE_DONE) : ends])
+
+
 def _done(words: Sequence[str], found: list[float]) -> None:
     """What stands before "sudah diperbaiki" is over, back to a "but" or a "now", unless it is back again."""
     begin = 0
@@ -96,7 +102,7 @@ def _done(words: Sequence[str], found: list[float]) -> None:
             begin = place + 1
         elif word in _ALREADY:
             end = min(place + 1 + DONE_WORDS, len(words))
-            if _FIXED.isdisjoint(words[place + 1 : end]):
+            if _FIXED.isdisjoint(words[place + 1 : end]) or is_demanded(words, place, end):
                 continue
             if _AGAIN.isdisjoint(words[place + 1 : end + DONE_WORDS]):
                 for before in range(begin, end):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from normalizer.standing import is_demanded
 from normalizer.tokens import tokens_of, words_of
 from normalizer.wordlists import pattern_of
 from router.codes import codes_in
@@ -178,10 +179,13 @@ def _without_rating(tokens: Sequence[str]) -> tuple[Sequence[str], int | None]:
 
 
 def _is_done(said: str, tokens: Sequence[str]) -> bool:
-    """ "sudah diperbaiki", without a "but" and without a no: "udah 3 hari ga diangkut" is none."""
-    if not _DONE.search(said) or _BUT.search(said) or _STILL.search(said):
+    """ "sudah diperbaiki", without a "but" and without a no: "udah 3 hari ga diangkut" is none, and "sudah
+    waktunya diperbaiki" is none either."""
+    found = list(_DONE.finditer(said))
+    if not found or _BUT.search(said) or _STILL.search(said) or not _NO.isdisjoint(tokens):
         return False
-    return _NO.isdisjoint(tokens)
+    spans = ([len(said[:at].split()) for at in each.span()] for each in found)
+    return any(not is_demanded(tokens, first, last) for first, last in spans)
 
 
 def is_rude(text: str) -> bool:

@@ -396,6 +396,15 @@ def test_what_is_done_is_less_sure_than_what_is_not() -> None:
     assert done is None or done.confidence < open_.confidence - 0.1
 
 
+@pytest.mark.parametrize("asked", ["sudah waktunya diaspal", "seharusnya sudah diaspal", "sudah minta diaspal"])
+def test_what_should_be_done_is_not_done(asked: str) -> None:
+    (first, _), (done, _) = (
+        guess_service(PACK, f"jalan berlubang {said}".split()) for said in (asked, "sudah diaspal")
+    )
+    assert first is not None and first.service_code == "jalan_rusak"
+    assert done is None or done.confidence < first.confidence
+
+
 _WORDS = st.sampled_from(
     [
         *[
