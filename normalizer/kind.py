@@ -86,10 +86,7 @@ def not_report(heard: Heard) -> NotReport | None:
     In doubt it is one: a lost report is worse than a question too many. A photo or a pin speaks strongly for a
     report; thanks for something done and advertising are none even so.
     """
-    found: dict[str, set[str]] = defaultdict(set)
-    for each in _find(heard.words):
-        if each.name != "done" or not is_demanded(heard.words, each.begins, each.ends):
-            found[each.name].add(each.phrase)
+    found = _signs(heard.words)
     shown = any(photo.readable for photo in heard.photos) or _is_pointed_at(heard)
     if kind := _said_plainly(heard, found):
         return kind
@@ -98,6 +95,22 @@ def not_report(heard: Heard) -> NotReport | None:
     if not shown and (kind := _is_short_of_a_report(heard, found)):
         return kind
     return _weighed(heard, found, shown=shown)
+
+
+def _signs(words: Sequence[str]) -> Mapping[str, set[str]]:
+    """The phrases that were found, by their lists. What should be done is not done, and trouble behind something
+    done is still there: "galian sudah selesai, trotoar hancur"."""
+    found: dict[str, set[str]] = defaultdict(set)
+    done = len(words)
+    for each in sorted(_find(words), key=lambda each: each.begins):
+        if each.name == "done" and is_demanded(words, each.begins, each.ends):
+            continue
+        found[each.name].add(each.phrase)
+        if each.name == "done":
+            done = min(done, each.ends)
+        elif each.name == "grieves" and each.begins >= done:
+            found["still"].add(each.phrase)
+    return found
 
 
 def _is_pointed_at(heard: Heard) -> bool:

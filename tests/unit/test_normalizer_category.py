@@ -401,7 +401,8 @@ def test_what_should_be_done_is_not_done(asked: str) -> None:
     (first, _), (done, _) = (
         guess_service(PACK, f"jalan berlubang {said}".split()) for said in (asked, "sudah diaspal")
     )
-    assert first is not None and first.service_code == "jalan_rusak"
+    assert first is not None
+    assert first.service_code == "jalan_rusak"
     assert done is None or done.confidence < first.confidence
 
 
