@@ -11,9 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 from desk.changes import Refused, held, visible
 from desk.doors import Fields
-from desk.pages import language_of, render, texts
+from desk.pages import render
 from desk.rights import Official, may_change, may_note, official_of
 from desk.wire import typed_code
+from router.agency_moves import LONGEST_NOTE
 from router.answers import LONGEST, CannotAnswer, answer_citizen, canned_for, reading
 from router.house import House
 from router.status import Actor
@@ -24,7 +25,6 @@ from store.officials import DeskSession
 
 log = logging.getLogger("lapor.desk")
 
-LONGEST_NOTE = 2000
 Page = Callable[..., Response]  # draws the report's page with a sentence on top
 
 
@@ -102,7 +102,3 @@ def note(house: House, request: Request, login: DeskSession, fields: Fields, pag
         session.add(Note(report_id=report.id, by=official.name, text=words, at=house.now()))
     log.info("report %s: a note by officer %s", code, login.officer_id)
     return RedirectResponse(f"/desk/r/{quote(code)}?said=noted#notes-title", status_code=303)
-
-
-def problem_words(request: Request, problem: str | None) -> str | None:
-    return texts(language_of(request))[problem] if problem else None

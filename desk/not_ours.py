@@ -1,21 +1,18 @@
 """The button "not ours": who would get the report, and the press."""
 
-import logging
 from typing import Any
 
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 
-from desk.changes import Refused, to_change
+from desk.changes import Refused, corrected
 from desk.doors import Fields
-from desk.rights import Official, may_change, may_see, official_of
+from desk.rights import Official, may_change
 from router.house import House
 from router.not_ours import next_choice, not_ours
 from router.status import Actor, NotAllowed
-from router.undo import undoable
 from store.models import Report
 from store.officials import DeskSession
-
-log = logging.getLogger("lapor.desk")
 
 
 def receiver(house: House, official: Official, report: Report) -> str | None:
@@ -29,19 +26,12 @@ def receiver(house: House, official: Official, report: Report) -> str | None:
 def try_not_ours(
     house: House, request: Request, login: DeskSession, fields: Fields, note: str
 ) -> tuple[int, str | None, dict[str, Any]]:
-    """(HTTP status, key of the sentence that says why not, words of the answer); no sentence when it is done."""
-    official = official_of(login.officer)
-    with house.store.write() as session:
+    """As corrected()."""
+
+    def give(session: Session, report: Report, by: Actor) -> None:
         try:
-            report = to_change(session, request, official, fields)
-        except Refused as refused:
-            return refused.status, refused.problem, {}
-        before = report.agency_id
-        try:
-            by = Actor(name=official.name, agency_id=official.agency_id)
-            with undoable(session, report, officer_id=login.officer_id, house=house):
-                not_ours(session, report, by=by, house=house, notes=note)
+            not_ours(session, report, by=by, house=house, notes=note)
         except NotAllowed:
-            return 400, "nobody_left", {}
-        log.info("report %s: from %s to %s by officer %s", report.code, before, report.agency_id, login.officer_id)
-        return 200, None, {"still_mine": may_see(official, report)}
+            raise Refused(400, "nobody_left") from None
+
+    return corrected(house, request, login, fields, "not ours", give)

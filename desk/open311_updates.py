@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from desk.open311 import caller, find_agency, wanted_of
 from desk.open311_words import TO_EXTENSION, Item, Refused, answer, date, error, our_status, read_date
-from desk.report import LONGEST_NOTE
 from desk.rights import Official, may_change, may_see
 from desk.wire import BadBody, read_fields, typed_code
 from router import shown
+from router.agency_moves import LONGEST_NOTE
 from router.held import lock
 from router.house import House
 from router.status import Actor, NotAllowed, allowed_moves, change_status

@@ -4,7 +4,7 @@ from typing import Any
 
 from channels.web_said import LONGEST_PLACE, LONGEST_WORDS
 from desk.open311_words import TO_EXTENSION
-from desk.report import LONGEST_NOTE
+from router.agency_moves import LONGEST_NOTE
 
 Shape = dict[str, Any]
 OPEN311_BODY = "text/xml"

@@ -14,6 +14,7 @@ from desk.pages import language_of, render, status_word, texts
 from desk.rights import CHANGES, Official, may_change, official_of, sees_all
 from desk.surge_map import WIDTH, circles_of, frame_of
 from desk.wire import typed_code
+from router.agency_moves import LONGEST_NOTE
 from router.house import House
 from router.status import NEEDS_REASON, Actor
 from router.surge import brief_name
@@ -28,7 +29,6 @@ log = logging.getLogger("lapor.desk")
 PAGE_SIZE = 50  # a form has at most wire.MOST_FIELDS fields
 LAST_PAGE = 10_000
 BEHIND = ("resolved", "closed", "rejected", "duplicate")
-LONGEST_NOTE = 2000
 PICK = "r-"  # begins the name of a ticked report's field
 
 
