@@ -39,6 +39,13 @@ def free_port() -> int:
     raise AssertionError("no port is free")
 
 
+def is_there(number: int) -> bool:
+    """Whether a process lives; one that ended and waits for its parent does not."""
+    with suppress(OSError):
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
 def eventually(look: Callable[[], Any], *, within: float = 15.0, what: str = "") -> Any:
     """Look until something true comes back; fail with the last thing seen when time is up."""
     deadline = time.monotonic() + within

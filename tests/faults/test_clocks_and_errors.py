@@ -25,7 +25,7 @@ from store.work import CARRIED, LEASE, claim_deliveries
 from tests.faults.crowd import ROUNDS, a_citizen, post_sms, send_mail, talking
 from tests.faults.test_disks_and_databases import everybody_is_answered_once, more_are_thanked, not_ready
 from tests.unit.houses import NO_PLACE, WHOLE, Clock, Town, new_town
-from tests.unit.test_journal import ids, keep, mail, opened
+from tests.unit.journals import ids, keep, mail, opened
 from tests.unit.test_outbox import Provider
 
 # --- a clock that jumps -------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from tests.faults.crowd import (
     send_mail,
     talking,
 )
-from tests.unit.test_journal import Cable
+from tests.unit.journals import Cable
 
 
 def everybody_is_answered_once(town: Town, crowd: Crowd, reports_before: int, within: float = 90) -> None:

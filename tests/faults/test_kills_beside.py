@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from town import Town, eventually
+from town import Town, eventually, is_there
 
 from tests.faults.crowd import ROUNDS, Crowd, becomes_quiet, counted
 
@@ -92,10 +92,4 @@ def test_a_killed_server_leaves_no_process_behind(new_town: Callable[..., Town])
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids]
     assert not any(b"multiprocessing" in command for command in commands), "a second Python was started"
     town.kill()
-    eventually(lambda: not [pid for pid in pids if is_alive(pid)], what="they end with it")
-
-
-def is_alive(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
+    eventually(lambda: not [pid for pid in pids if is_there(pid)], what="they end with it")

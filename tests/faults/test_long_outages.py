@@ -31,7 +31,7 @@ from tests.faults.test_disks_and_databases import (
     more_are_thanked,
     small_disk,
 )
-from tests.unit.test_journal import Cable
+from tests.unit.journals import Cable
 
 __all__ = ["city"]  # a fixture of the shorter tests
 

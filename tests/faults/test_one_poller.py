@@ -13,7 +13,7 @@ from town import Town, eventually
 
 from tests.faults.crowd import becomes_quiet, counted, minutes_pass
 from tests.faults.providers import BOT, NAMES, WRITE, X_KEYS, Telegram, Wire, X, serving
-from tests.unit.test_journal import Cable
+from tests.unit.journals import Cable
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 

@@ -1,7 +1,6 @@
 """An official's answer to the citizen: how it reads on each channel, what it costs as SMS, when it goes."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +11,12 @@ from router.words import sms_segments
 from sandbox.twilio import segments
 from store.desk import Deed, Note
 from store.models import Delivery, Report
-from tests.unit.houses import OFFICER, WHOLE, Town, new_town
+from tests.unit.houses import OFFICER, WHOLE, Town
 from tests.unit.test_forget import everything
 from tests.unit.test_linking import BOT, MAIL, SMS
 from tests.unit.test_outbox import Provider, deliver
 
 WORDS = "Regu datang besok “pagi” – mohon tunggu…"
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def answer(town: Town, words: str = WORDS) -> None:

@@ -1,17 +1,10 @@
 """Too much, too rude, too mechanical: everything is kept, answers end, officials see what it is."""
 
-from pathlib import Path
-
 import pytest
 
 from normalizer.schema import Attachment
 from store.models import Delivery, Message, Photo
-from tests.unit.houses import WHOLE, Town, new_town
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
+from tests.unit.houses import WHOLE, Town
 
 
 def tell_many(town: Town, number: int, channel: str = "sms") -> None:

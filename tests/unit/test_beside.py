@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from town import eventually
+from town import eventually, is_there
 
 from router import beside
 from router.beside import JobKilled, NobodyThere, Processes
@@ -67,13 +67,6 @@ def note_start(file: Path) -> None:
 
 def never_ready() -> None:
     os._exit(1)
-
-
-def is_there(number: int) -> bool:
-    try:
-        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from router.reading import Raw, packed, read_packed, unpacked
 from store.database import Turn
 from store.journal import Entry, Journal
 from store.models import Message
-from tests.unit.houses import ROOT, Clock, Town, another, new_town
-from tests.unit.test_journal import mail, opened
+from tests.unit.houses import ROOT, Clock, Town, another
+from tests.unit.journals import mail
 
 DEADLY, DEADLY_ONCE = "Jl. Manggarai Utara 5 No 3", "Jl. Manggarai Utara 6 No 4"
 REAL = clerk._carry_out
@@ -38,22 +38,6 @@ def deadly(entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | Non
     if any(DEADLY in raw or (DEADLY_ONCE in raw and len(raws) > 1) for raw in raws):
         os.kill(os.getpid(), signal.SIGKILL)
     return REAL(entries, blobs, learned)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
-    with opened(tmp_path / "journal", clock) as made:
-        yield made
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 @pytest.fixture

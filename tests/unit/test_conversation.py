@@ -24,11 +24,6 @@ PIN_ONLY_PLACE = "tolong pak di Jl. Manggarai Utara 2 Kelurahan Manggarai mohon 
 PHOTO = Attachment(ref="photo-1", content_type="image/jpeg")
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
-
-
 def kinds(town: Town) -> list[str]:
     return [row.kind for row in town.rows(Message)]
 

@@ -1,22 +1,15 @@
 """When an address takes nothing more, or asks for silence, news goes to the next one that its person linked."""
 
-from pathlib import Path
-
 import pytest
 
 from normalizer.schema import PermanentFailure, Receipt, TemporaryFailure
 from router.receipts import take_receipt
 from store.models import Address, Delivery
-from tests.unit.houses import NO_PLACE, WHOLE, Town, new_town
+from tests.unit.houses import NO_PLACE, WHOLE, Town
 from tests.unit.test_linking import BOT, MAIL, SMS, code_for, said_to
 from tests.unit.test_outbox import Provider, deliver
 
 BLOCKED = PermanentFailure("Telegram said 403: blocked", of_address=True)
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -17,16 +16,11 @@ from router.operate import first_edited_row
 from router.photos import fetch_owed
 from router.status import change_status
 from store.models import Address, Delivery, Message, Photo, Report, Reporter, StatusUpdate
-from tests.unit.houses import CITIZEN, OFFICER, WHOLE, Town, new_town
+from tests.unit.houses import CITIZEN, OFFICER, WHOLE, Town
 from tests.unit.test_linking import BOT, MAIL, SMS, link, said_to
 from tests.unit.test_outbox import Provider, deliver
 
 PIN = Position(lat=-6.20881, long=106.84562)
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 @pytest.fixture

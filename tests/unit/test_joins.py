@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 from math import cos, radians, sin
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,11 +25,6 @@ from tests.unit.test_photos_of_reports import Provider
 from tests.unit.test_pictures import saved, scene
 
 SAME_STREET = "lampu jalan padam, gelap sekali di Jl. Manggarai Utara 2, Kelurahan Manggarai"
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def citizen(number: int) -> str:

@@ -12,11 +12,6 @@ from desk.kept import MOST, kept
 from tests.unit.houses import Town, new_town
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
-
-
 def test_many_who_ask_at_once_are_one_computation(town: Town) -> None:
     numbers, together = count(1), Barrier(8)
 

@@ -19,7 +19,7 @@ from normalizer.normalize import explain, normalize
 from normalizer.schema import Guess
 from router.learned import forget_model, keep_model, look_for_model
 from store.officials import LearnedModel
-from tests.unit.houses import Town, new_town
+from tests.unit.houses import Town
 
 PACK = load_pack(ROOT / "config" / "jakarta")
 LOCAL = "pak gluduk kami bermasalah lagi nih tolong ditengok"
@@ -184,11 +184,6 @@ def test_any_tokens_get_probabilities_and_a_blend_of_the_lexicons_form(tokens: l
 
 
 # --- where it is kept ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def test_a_kept_model_is_used_at_once_and_by_every_server_that_looks(town: Town) -> None:

@@ -24,7 +24,7 @@ from store.leases import LASTS, database_now, give_back, take
 from store.models import Lease
 from store.work import release_leases
 from tests.unit.houses import Town, new_town
-from tests.unit.test_journal import Cable
+from tests.unit.journals import Cable
 from tests.wire.loopback import until
 
 BOT = "telegram:7001"

@@ -1,21 +1,15 @@
 """One person on many channels: linked by their own act, taken apart by it, and never by anybody else's."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from store.models import Address, Delivery, Message, Report, Reporter
-from tests.unit.houses import WHOLE, Town, new_town
+from tests.unit.houses import WHOLE, Town
 
 SMS = {"channel": "sms", "sender": "+6281234"}
 BOT = {"channel": "telegram", "sender": "77", "account": "bot"}
 MAIL = {"channel": "email", "sender": "siti@example.org", "account": "lapor@localhost"}
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def code_for(town: Town, **who: str) -> str:

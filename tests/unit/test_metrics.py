@@ -28,11 +28,6 @@ from tests.unit.test_outbox import UNSURE, Provider
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
-
-
-@pytest.fixture
 def journal(tmp_path: Path, town: Town) -> Iterator[Journal]:
     with closing(Journal(tmp_path / "data" / "journal", town.clock)) as made:
         yield made

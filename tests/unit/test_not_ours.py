@@ -1,7 +1,5 @@
 """ "Not ours": the second choice gets the report, its citizen hears the name, and what recurs is offered as a rule."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import event
 
@@ -10,16 +8,11 @@ from router.rules import give_back, offers, take_rule
 from router.status import Actor, NotAllowed
 from store.models import Holding, Report, StatusUpdate
 from store.routes import list_rules
-from tests.unit.houses import CITIZEN, OFFICER, WHOLE, Town, another, new_town
+from tests.unit.houses import CITIZEN, OFFICER, WHOLE, Town, another
 
 CABLES = "kabel menjuntai di Jl. Manggarai Utara {}, Kelurahan Manggarai"
 ADMIN = "officer:admin"
 TELCO = ("kabel_utilitas", "dbm", "telco")
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def give_away(town: Town, number: int = -1, by: Actor = OFFICER, notes: str = "") -> None:

@@ -77,11 +77,6 @@ def provider() -> Provider:
     return Provider()
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
-
-
 def to_citizen(town: Town) -> list[Delivery]:
     return [row for row in town.rows(Delivery) if row.address_id is not None]
 

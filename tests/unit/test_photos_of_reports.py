@@ -5,7 +5,6 @@ import struct
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from router.public_photos import make_public_copies
 from router.readers import Here
 from store.models import Photo
 from store.queries import photos_like
-from tests.unit.houses import WHOLE, Town, new_town
+from tests.unit.houses import WHOLE, Town
 from tests.unit.test_pictures import saved, scene
 
 HEIC = struct.pack(">I", 24) + b"ftypheic" + bytes(40)
@@ -40,11 +39,6 @@ class Provider:
 
     async def fetch(self, attachment: Attachment) -> bytes:
         return self.content
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 @pytest.fixture

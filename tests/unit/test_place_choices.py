@@ -1,22 +1,15 @@
 """Two places that cannot both be right are asked about once, and an answer that names one settles it."""
 
-from pathlib import Path
-
 import pytest
 
 from normalizer.schema import PhotoFacts, Position
 from router.completing import take_photo_facts
 from store.models import Delivery, Photo, Report
-from tests.unit.houses import Town, new_town
+from tests.unit.houses import Town
 
 MENTENG = Position(lat=-6.1964, long=106.8318)
 KOJA = "Lampu jalan mati di Jl. Deli, Kelurahan Koja"
 NEXT_DOOR = "lampu jalan mati di depan pasar rumput, manggarai"
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def told(town: Town, number: int = -1) -> Delivery:

@@ -1,7 +1,6 @@
 """Promises in the city's working time: told at once, standing while others hold the report, raised when late."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,16 +15,11 @@ from router.joins import join, take_apart
 from router.reading import pack_at
 from router.working_time import WorkingTime, working_time
 from store.models import Holding, Report, StatusUpdate
-from tests.unit.houses import CITIZEN, NO_PLACE, OFFICER, WHOLE, Town, new_town
+from tests.unit.houses import CITIZEN, NO_PLACE, OFFICER, WHOLE, Town
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 WEEK = WorkingTime(zone=JAKARTA, opens=time(7, 30), closes=time(16), free=frozenset({date(2026, 3, 5)}))
 LADDER = ["Kelurahan (Lurah)", "Kecamatan (Camat)", "Kota Administrasi", "Inspektorat"]
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 @pytest.fixture(scope="module")

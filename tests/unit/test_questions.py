@@ -1,21 +1,14 @@
 """Numbered questions: what they decide, what waits with them, and what happens when nobody answers."""
 
-from pathlib import Path
-
 import pytest
 
 from normalizer.schema import Attachment, Position
 from store.models import Message, Photo, Report
-from tests.unit.houses import WHOLE, Town, new_town
+from tests.unit.houses import WHOLE, Town
 
 SECOND = "pohon tumbang di Jl. Kemang Raya, Kelurahan Bangka"
 PHOTO = Attachment(ref="photo-1", content_type="image/jpeg")
 MANGGARAI = Position(lat=-6.2088, long=106.8456)
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -10,15 +9,10 @@ from router.clock import next_tick, tick
 from router.quiet import end_of_night
 from store.models import Delivery
 from store.work import claim_deliveries, deliveries_by_id
-from tests.unit.houses import WHOLE, Town, new_town
+from tests.unit.houses import WHOLE, Town
 
 NIGHT = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)  # 22.00 in Jakarta
 MORNING = datetime(2026, 3, 3, 23, 0, tzinfo=UTC)  # 06.00 of the day after
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def due(town: Town) -> list[Delivery]:

@@ -21,8 +21,8 @@ from router.journal import NOBODY_READS, work_off
 from router.readers import TOOK_TOO_LONG, Beside, Here, Readers
 from router.reading import Raw, Reading, Understood, Unreadable, unpacked
 from tests.unit.houses import Clock, new_town
-from tests.unit.test_journal import mail as journal_mail
-from tests.unit.test_journal import opened
+from tests.unit.journals import mail as journal_mail
+from tests.unit.journals import opened
 from tests.unit.test_pictures import saved, scene
 
 CITY = read_settings(_env_file=None).city  # what new readers have loaded already

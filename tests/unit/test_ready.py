@@ -18,12 +18,7 @@ from router.ready import not_ready
 from store.database import sqlite_module
 from store.journal import Journal
 from tests.unit.houses import Town, new_town
-from tests.unit.test_journal import files_no_longer_than, keep
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
+from tests.unit.journals import files_no_longer_than, keep
 
 
 @pytest.fixture

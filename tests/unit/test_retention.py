@@ -15,12 +15,7 @@ from router.backup import copy_sqlite
 from store.journal import IN_ROW_LIMIT, Journal
 from store.room import lack_of_room
 from tests.unit.houses import Clock
-from tests.unit.test_journal import ids, keep, opened, recovers
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.unit.journals import ids, keep, opened, recovers
 
 
 def work_all_off(journal: Journal) -> None:

@@ -1,7 +1,5 @@
 """What is kept too long goes by itself: who and what is due, what stays, and a log that names nobody."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select
 from town import jpeg
@@ -13,16 +11,11 @@ from router.operate import first_edited_row
 from store.models import Address, Delivery, Message, Photo, Report, Reporter
 from store.officials import DeskSession, Officer
 from store.rounds import RetentionRound
-from tests.unit.houses import Town, another, new_town
+from tests.unit.houses import Town, another
 from tests.unit.test_forget import everything
 
 SITI = {"channel": "email", "account": "lapor@localhost", "sender": "siti.rahasiawati@example.org"}
 WORDS = "Ibu Rahasiawati, telepon 081234567890"
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def speak(town: Town, number: int = 0, **who: object) -> None:

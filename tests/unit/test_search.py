@@ -1,7 +1,6 @@
 """The search: what is said is found, by prefixes and in whatever order, and what is forgotten by nobody."""
 
 import random
-from pathlib import Path
 
 import pytest
 from sqlalchemy import event, select, text
@@ -11,14 +10,9 @@ from router.forget import forget_all
 from router.search import index_words
 from store.models import Report
 from store.search import newest, take_out, write_words
-from tests.unit.houses import WHOLE, Town, another, new_town
+from tests.unit.houses import WHOLE, Town, another
 from tests.unit.test_forget import everything
 from tests.unit.test_linking import BOT, SMS
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def search(town: Town, words: str, agency_id: str | None = None) -> list[str]:

@@ -1,7 +1,5 @@
 """A flood of reports: opened at the threshold, answered honestly, told in digests, handed over as one, ended."""
 
-from pathlib import Path
-
 import pytest
 
 from router.clock import next_tick, tick
@@ -11,18 +9,13 @@ from router.joins import join
 from router.surge import look_at_surges
 from router.words import gsm7_length
 from store.models import Delivery, Report, Surge
-from tests.unit.houses import OFFICER, WHOLE, Town, new_town
+from tests.unit.houses import OFFICER, WHOLE, Town
 
 MOST = 20  # of config/jakarta/city.toml
 
 
 def flooded(number: int, kelurahan: str = "Bidara Cina") -> str:
     return f"banjir selutut di Jl. Masjid {number + 3} No {number + 1}, Kelurahan {kelurahan}, Jatinegara"
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
 
 
 def report_flood(town: Town, people: int, *, start: int = 0, **said: str) -> None:

@@ -27,11 +27,6 @@ from tests.unit.test_pictures import saved, scene
 ME, COLLEAGUE = 7, 8
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return new_town(tmp_path)
-
-
 def move(town: Town, status: str, *, me: int = ME, number: int = -1, **words: Any) -> None:
     """A move at the desk."""
     chosen = town.reports()[number].id
