@@ -23,7 +23,7 @@ from router.running import Bell, end, every, keep_running, working
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-    from router.clerk import Clerk
+    from router.clerk import Beside, Clerk
     from router.house import House
     from store.journal import Journal
 
@@ -149,7 +149,6 @@ async def serve_until_stopped(given: Settings) -> None:
     from router.house import open_house
     from router.outbox import open_connections
     from router.reading import pack_at
-    from router.working_time import working_time
     from store.journal import Journal
 
     settings = with_stand_ins(given)
@@ -168,23 +167,15 @@ async def serve_until_stopped(given: Settings) -> None:
         journal = Journal(settings.data_dir / "journal")
         stack.callback(journal.close)
         check_ports(settings)
-        (is_prepared, first_password), *_ = await asyncio.gather(
-            _try_to(prepare, must=settings.is_sqlite or not was_here_before),
-            asyncio.to_thread(house.readers.start),
-            asyncio.to_thread(beside.start),
-            asyncio.to_thread(working_time, house.pack),
+        is_prepared, first_password = await _get_ready(
+            house, beside, prepare, must=settings.is_sqlite or not was_here_before
         )
         if settings.sandbox == "on":
             import sandbox
 
             await stack.enter_async_context(sandbox.run(settings))
         connections = await stack.enter_async_context(open_connections(settings))
-        stopping = asyncio.Event()
-        numbers = [signal.SIGTERM, signal.SIGINT]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's; else: the terminal went away
-            numbers.append(signal.SIGHUP)
-        for number in numbers:
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        stopping = _asked_to_stop()
         parts = _parts(house, journal, beside, connections, kept, owed, quiet)
         prepared = asyncio.Event()
         if not is_prepared:
@@ -200,6 +191,17 @@ async def serve_until_stopped(given: Settings) -> None:
         _say_where(settings, first_password)
         await stopping.wait()
         log.info("stopping")
+
+
+def _asked_to_stop() -> asyncio.Event:
+    """Set by SIGTERM, by SIGINT, and by SIGHUP unless nohup asked to live on without the terminal."""
+    stopping = asyncio.Event()
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
 
 
 def _prepare_database(house: "House") -> str | None:
@@ -220,6 +222,21 @@ def _prepare_database(house: "House") -> str | None:
         if house.settings.is_sqlite:  # whoever held them is dead: this process holds the journal's lock
             release_leases(session, house.now())
         return first_admin(session, house.now())
+
+
+async def _get_ready(
+    house: "House", beside: "Beside", prepare: Callable[[], Awaitable[str | None]], *, must: bool
+) -> tuple[bool, str | None]:
+    """What takes a while, side by side: database, readers, clerk, the city's calendar. As _try_to()."""
+    from router.working_time import working_time
+
+    tried, *_ = await asyncio.gather(
+        _try_to(prepare, must=must),
+        asyncio.to_thread(house.readers.start),
+        asyncio.to_thread(beside.start),
+        asyncio.to_thread(working_time, house.pack),
+    )
+    return tried
 
 
 async def _try_to(prepare: Callable[[], Awaitable[str | None]], *, must: bool) -> tuple[bool, str | None]:

@@ -26,7 +26,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 def keep_screen(page: Page, name: str) -> None:
-    """Only when asked (`make screens`): the README's pictures do not change with every test run."""
+    """Only when asked (`KEEP_SCREENS=1`): the README's pictures do not change with every test run."""
     if os.environ.get("KEEP_SCREENS"):
         SCREENS.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=SCREENS / f"{name}.png")
