@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if (said := _of_database(error)) is None:
+        if (said := _of_database(error) or _of_redis(error)) is None:
             raise
         print(f"run_bots.py: {said}", file=sys.stderr)
         return 1
@@ -60,6 +60,14 @@ def _of_database(error: Exception) -> str | None:
         return f"the database refused it ({type(error.orig).__name__}): nothing was changed, please try again"
     words = str(error.orig).splitlines() if isinstance(error, OperationalError) else []
     return f"the database (DATABASE_URL) cannot be used: {words[0] if words else type(error.orig).__name__}"
+
+
+def _of_redis(error: Exception) -> str | None:
+    from redis import RedisError
+
+    if not isinstance(error, RedisError):
+        return None
+    return f"Redis (REDIS_URL) cannot be used: {type(error).__name__}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from normalizer.schema import ChatChanged, Receipt
@@ -19,7 +19,8 @@ from store.journal import Entry, lane_of
 
 log = logging.getLogger("lapor.journal")
 
-DOWN = {"OperationalError", "InterfaceError", "AdminShutdown", "CannotConnectNow"}
+# PostgreSQL's SQLSTATEs: no connection, no room, shut down, its disk, a standby that only reads
+DOWN = ("08", "53", "57P", "58", "25006")
 
 
 class DatabaseDown(Exception):  # noqa: N818
@@ -93,7 +94,11 @@ def _waiting_out() -> Iterator[None]:
 
 
 def _is_down(error: DBAPIError) -> bool:
-    return error.connection_invalidated or type(error.orig).__name__ in DOWN
+    """Whether it would have gone so with any other message. SQLite's errors, and a driver's own, have no state."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return str(state).startswith(DOWN)
 
 
 def _one_by_one(house: House, read: Sequence[tuple[Entry, Reading]], carried: Carried) -> None:

@@ -1,6 +1,6 @@
 """What the outbox takes in hand: deliveries claimed for this worker, with everything that sending them needs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from router.ways import PAUSED, REMOVED, waits_for_photos
 from store.models import AgencyWay, Delivery, Subscription
 from store.subscriptions import subscriptions_by_id
 from store.ways import ways_by_id
-from store.work import claim_deliveries, deliveries_by_id, is_any_due
+from store.work import claim_deliveries, claimed_deliveries, is_any_due
 
 PHOTOS_SECONDS = 10.0
 
@@ -47,19 +47,20 @@ class Owed:
         return self.row.last_error == "uncertain"
 
 
-def claim(house: House, limit: int, ids: Iterable[int] | None, channel: str | None) -> list[int]:
-    """Take what is due (of these `ids`, on this `channel`) for this worker, by their ids."""
+def claim(house: House, limit: int, ids: Iterable[int] | None, channel: str | None) -> dict[int, int]:
+    """Take what is due (of these `ids`, on this `channel`) for this worker: the number of the try by their ids."""
     with house.store.read() as session:  # mostly nothing is due: no reason to ask for the writer's place
         if ids is None and not is_any_due(session, house.now(), channel):
-            return []
+            return {}
     with house.store.write() as session:
         return claim_deliveries(session, house.now(), limit, ids, channel)
 
 
-def owed_by(house: House, claimed: Sequence[int]) -> list[Owed]:
-    """What is to be sent; read behind the claim, so that whoever else writes need not wait for it."""
+def owed_by(house: House, claimed: Mapping[int, int]) -> list[Owed]:
+    """What is to be sent of what was claimed; read behind the claim, so that whoever else writes need not wait for
+    it."""
     with house.store.read() as session:
-        rows = deliveries_by_id(session, claimed)
+        rows = claimed_deliveries(session, claimed)
         ways = ways_by_id(session, [row.way_id for row in rows if row.way_id is not None])
         subscribed = subscriptions_by_id(
             session, [row.subscription_id for row in rows if row.subscription_id is not None]

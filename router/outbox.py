@@ -37,7 +37,7 @@ from router.ways import note_outcome
 from store.models import AgencyWay, Delivery
 from store.steps import reached
 from store.ways import Try, note_try, ways_by_id
-from store.work import GIVE_UP_AFTER, UNFINISHED, note_sent, wait_after
+from store.work import GIVE_UP_AFTER, LEASE, UNFINISHED, note_sent, wait_after
 
 log = logging.getLogger("lapor.outbox")
 
@@ -52,6 +52,8 @@ OUT_ONLY = {"webhook": webhook, "queue": agency_queue}  # agencies' own systems:
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 AT_HAND = ("desk", "web")  # nothing goes over a wire: it stands on a page of ours
 SEND_SECONDS = 90.0  # longer than any channel's own limit: the last resort against one that hangs
+# Of a claim: a try that begins later may not be over when the claim is, and then others take it for a dead one's.
+GOOD_FOR_SECONDS = LEASE.total_seconds() - SEND_SECONDS
 
 
 class Desk:
@@ -88,12 +90,14 @@ async def deliver_due(
 ) -> int:
     """Send what is due (of these `ids`, on this `channel`), side by side; the number that was tried.
 
-    What ends within the same moment is written down in one transaction.
+    What ends within the same moment is written down in one transaction. What was claimed too long ago, because
+    this process stood still or the database did, is not sent: it may be somebody else's soon.
     """
+    too_late = time.monotonic() + GOOD_FOR_SECONDS
     claimed = await asyncio.to_thread(claim, house, limit, ids, channel)
     limits = limits or Limits()
     owed = await _once_it_answers(partial(owed_by, house, claimed), AWAY) if claimed else []
-    sending = {asyncio.create_task(_try(connections, each, limits)) for each in owed}
+    sending = {asyncio.create_task(_try(connections, each, limits, too_late)) for each in owed}
     while sending:
         ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
         if sending:
@@ -122,7 +126,7 @@ class Outcome:
         return self.failure is None and row.way_id is None and row.subscription_id is None
 
 
-async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits) -> Outcome:
+async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits, too_late: float) -> Outcome:
     reached("claim, committed")
     if owed.waits is not None:
         return Outcome(owed=owed, failure=owed.waits, is_ours=True)
@@ -135,6 +139,8 @@ async def _try(connections: Mapping[str, Connection], owed: Owed, limits: Limits
         failure = TemporaryFailure("the provider's pause", retry_after=wait)
         return Outcome(owed=owed, failure=failure, is_ours=True)
     began = time.monotonic()
+    if began > too_late:
+        return Outcome(owed=owed, failure=TemporaryFailure("claimed too long ago", retry_after=0.0), is_ours=True)
     sent = await _sending(connections, owed, limits)
     seconds = time.monotonic() - began
     if isinstance(sent, str):
@@ -235,9 +241,15 @@ def _note_each(house: House, session: Session, outcomes: Sequence[Outcome]) -> l
     rows = {row.id: row for row in session.scalars(query)}
     ways = ways_by_id(session, [row.way_id for row in rows.values() if row.way_id is not None])
     for outcome in outcomes:
-        if row := rows.get(outcome.owed.row.id):  # else its person asked to be forgotten meanwhile
+        row = rows.get(outcome.owed.row.id)  # None: its person asked to be forgotten meanwhile
+        if row is not None and not _is_anothers(row, outcome):
             _note(house, session, row, outcome, ways)
     return list(rows.values())
+
+
+def _is_anothers(row: Delivery, outcome: Outcome) -> bool:
+    """Whether it was claimed anew while we tried: how it goes on is not ours to say, unless it went out."""
+    return outcome.failure is not None and row.attempts != outcome.owed.row.attempts
 
 
 def _note(house: House, session: Session, row: Delivery, outcome: Outcome, ways: Mapping[int, AgencyWay]) -> None:

@@ -1,7 +1,7 @@
 """Claim what is owed, and write down how it went: the same three steps for deliveries and photos."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, cast
@@ -58,15 +58,17 @@ def claim_deliveries(
     limit: int,
     ids: Iterable[int] | None = None,
     channel: str | None = None,
-) -> list[int]:
-    """Take deliveries for this worker, by their ids: leased, so that a dead worker's come back.
+) -> dict[int, int]:
+    """Take deliveries for this worker, leased, so that a dead worker's come back: by their ids the number of the
+    try, which a later claim of the same does not have.
 
     With `ids`, which Redis carried here, only those, with `channel` only its own. A row that was `unknown` or
     left behind may have been sent: its `last_error` says `uncertain`.
     """
     query = due_deliveries(now, channel) if ids is None else _carried(now, list(ids))
     query = query.limit(limit).with_for_update(skip_locked=True, of=Delivery)
-    taken = list(session.scalars(query.with_only_columns(Delivery.id)))
+    found = session.execute(query.with_only_columns(Delivery.id, Delivery.attempts))
+    taken = {row: attempts + 1 for row, attempts in found}
     if taken:
         mine = update(Delivery).where(Delivery.id.in_(taken)).values(_taken(now))
         session.execute(mine, execution_options={"synchronize_session": False})
@@ -91,15 +93,15 @@ def _taken(now: datetime) -> dict[str, Any]:
     }
 
 
-def deliveries_by_id(session: Session, ids: Sequence[int]) -> list[Delivery]:
-    """These, in their order, with whom they go to and what an answer needs of their report; the rest of that is
-    read when it is asked for. Those of who was forgotten are gone."""
-    query = select(Delivery).where(Delivery.id.in_(ids))
+def claimed_deliveries(session: Session, claimed: Mapping[int, int]) -> list[Delivery]:
+    """What claim_deliveries took, in its order, with whom they go to and what an answer needs of their report; the
+    rest of that is read when it is asked for. Those of who was forgotten are gone, and what others took since."""
+    query = select(Delivery).where(Delivery.id.in_(claimed))
     report = selectinload(Delivery.report).load_only(Report.code, Report.requested_at, Report.acknowledged_at)
     address = selectinload(Delivery.address).load_only(Address.sealed, Address.account)
     query = query.options(address, report)
     rows = {row.id: row for row in session.scalars(query)}
-    return [rows[each] for each in ids if each in rows]
+    return [rows[each] for each, attempts in claimed.items() if each in rows and rows[each].attempts == attempts]
 
 
 def note_sent(session: Session, now: datetime, sent: Mapping[int, tuple[str, str]]) -> None:

@@ -273,7 +273,7 @@ def test_a_lease_is_not_taken_away_because_the_clock_was_set_back(town: Town, cl
 
 def _claimed(town: Town) -> list[int]:
     with town.house.store.write() as session:
-        return claim_deliveries(session, town.house.now(), 10)
+        return list(claim_deliveries(session, town.house.now(), 10))
 
 
 async def test_a_silent_try_of_a_time_that_was_wrong_is_looked_up_from_before_it(

@@ -1,9 +1,10 @@
 """A full disk, a database that is away and a Redis that forgets: nothing that was thanked is lost."""
 
 import contextlib
+import signal
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -131,6 +132,15 @@ class Valkey:
         self._process.terminate()
         self._process.wait()
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """It stands still: its connections stay, and nothing is said on them."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def flush(self) -> None:
         with Redis(port=self.port) as client:
             client.flushall()
@@ -179,6 +189,35 @@ def test_while_the_database_is_away_people_are_thanked_and_answered_once_it_is_b
         more_are_thanked(crowd, 10)
     crowd.may_repeat = not_written_down(town)
     minutes_pass(town, before=cut_at)
+
+    everybody_is_answered_once(town, crowd, before)
+
+
+@pytest.mark.servers
+def test_a_database_and_a_redis_that_hang_hold_up_no_thanks_and_cost_nobody_an_answer(
+    city: tuple[Town, Cable, Valkey],
+) -> None:
+    """Their connections stay, and say nothing: longer than Redis is given, shorter than the database is."""
+    town, cable, valkey = city
+    before = counted(town, "lapor_reports")
+    with talking(town) as crowd:
+        more_are_thanked(crowd, 15)
+        eventually(
+            lambda: town.answers(crowd.citizens[0].channel, crowd.citizens[0].name), what="the worker works"
+        )
+        crowd.pause = 0.1
+        hung_at = datetime.now(UTC)
+        with cable.held(), valkey.held():
+            more_are_thanked(crowd, 60)
+            ready = httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=20)
+            assert (ready.status_code, "database" in ready.text, "redis" in ready.text) == (503, True, True)
+            assert metrics(town)['lapor_part_up{part="database"}'] == 0
+            assert town.client.get("/healthz").status_code == 200
+            is_over = lambda: datetime.now(UTC) - hung_at > timedelta(seconds=15)  # noqa: E731
+            eventually(is_over, within=20, what="Redis is given up")
+        more_are_thanked(crowd, 10)
+    crowd.may_repeat = not_written_down(town)
+    minutes_pass(town, before=hung_at)
 
     everybody_is_answered_once(town, crowd, before)
 

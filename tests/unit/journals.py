@@ -52,13 +52,15 @@ def mail(journal: Journal, number: int, sender: str = "", words: str = WHOLE) ->
 
 
 class Cable:
-    """A wire to a server that can be cut and mended."""
+    """A wire to a server that can be cut and mended, and held: nothing arrives then, and nothing ends."""
 
     def __init__(self, host: str, port: int) -> None:
         self._to = (host, port)
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
         self._is_cut = False
+        self._flows = threading.Event()
+        self._flows.set()
         self._ends: list[socket.socket] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -74,10 +76,10 @@ class Cable:
                 for here, there in ((near, far), (far, near)):
                     threading.Thread(target=self._pass_on, args=(here, there), daemon=True).start()
 
-    @staticmethod
-    def _pass_on(here: socket.socket, there: socket.socket) -> None:
+    def _pass_on(self, here: socket.socket, there: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while said := here.recv(65_536):
+                self._flows.wait()
                 there.sendall(said)
         for end in (here, there):
             with contextlib.suppress(OSError):
@@ -92,6 +94,14 @@ class Cable:
 
     def mend(self) -> None:
         self._is_cut = False
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        self._flows.clear()
+        try:
+            yield
+        finally:
+            self._flows.set()
 
     def close(self) -> None:
         self.cut()

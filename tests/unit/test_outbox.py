@@ -4,10 +4,12 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -24,7 +26,10 @@ from normalizer.schema import (
     Receipt,
     TemporaryFailure,
 )
+from router import outbox
+from router.claims import Owed, owed_by
 from router.codes import code_of_thread
+from router.house import House
 from router.limits import Limits
 from router.outbox import Desk, deliver_due, open_connections
 from router.photos import TRIES, fetch_owed
@@ -285,6 +290,67 @@ async def test_a_database_that_goes_away_behind_the_claim_is_waited_for(town: To
     assert len(provider.sent) == 1
 
 
+async def test_who_stood_still_until_somebody_else_took_over_sends_nothing(
+    town: Town, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker is stopped, or cut off from the database, behind its claim; when it goes on its claim is over."""
+    town.tell(WHOLE)
+    stands, goes_on, later = threading.Event(), threading.Event(), [0.0]
+
+    def stand_still(house: House, claimed: Mapping[int, int]) -> list[Owed]:
+        monkeypatch.setattr(outbox, "owed_by", owed_by)  # nobody else does
+        stands.set()
+        assert goes_on.wait(20)
+        return owed_by(house, claimed)
+
+    monkeypatch.setattr(outbox, "owed_by", stand_still)
+    monkeypatch.setattr(outbox, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + later[0]))
+    standing = asyncio.create_task(deliver(town, provider))
+    await asyncio.to_thread(stands.wait, 20)
+    later[0] = LEASE.total_seconds() + 1
+    town.clock.on(seconds=later[0])
+    provider.found = [None]
+    assert await deliver(town, provider) == 1
+    goes_on.set()
+    await standing
+
+    assert len(provider.sent) == 1
+    assert [(row.state, row.provider_id, row.attempts) for row in to_citizen(town)] == [("sent", "id1", 2)]
+
+
+@pytest.mark.parametrize("answer", [TemporaryFailure("busy"), PermanentFailure("no"), UNSURE])
+async def test_how_a_try_failed_is_not_said_of_somebody_elses(
+    town: Town, provider: Provider, answer: Exception
+) -> None:
+    town.tell(WHOLE)
+
+    async def another_claims() -> None:
+        town.clock.on(seconds=LEASE.total_seconds() + 1)
+        with town.house.store.write() as session:
+            assert len(claim_deliveries(session, town.clock.at, 10)) == 1
+
+    provider.on_send, provider.answers = another_claims, [answer]
+    await deliver(town, provider)
+
+    (row,) = to_citizen(town)
+    assert (row.state, row.attempts, row.lease_until) == ("sending", 2, town.clock.at + LEASE)
+
+
+async def test_what_was_claimed_too_long_ago_is_owed_as_before(
+    town: Town, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.tell(WHOLE)
+    monkeypatch.setattr(outbox, "GOOD_FOR_SECONDS", -1.0)
+    await deliver(town, provider)
+    assert [(row.state, row.uncertain) for row in to_citizen(town)] == [("waiting", 0)]
+    assert provider.sent == []
+
+    monkeypatch.undo()
+    town.clock.on(seconds=1)
+    await deliver(town, provider)
+    assert (provider.looked_up, len(provider.sent)) == ([], 1)
+
+
 async def test_a_worker_cancelled_in_mid_send_leaves_it_leased(town: Town, provider: Provider) -> None:
     town.tell(WHOLE)
     reached = asyncio.Event()
@@ -328,9 +394,9 @@ def test_with_ids_only_those_are_claimed(town: Town) -> None:
         town.tell(WHOLE, sender=f"+62{number}")
     wanted = [row.id for row in to_citizen(town)][1:]
     with town.house.store.write() as session:
-        assert claim_deliveries(session, town.clock.at, 10, wanted) == wanted
-        assert claim_deliveries(session, town.clock.at, 10, []) == []
-        assert claim_deliveries(session, town.clock.at, 10, wanted) == []
+        assert list(claim_deliveries(session, town.clock.at, 10, wanted)) == wanted
+        assert claim_deliveries(session, town.clock.at, 10, []) == {}
+        assert claim_deliveries(session, town.clock.at, 10, wanted) == {}
 
 
 def claim_side_by_side(town: Town, workers: int) -> list[int]:
@@ -393,10 +459,10 @@ def test_on_postgresql_a_claim_under_way_is_passed_by_not_waited_for(city: Town)
         city.tell(WHOLE, sender=f"+62{number}")
     first = to_citizen(city)[0].id
     with city.house.store.write() as holder:
-        assert claim_deliveries(holder, city.clock.at, 1) == [first]
+        assert list(claim_deliveries(holder, city.clock.at, 1)) == [first]
         with city.house.store.write() as other:
             others = claim_deliveries(other, city.clock.at, 10)
-    assert others == [row.id for row in to_citizen(city)][1:]
+    assert list(others) == [row.id for row in to_citizen(city)][1:]
 
 
 @pytest.mark.servers

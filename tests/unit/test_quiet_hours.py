@@ -8,7 +8,7 @@ import pytest
 from router.clock import next_tick, tick
 from router.quiet import end_of_night
 from store.models import Delivery
-from store.work import claim_deliveries, deliveries_by_id
+from store.work import claim_deliveries, claimed_deliveries
 from tests.unit.houses import WHOLE, Town
 
 NIGHT = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)  # 22.00 in Jakarta
@@ -17,7 +17,7 @@ MORNING = datetime(2026, 3, 3, 23, 0, tzinfo=UTC)  # 06.00 of the day after
 
 def due(town: Town) -> list[Delivery]:
     with town.house.store.write() as session:
-        return deliveries_by_id(session, claim_deliveries(session, town.house.now(), 100))
+        return claimed_deliveries(session, claim_deliveries(session, town.house.now(), 100))
 
 
 @pytest.mark.parametrize(

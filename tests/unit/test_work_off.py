@@ -1,5 +1,6 @@
 """What the journal kept is worked off: once, in order, without the database, with poison in between."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,11 +9,13 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import create_engine, event, func, select
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DBAPIError
 from town import eventually
 
 from normalizer.schema import Draft
-from router import reading
+from router import carry_out, reading
 from router.carry_out import DatabaseDown, process
 from router.journal import TRIES, replay, work_off
 from router.reading import Raw, read_all
@@ -197,6 +200,23 @@ def cabled(postgres_url: str, tmp_path: Path, clock: Clock) -> Iterator[tuple[To
     cable.close()
 
 
+@contextlib.contextmanager
+def only_reading(town: Town) -> Iterator[Callable[[], None]]:
+    """Every new transaction may only read, until told otherwise."""
+    told = ["SET default_transaction_read_only = on"]
+
+    def on_checkout(connection: Any, *_: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(told[-1])
+        connection.commit()
+
+    event.listen(town.house.store.engine, "checkout", on_checkout)
+    try:
+        yield lambda: told.append("SET default_transaction_read_only = off")
+    finally:
+        event.remove(town.house.store.engine, "checkout", on_checkout)
+
+
 @pytest.mark.servers
 def test_a_database_that_goes_away_in_the_middle_loses_nothing_and_burns_no_tries(
     cabled: tuple[Town, Cable, Callable[[], int]], journal: Journal
@@ -232,6 +252,55 @@ def test_a_database_that_goes_away_in_the_middle_loses_nothing_and_burns_no_trie
     assert reports() == len(town.answers()) == 601
     assert journal.counts() == {"done": 601}
     assert {entry.attempts for entry in journal.find("done", 1000)} == {0}
+
+
+@pytest.mark.servers
+def test_a_standby_that_only_reads_is_waited_for_and_burns_no_tries(
+    cabled: tuple[Town, Cable, Callable[[], int]], journal: Journal
+) -> None:
+    """What is left behind a failover until the address leads to the new one."""
+    town, _, reports = cabled
+    mail(journal, 1)
+    with only_reading(town) as may_write_again:
+        for _ in range(TRIES + 1):
+            with pytest.raises(DatabaseDown):
+                work_off(town.house, journal)
+        may_write_again()
+        assert work_off(town.house, journal) == reports() == 1
+    assert journal.find("done")[0].attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "is_ours_to_wait_for"),
+    [
+        (psycopg.errors.ConnectionTimeout(), True),
+        (psycopg.errors.TooManyConnections(), True),
+        (psycopg.errors.DiskFull(), True),
+        (psycopg.errors.AdminShutdown(), True),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), True),
+        (psycopg.errors.DeadlockDetected(), False),
+        (psycopg.errors.UniqueViolation(), False),
+        (psycopg.errors.QueryCanceled(), False),
+        (psycopg.errors.StringDataRightTruncation(), False),
+    ],
+)
+def test_only_what_would_have_befallen_any_message_is_waited_for(
+    town: Town,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    error: psycopg.Error,
+    *,
+    is_ours_to_wait_for: bool,
+) -> None:
+    def fail(*_: object) -> None:
+        raise DBAPIError.instance("INSERT", None, error, psycopg.Error, dialect=PGDialect_psycopg())
+
+    mail(journal, 1)
+    monkeypatch.setattr(carry_out, "take_messages", fail)
+    with pytest.raises(DatabaseDown) if is_ours_to_wait_for else contextlib.nullcontext():
+        work_off(town.house, journal)
+    (entry,) = journal.find("waiting") or journal.find("failed")
+    assert entry.attempts == (0 if is_ours_to_wait_for else 1)
 
 
 @pytest.mark.servers
