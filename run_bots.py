@@ -8,6 +8,8 @@ import logging
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -130,6 +132,7 @@ SWITCH_SECONDS = 0.001  # Python's 5 ms is what an answer waits for a thread tha
 THREADS = 32
 SHARED = ("desk.counted", "desk.server", "router.clerk", "router.clock", "router.outbox")
 HOUR_SECONDS = 3600.0
+HANGING_SECONDS = 5.0  # behind router/running.py's FINISH_SECONDS; systemd kills after 45
 
 
 def with_stand_ins(settings: Settings) -> Settings:
@@ -161,7 +164,8 @@ async def serve_until_stopped(given: Settings) -> None:
 
     settings = with_stand_ins(given)
     # Python's default (cores + 4) is soon full of loops that wait for the database
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "work"))
+    threads = ThreadPoolExecutor(THREADS, "work")
+    asyncio.get_running_loop().set_default_executor(threads)
     kept, owed, quiet = Bell(), Bell(), Bell()  # nobody rings the last one: the clock looks twice a second
     house = replace(
         open_house(settings, pack_at(settings.city)), wake=owed.ring, readers=readers.Beside(settings.city)
@@ -169,6 +173,7 @@ async def serve_until_stopped(given: Settings) -> None:
     beside = clerk.Beside(settings)
     prepare = partial(asyncio.to_thread, _prepare_database, house)
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(_leave_who_hangs, threads)
         stack.callback(house.readers.close)
         stack.callback(beside.close)
         was_here_before = any((settings.data_dir / "journal").glob("*.sqlite"))
@@ -210,6 +215,21 @@ def _asked_to_stop() -> asyncio.Event:
     for number in numbers:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     return stopping
+
+
+def _leave_who_hangs(threads: ThreadPoolExecutor) -> None:
+    """End here and now where a thread waits for a database that hangs: Python would wait for it for ever. What it
+    had in hand is in the journal or under its claim, as after a kill."""
+    threads.shutdown(wait=False, cancel_futures=True)
+    deadline = time.monotonic() + HANGING_SECONDS
+    working = [each for each in threading.enumerate() if each.name.startswith("work_")]
+    for each in working:
+        each.join(max(0.0, deadline - time.monotonic()))
+    if hanging := sum(each.is_alive() for each in working):
+        log.warning("%d threads hang and are left behind", hanging)
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _prepare_database(house: "House") -> str | None:

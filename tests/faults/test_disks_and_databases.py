@@ -193,6 +193,7 @@ def test_while_the_database_is_away_people_are_thanked_and_answered_once_it_is_b
     everybody_is_answered_once(town, crowd, before)
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_a_database_and_a_redis_that_hang_hold_up_no_thanks_and_cost_nobody_an_answer(
     city: tuple[Town, Cable, Valkey],
@@ -220,6 +221,20 @@ def test_a_database_and_a_redis_that_hang_hold_up_no_thanks_and_cost_nobody_an_a
     minutes_pass(town, before=hung_at)
 
     everybody_is_answered_once(town, crowd, before)
+
+
+@pytest.mark.servers
+def test_a_server_whose_database_hangs_ends_when_told_and_loses_nothing(city: tuple[Town, Cable, Valkey]) -> None:
+    town, cable, _ = city
+    before = counted(town, "lapor_reports")
+    assert town.process is not None
+    with cable.held():
+        late = [a_citizen("sms") for _ in range(3)]
+        assert [post_sms(town, each) for each in late] == [200] * 3
+        town.process.terminate()
+        assert town.process.wait(45) == 0
+    town.start()
+    eventually(lambda: counted(town, "lapor_reports") == before + 3, within=60, what="three more reports")
 
 
 @pytest.mark.servers
