@@ -1,6 +1,7 @@
 """Outages in their full length: a minute without a database under load, ten minutes of full disk. `make long`."""
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from town import Town, eventually
 
+from store.work import CARRIED, LEASE
 from tests.end_to_end.test_missed_messages import twilio_hears
 from tests.faults.crowd import (
     Citizen,
@@ -68,6 +70,26 @@ def test_a_minute_without_a_database_under_load_costs_nobody_an_answer(city: tup
     minutes_pass(town, before=cut_at)
     print(f"thanked without a database: {heard}")
     everybody_is_answered_once(town, crowd, before, within=900)
+
+
+@pytest.mark.servers
+def test_a_worker_that_stood_still_past_its_claims_sends_nothing_twice(city: tuple[Town, Cable, Valkey]) -> None:
+    """Stopped with answers in hand; another takes them over after five minutes, and then it goes on."""
+    town, _, _ = city
+    before = counted(town, "lapor_reports")
+    town.work()
+    with talking(town) as crowd:
+        more_are_thanked(crowd, 30)
+        stopped = town.workers[-1]
+        stopped.send_signal(signal.SIGSTOP)
+        crowd.may_repeat = not_written_down(town)
+        more_are_thanked(crowd, 10)
+    try:
+        during(LEASE.total_seconds() + CARRIED.total_seconds() + 15, lambda: None, 1)
+    finally:
+        stopped.send_signal(signal.SIGCONT)
+    print(f"in hand when it was stopped: {len(crowd.may_repeat)}")
+    everybody_is_answered_once(town, crowd, before)
 
 
 def test_after_ten_minutes_of_full_disk_every_sms_is_there_once(tmp_path: Path) -> None:
