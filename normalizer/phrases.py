@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, product
 from typing import NamedTuple
 
 from normalizer.remembered import remembered
@@ -52,7 +52,7 @@ def finder(lists: Mapping[str, str]) -> Finder:
     """Give a function that finds the phrases of several lists among a message's folded words.
 
     Phrases stand between slashes or on lines of their own. "~" stands for up to three words, "*" for the rest
-    of a word.
+    of a word, "a|b" for one of them.
     """
     whole: dict[str, _Start] = defaultdict(_Start)
     begun: dict[str, _Start] = defaultdict(_Start)
@@ -82,7 +82,9 @@ def finder(lists: Mapping[str, str]) -> Finder:
 def _phrases(lists: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     for name, text in lists.items():
         for line in text.splitlines():
-            yield from ((name, phrase.strip()) for phrase in line.split("/") if phrase.strip())
+            for phrase in line.split("/"):
+                choices = [word.split("|") for word in phrase.split()]
+                yield from ((name, " ".join(words)) for words in product(*choices) if words)
 
 
 def _found(start: _Start, words: Sequence[str], place: int, said: Set[str]) -> Iterator[Found]:

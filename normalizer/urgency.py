@@ -10,8 +10,11 @@ from normalizer.schema import Danger
 
 FIRST = 60  # words: who is in danger says so first; what comes later belongs to a long story
 # How many words may stand between a word and the danger that it takes back; a live wire is no matter of worry.
-REACH = {"worry": 5, "before": 2, "negated": 0, "after": 3}
+REACH = {"worry": 5, "before": 2, "thing": 2, "negated": 0, "after": 3}
 WIRE_REACH = 2
+OF_PERSONS = {"trapped", "water", "injured"}  # what a cat, a ball or a sandal may meet as well, and nobody is hurt
+
+_OTHERS = {"adanya", "kayaknya", "kayanya"}  # "maybe" is no "like"; "adanya tawuran" speaks of fights, not of one
 
 _LISTS = tomllib.loads(Path(__file__).with_name("danger.toml").read_text(encoding="utf-8"))
 _KINDS = cast(tuple[Danger, ...], get_args(Danger))
@@ -25,12 +28,24 @@ def danger_in(words: Sequence[str]) -> Danger | None:
     ("pernah kebakaran") or only names a thing ("pemadam kebakaran") is none; something about to fall is. Of
     several kinds the first that is named counts.
     """
-    found = list(_find(words[:FIRST]))
+    found = _said([_bare(word) for word in words[:FIRST]])
     if not any(each.name in _KINDS for each in found):
         return None
     real = (each for each in _dangers(found) if not _is_undone(each, found))
     first = min(real, key=lambda each: (each.begins, -each.ends), default=None)
     return cast(Danger, first.name) if first else None
+
+
+def _bare(word: str) -> str:
+    """Without "its": "apinya", "orangnya"."""
+    return word[:-3] if len(word) > 5 and word.endswith(("nya", "nye")) and word not in _OTHERS else word
+
+
+def _said(words: Sequence[str]) -> list[Found]:
+    """The phrases, without a "bisa" that stands in "tidak bisa"."""
+    found = list(_find(words))
+    denied = {each.ends for each in found if each.name == "cannot"}
+    return [each for each in found if not (each.name == "before" and each.ends in denied)]
 
 
 def _dangers(found: Sequence[Found]) -> Iterator[Found]:
@@ -43,9 +58,12 @@ def _is_undone(danger: Found, found: Sequence[Found]) -> bool:
 
 def _undoes(each: Found, danger: Found) -> bool:
     if each.name == "other":
-        return each.begins < danger.ends and danger.begins < each.ends
+        says_more = danger.begins <= each.begins and danger.ends >= each.ends  # "pohon mau roboh"
+        return each.begins < danger.ends and danger.begins < each.ends and not says_more
     reach = REACH.get(each.name)
     if reach is None:
+        return False
+    if each.name == "thing" and danger.name not in OF_PERSONS:
         return False
     if each.name == "after":
         return 0 <= each.begins - danger.ends <= reach

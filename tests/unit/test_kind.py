@@ -154,3 +154,9 @@ def test_phrases_may_have_gaps_and_open_ends() -> None:
     assert told == [("done", "sudah ~ beres", 0, 4), ("done", "lampu*", 4, 5)]
     assert not list(find(["sudah", "satu", "dua", "tiga", "empat", "beres"]))
     assert [each.name for each in find(["belum", "beres"])] == ["late"]
+
+
+def test_a_phrase_may_name_one_of_several_words() -> None:
+    find = finder({"fell": "jatuh|masuk ke kali|got"})
+    assert [each.phrase for each in find(["masuk", "ke", "got"])] == ["masuk ke got"]
+    assert not list(find(["jatuh", "ke", "kasur"]))
