@@ -267,5 +267,33 @@ def test_slang_finds_its_service(service: str, text: str) -> None:
     assert meant(text) == service
 
 
+ROUNDABOUT = {
+    "jalan_rusak": ("jalanan kayak permukaan bulan", "aspal udah gundul tinggal batu"),
+    "trotoar": ("ubin kuning buat orang buta pada ilang",),
+    "jembatan_jpo": ("fly over retak retak", "beton jembatan ngelupas keliatan besinya"),
+    "kabel_utilitas": ("kabele mudun nganti cedhak sirah",),
+    "galian_proyek": ("habis gali kabel langsung ditinggal aja", "lobang bekas pasang pipa belum ditutup"),
+    "banjir": ("omahku kelem banyu", "jalanan jadi kali kalo ujan", "air udah semeter min"),
+    "saluran": ("bak kontrol amblas", "pintu air macet ga bisa dibuka", "got mampet, airnya balik ke rumah"),
+    "pencemaran": ("bengkel buang oli ke got", "pabrik tahu buang limbah ke selokan"),
+    "parkir_liar": ("mobil nangkring di depan pager rumah saya", "truk pada ngetem di pinggir jalan"),
+    "lalu_lintas": ("lampu stopan ga nyala",),
+    "rokok": ("sopir angkot ngudud",),
+    "kekerasan": ("anak di bawah umur dipaksa nikah", "perempuan diseret pacarnya"),
+    "kriminal": ("rumah kebobolan", "mayat mengapung di kali"),
+    "listrik": ("voltase turun lampu redup di rumah",),
+    "perizinan": ("slf gedung",),
+    "kjp_pendidikan": ("sekolah minta uang gedung",),
+    "olahraga_budaya": ("gedung tua bersejarah mau dirobohin",),
+}
+
+
+@pytest.mark.parametrize(
+    ("service", "text"), [(code, text) for code, texts in ROUNDABOUT.items() for text in texts]
+)
+def test_a_problem_told_in_pictures_and_by_what_it_does_finds_its_service(service: str, text: str) -> None:
+    assert meant(text) == service
+
+
 def test_every_service_is_said_in_slang_here() -> None:
     assert MESSAGES.keys() == PACK.services.keys() - {"bukan_aduan"}
