@@ -18,6 +18,7 @@ from normalizer.urgency import danger_in
 
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 NOT_A_REPORT, NO_REPORT_SURE = "bukan_aduan", 0.7
+CRIES = ("question", "abuse", "spam")  # who asks for a number or swears beside a danger cries for help
 
 
 def normalize(
@@ -60,7 +61,9 @@ def normalize(
         words=folded, text=read, language=spoken, service=service, has_hint=has_hint, place=place, photos=photos
     )
     kind = None if is_named else not_report(heard)
-    danger = danger_in(folded) if kind is None else None
+    danger = danger_in(folded) if kind in {None, *CRIES} else None
+    if danger:
+        kind = None
     if kind:
         service, alternatives = Guess(service_code=NOT_A_REPORT, confidence=NO_REPORT_SURE), ()
     return Draft(

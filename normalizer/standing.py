@@ -20,8 +20,9 @@ _COURTESY, _SMALL = word_list("courtesy"), word_list("small")
 _ASKING, _SPEAKING, _EARLIER = word_list("requesting"), word_list("speaking"), word_list("earlier")
 _DENYING, _NOT_ONLY, _STATES = word_list("denying"), word_list("not_only"), word_list("states")
 _ALREADY, _FIXED, _AGAIN = word_list("already"), word_list("fixed"), word_list("again")
-_TURNING, _DEMANDING = word_list("turning"), word_list("demanding")
-BEFORE_DONE = 2  # words before "sudah" that may take it back: "seharusnya sudah"
+_TURNING, _DEMANDING, _HOPING = word_list("turning"), word_list("demanding"), word_list("hoping")
+# How many words before "sudah" may take it back: "seharusnya sudah", "semoga got di gang kami sudah".
+BEFORE_DONE, HOPED = 2, 8
 _LEADING = _BESIDE_WORDS | _ASKING | _SPEAKING | _EARLIER
 _NOT_SAID = _COURTESY | _SMALL | _ASKING
 _TAKING_BACK = _DENYING | {"tidak", "not"}
@@ -91,7 +92,8 @@ def _deny(words: Sequence[str], found: list[float]) -> None:
 
 def is_demanded(words: Sequence[str], begins: int, ends: int) -> bool:
     """Whether a phrase that says that something was done says that it should be: "sudah waktunya diperbaiki"."""
-    return not _DEMANDING.isdisjoint(words[max(0, begins - BEFORE_DONE) : ends])
+    near = words[max(0, begins - BEFORE_DONE) : ends]
+    return not (_DEMANDING.isdisjoint(near) and _HOPING.isdisjoint(words[max(0, begins - HOPED) : begins]))
 
 
 def _done(words: Sequence[str], found: list[float]) -> None:
