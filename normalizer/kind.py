@@ -35,8 +35,9 @@ _NOISE: dict[str, _Sign] = _LISTS["noise"]
 _COURTESY = word_list("courtesy") | frozenset(_LISTS["small_talk"].split())
 _ABUSE = frozenset(_LISTS["abuse"].split())
 _BEASTS = frozenset(_LISTS["beasts"].split())  # swear words that the service "animals" knows as well
+_BITTER = frozenset(each.strip() for each in _LISTS["bitter"].split("/"))
 _TAG_WORDS = tuple(_LISTS["tags"].split())
-_SAYS = ("thanked", "done", "still", "advertising", "asks_for_facts")
+_SAYS = ("thanked", "done", "still", "advertising", "asks_for_facts", "to_somebody")
 _find = finder(
     {name: cast(str, _LISTS[name]) for name in _SAYS}
     | {name: sign["phrases"] for signs in (_REPORT, _NOISE) for name, sign in signs.items()}
@@ -144,6 +145,8 @@ def _weighed(heard: Heard, found: Mapping[str, set[str]], *, shown: bool) -> Not
     report = _sums(_REPORT, found) | _understood(heard, found, noise, shown=shown)
     direct = bool(report.keys() & _DIRECT)
     marks = _marks(heard.text, direct=direct)
+    if "to_somebody" in found and heard.text.startswith("@"):
+        marks["answer"] = 2.0
     if direct and report.keys() & _OWN and not marks and "answers" not in noise:
         noise = {name: weight * SPEAKS_DIRECTLY for name, weight in noise.items()}
     for_it, against = sum(report.values()), sum(noise.values()) + sum(marks.values())
@@ -179,7 +182,10 @@ def _understood(
     heard: Heard, found: Mapping[str, set[str]], noise: Mapping[str, float], *, shown: bool
 ) -> dict[str, float]:
     """What the service, the place, a photo and a pin say for a report."""
-    share = ABOUT if noise.keys() & _ABOUT_OTHER and not found.keys() & _DIRECT else 1.0
+    others = noise.keys() & _ABOUT_OTHER
+    if others == {"praise"} and found["praise"] <= _BITTER:
+        others = set()
+    share = ABOUT if others and not found.keys() & _DIRECT else 1.0
     weights: dict[str, float] = {"shown": 4.0} if shown else {}
     if heard.service:
         weights["service"] = 2 * heard.service.confidence * share
