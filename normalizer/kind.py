@@ -146,7 +146,7 @@ def _weighed(heard: Heard, found: Mapping[str, set[str]], *, shown: bool) -> Not
     direct = bool(report.keys() & _DIRECT)
     marks = _marks(heard.text, direct=direct)
     if "to_somebody" in found and heard.text.startswith("@"):
-        marks["answer"] = 2.0
+        marks["answer"] = 1.5
     if direct and report.keys() & _OWN and not marks and "answers" not in noise:
         noise = {name: weight * SPEAKS_DIRECTLY for name, weight in noise.items()}
     for_it, against = sum(report.values()), sum(noise.values()) + sum(marks.values())

@@ -44,8 +44,8 @@ def _bare(word: str) -> str:
 def _said(words: Sequence[str]) -> list[Found]:
     """The phrases, without a "bisa" that stands in "tidak bisa"."""
     found = list(_find(words))
-    denied = {each.ends for each in found if each.name == "cannot"}
-    return [each for each in found if not (each.name == "before" and each.ends in denied)]
+    sure = {place for each in found if each.name == "cannot" for place in range(each.begins, each.ends)}
+    return [each for each in found if not (each.name == "before" and each.begins in sure)]
 
 
 def _dangers(found: Sequence[Found]) -> Iterator[Found]:

@@ -85,6 +85,7 @@ def danger(text: str) -> str | None:
         ("pohon mau roboh ke arah rumah", "collapse"),
         ("pohon tumbang kena motor", "collapse"),
         ("kabel pln ngelewer sampai tanah", "wire"),
+        ("kabel nyentuh pagar besi, kalo dipegang nyetrum", "wire"),
     ],
 )
 def test_danger_to_life_is_named(text: str, kind: str) -> None:
