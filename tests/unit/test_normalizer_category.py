@@ -436,3 +436,20 @@ def test_any_words_give_known_services_with_a_confidence_and_further_ones_apart(
     assert {guess.service_code for guess in told} <= PACK.services.keys()
     assert all(0 <= guess.confidence <= 1 for guess in told)
     assert len({guess.service_code for guess in further} - {first.service_code if first else None}) == len(further)
+
+
+@pytest.mark.parametrize(
+    ("text", "service"),
+    [
+        ("air pam tidak keluar", "air_bersih"),
+        ("truk sampah ga dateng dateng", "sampah"),
+        ("dokter puskesmas tidak datang", "kesehatan"),
+        ("cat jembatan ngelupas", "jembatan_jpo"),
+        ("surat pindah datang belum jadi", "kependudukan"),
+    ],
+)
+def test_what_comes_and_goes_is_no_move_and_paint_is_no_cat(text: str, service: str) -> None:
+    guess, others = guess_service(PACK, list(words_of(text).tokens))
+    assert guess is not None
+    assert guess.service_code == service
+    assert service == "kependudukan" or "kependudukan" not in {other.service_code for other in others}
