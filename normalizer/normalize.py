@@ -56,7 +56,7 @@ def normalize(
     if is_named:
         service, alternatives, has_hint = Guess(service_code=str(named), confidence=1.0), (), True
     place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
-    folded = list(map(plain, words.tokens))
+    folded = list(map(plain, _without_links(words)))
     heard = Heard(
         words=folded, text=read, language=spoken, service=service, has_hint=has_hint, place=place, photos=photos
     )
@@ -116,6 +116,13 @@ def _in_links(words: Words) -> Set[int]:
     """The places of words that are part of a link: "maps.app.goo.gl" speaks of no app."""
     spans = [match.span() for match in _LINK.finditer(words.text)] if "//" in words.text else ()
     return {place for first, last in spans for place, start in enumerate(words.starts) if first <= start < last}
+
+
+def _without_links(words: Words) -> Sequence[str]:
+    """The words that were said, where a message is more than links."""
+    links = _in_links(words)
+    said = [token for place, token in enumerate(words.tokens) if place not in links] if links else ()
+    return said or words.tokens
 
 
 def _photo_position(photos: Sequence[PhotoFacts]) -> Position | None:
