@@ -8,7 +8,7 @@ from normalizer.gazetteer import LONGEST_NAME, Gazetteer, keys_from
 from normalizer.misspelt import right_spellings
 from normalizer.roman import ROMAN
 from normalizer.street_names import street_key
-from normalizer.tokens import Words, places_of
+from normalizer.tokens import Words, places_of, plain
 from normalizer.wordlists import words as word_list
 
 _NO_MORE = r"(?!\w|[.,]\d{3}|\s?-\s?\d{3})"  # neither a telephone nor 1.000.000
@@ -133,7 +133,7 @@ def _may_begin(
         return True
     if _VERB.fullmatch(token) and street_key(folded[place : place + 1]) not in names.families:
         return False  # "jalan tersebut", "jalan membahayakan"
-    return not token.isdigit() and token not in known and len(token) > 2
+    return not token.isdigit() and token not in known and plain(token) not in known and len(token) > 2
 
 
 def _ender(

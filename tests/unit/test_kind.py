@@ -104,6 +104,7 @@ def test_what_is_no_report_is_named(text: str, kind: str) -> None:
         "terima kasih, semoga sampah di gang kami sudah diangkut besok",
         "kalau sudah diperbaiki kabari ya, terima kasih",
         "apa harus viral dulu?",
+        "terima kasih pak sudah ditertibkan pedagangnya, sekarang balik lagi",
         "lihat foto https://photos.app.goo.gl/abc sampah numpuk",
         "mantap jiwa trotoarnya dipake parkir semua",
         "luar biasa ya trotoar jadi parkiran",

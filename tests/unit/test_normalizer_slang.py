@@ -268,7 +268,14 @@ def test_slang_finds_its_service(service: str, text: str) -> None:
 
 
 ROUNDABOUT = {
-    "jalan_rusak": ("jalanan kayak permukaan bulan", "aspal udah gundul tinggal batu"),
+    "jalan_rusak": (
+        "jalanan kayak permukaan bulan",
+        "aspal udah gundul tinggal batu",
+        "jalan ancur pak",
+        "JALANAN HANCURRRR",
+        "jl jelek banget depan sd",
+        "jl bolong2 depan pasar",
+    ),
     "trotoar": ("ubin kuning buat orang buta pada ilang",),
     "jembatan_jpo": ("fly over retak retak", "beton jembatan ngelupas keliatan besinya"),
     "kabel_utilitas": ("kabele mudun nganti cedhak sirah",),
