@@ -91,7 +91,8 @@ def _mention_at(
     words: Words, folded: Sequence[str], names: Gazetteer, place: int, streets: Sequence[Street]
 ) -> Mention | None:
     for last, key in keys_from(folded, place):
-        if areas := names.areas.get(key):
+        areas = names.areas.get(key)
+        if areas and not _gives_way(folded, names, place, last):
             level = _LEVEL_WORDS.get(words.tokens[place - 1]) if place else None
             if level and not any(area.level == level for area in areas):
                 level = None
@@ -100,6 +101,16 @@ def _mention_at(
                 weight = READ_AS_WORDS if weight >= PLAIN else min(weight, IN_STREET)
             return Mention(areas=areas, first=place, last=last, weight=weight, level=level)
     return None
+
+
+def _gives_way(folded: Sequence[str], names: Gazetteer, place: int, last: int) -> bool:
+    """Whether a longer name begins within this one and takes its end, what stands before being one of its own or
+    a village: "kel. Jati, Pulo Gadung" is not Jatipulo, "Kp. Pulo Gebang" not Kampung Pulo."""
+    for spot in range(place + 1, last):
+        before = "".join(folded[place:spot])
+        if before == "kampung" or before in names.areas:
+            return any(end > last and key in names.areas for end, key in keys_from(folded, spot))
+    return False
 
 
 def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, streets: Sequence[Street]) -> float:
@@ -179,9 +190,9 @@ def _misspelt_at(
         is_alone = last == place + 1
         if not (is_alone or leads or names.may_end_misspelt(folded[last - 1])):
             continue
-        is_strange = strange[place] or (not is_alone and True in strange[place + 1 : last])
-        if not is_strange and not _half_right(folded, names, place, last):
-            continue
+        is_strange = True in strange[right.last if right else place : last]
+        if not is_strange and (right or not _half_right(folded, names, place, last)):
+            continue  # "SDN Menteng atap roboh" is not Menteng Atas
         key = "".join(folded[place:last]).rstrip(DIGITS)
         meant = _short_meant(words, names, key, place) if is_alone and len(key) <= SHORTEST else None
         if not meant:

@@ -54,6 +54,15 @@ def name_of(code: str) -> str:
         ("lampu mati Gambir, kecamatan Gambir", "Gambir"),
         # an ordinary word before it makes no other name of it
         ("lampu mati Pulo Gebang, Cakung", "Pulo Gebang"),
+        # nor does a village's name, or one that the kecamatan goes behind
+        ("bau sampah di kp pulo gebang", "Pulo Gebang"),
+        ("banjir kampung bali mester", "Bali Mester"),
+        ("gelap di kampung rawa buaya, cengkareng", "Rawa Buaya"),
+        ("kel jati pulo gadung gelap", "Jati"),
+        ("jati, pulo gadung, gelap", "Jati"),
+        # nor an ordinary word behind it
+        ("SDN 03 Menteng atap roboh", "Menteng"),
+        ("menteng dalem banjir", "Menteng Dalam"),
         # an ordinary word that alone is written as a name, or stands behind people
         ("got di dekat Kartini mampet", "Kartini"),
         ("warga kartini kebanjiran", "Kartini"),
@@ -85,6 +94,11 @@ def test_a_name_without_its_side_is_a_question(text: str, kelurahan: str, others
     assert found.kelurahan == kelurahan
     assert found.confidence < ASK
     assert {name_of(other.area_code) for other in found.candidates} >= others
+
+
+@pytest.mark.parametrize("text", ["Jawa Barat banjir", "macet di jawa barat", "cuaca di jawa tengah"])
+def test_a_province_is_no_kelurahan_with_a_wrong_letter(text: str) -> None:
+    assert told_by(words_of(text), PACK).area is None
 
 
 def test_its_kecamatan_says_which_side_is_meant() -> None:
