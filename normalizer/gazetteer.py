@@ -46,6 +46,7 @@ class Gazetteer:
     ordinary_after_in: frozenset[str]
     readable: frozenset[str]
     outside: frozenset[str]
+    weekdays: frozenset[str]
 
 
 @remembered
@@ -85,6 +86,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         ordinary_after_in=frozenset(pack.settings["ordinary_after_in"].split()),
         readable=frozenset(pack.settings["readable_names"].split()),
         outside=frozenset(pack.settings["outside_names"].split()),
+        weekdays=frozenset(pack.settings["weekday_names"].split()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Areas that a message names, weighed by the words around them: "setu cipayung" is a place, "setu" a lake."""
+"""Areas that a message names, and what each name counts: "setu cipayung" is a place, "setu" a lake."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from normalizer.wordlists import words as word_list
 
 Level = Literal["kelurahan", "kecamatan", "kota"]
 
-_LEVEL_WORDS: Mapping[str, Level] = {
+LEVEL_WORDS: Mapping[str, Level] = {
     **dict.fromkeys(("kel", "kelurahan", "klurahan", "lurah", "desa"), "kelurahan"),
     **dict.fromkeys(("kec", "kecamatan", "kcmtn", "camat"), "kecamatan"),
     **dict.fromkeys(("kota", "kotamadya", "kab", "kabupaten", "walikota"), "kota"),
@@ -37,8 +37,6 @@ LONG_MISTAKE, SHORT_MISTAKE, LONG_NAME = 0.85, 0.6, 8  # with a wrong letter; LO
 MOST_TRIES = 48  # words looked up for wrong letters, so that a long text costs no more
 MOST_NAMES = 60  # each is weighed against all others
 GUESSED = 0.5  # above it a lone name is a guess worth asking about
-NEAR_KECAMATAN, IN_KECAMATAN, IN_KOTA, ELSEWHERE = 0.8, 0.5, 0.25, -0.5
-SAME_NAME = 0.45  # of the weight: a name that a kelurahan shares with a kecamatan means the kecamatan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +91,7 @@ def _mention_at(
     for last, key in keys_from(folded, place):
         areas = names.areas.get(key)
         if areas and not _gives_way(folded, names, place, last):
-            level = _LEVEL_WORDS.get(words.tokens[place - 1]) if place else None
+            level = LEVEL_WORDS.get(words.tokens[place - 1]) if place else None
             if level and not any(area.level == level for area in areas):
                 level = None
             weight = EXPLICIT if level else _weight(words, names, key, place, last, streets)
@@ -120,12 +118,12 @@ def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, str
         return _ordinary_weight(words, names, key, place, last)
     if key in names.readable and not _stands_as_place(words, place, last):
         return READ_AS_WORDS
-    if _goes_on(words, place, last) or _towards(words, place):
+    if _goes_on(words, place, last) or towards(words, place):
         return GOES_ON
     return PLAIN
 
 
-def _towards(words: Words, place: int) -> bool:
+def towards(words: Words, place: int) -> bool:
     """Whether a name says where a road leads, not where something is: "arah Slipi", "menuju ke Kampung Melayu"."""
     before = words.tokens[max(0, place - 2) : place]
     return bool(before) and (before[-1] in _TOWARDS or (before[0] in _TOWARDS and before[-1] == "ke"))
@@ -229,7 +227,7 @@ def _half_right(folded: Sequence[str], names: Gazetteer, place: int, last: int) 
 def _short_meant(words: Words, names: Gazetteer, key: str, place: int) -> str | None:
     """The one short name that a word misses by a letter, behind "kelurahan" or, of five letters, behind "di"."""
     before = words.tokens[place - 1] if place else ""
-    led = before in _LEVEL_WORDS
+    led = before in LEVEL_WORDS
     if not (led or before in _IN) or len(key) > SHORTEST or key in NO_MISTAKES or _gap_between(words, place):
         return None
     found = [
@@ -255,7 +253,7 @@ def _meant(names: Gazetteer, key: str, found: set[str]) -> str | None:
 def _misspelt(
     words: Words, names: Gazetteer, meant: str, place: int, last: int, streets: Sequence[Street]
 ) -> Mention:
-    level = _LEVEL_WORDS.get(words.tokens[place - 1]) if place else None
+    level = LEVEL_WORDS.get(words.tokens[place - 1]) if place else None
     if level and not any(area.level == level for area in names.areas[meant]):
         level = None
     weight = EXPLICIT if level else _weight(words, names, meant, place, last, streets)
@@ -273,43 +271,3 @@ def _has_gap(words: Words, first: int, last: int) -> bool:
 
 def _gap_between(words: Words, place: int) -> bool:
     return not _PARTING.isdisjoint(words.text[words.ends[place - 1] : words.starts[place]])
-
-
-def _is_in(area: Area, other: Area) -> bool:
-    return area.code.startswith(f"{other.code}.")
-
-
-def weigh(mentions: Sequence[Mention]) -> dict[str, float]:
-    """Give each area that is named, by its code, what the whole message says for it."""
-    scores: dict[str, float] = {}
-    for mention in mentions:
-        for area in mention.areas:
-            score = _own(mention, area) + _support(mention, area, mentions)
-            scores[area.code] = max(score, scores.get(area.code, score))
-    return scores
-
-
-def _own(mention: Mention, area: Area) -> float:
-    if mention.level:
-        return mention.weight if area.level == mention.level else 0.0
-    if area.level == "kelurahan" and any(other.level == "kecamatan" for other in mention.areas):
-        return mention.weight * SAME_NAME
-    return mention.weight
-
-
-def _support(mention: Mention, area: Area, mentions: Sequence[Mention]) -> float:
-    """What the other names add: its kecamatan or city beside it or elsewhere, or another city altogether."""
-    support = 0.0
-    for other in mentions:
-        if other is mention or other.weight < IN_STREET:
-            continue
-        parents = [parent for parent in other.areas if _is_in(area, parent)]
-        if any(parent.level == "kecamatan" for parent in parents):
-            near = 0 <= other.first - mention.last <= 1
-            strong = near or mention.weight > ORDINARY_WORD
-            support = max(support, (NEAR_KECAMATAN if near else IN_KECAMATAN) if strong else 0.2)
-        elif parents:
-            support = max(support, IN_KOTA)
-        elif all(far.level == "kota" for far in other.areas):
-            support += ELSEWHERE
-    return support

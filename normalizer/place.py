@@ -13,13 +13,15 @@ from normalizer.fuse import place_of
 from normalizer.gazetteer import Gazetteer, fold, gazetteer, unglued
 from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
-from normalizer.mentions import ENOUGH, ORDINARY_WORD, PLAIN, Mention, mentions_in, weigh
+from normalizer.mentions import ENOUGH, ORDINARY_WORD, PLAIN, Mention, mentions_in
 from normalizer.misspelt import strange_in
+from normalizer.relations import is_here, lives_there, related
 from normalizer.rt_rw import RtRw, rt_rw_in
 from normalizer.said import Said, Settled
 from normalizer.schema import Candidate, Position
 from normalizer.settle import settle
-from normalizer.tokens import Words
+from normalizer.tokens import Words, places_of
+from normalizer.weigh import weigh
 from normalizer.wordlists import words as word_list
 
 __all__ = ["Told", "place_of", "tag_words", "told_by"]
@@ -52,9 +54,12 @@ def told_by(words: Words, pack: Pack) -> Told:
     if not streets and not landmarks and not any(each.weight > ORDINARY_WORD for each in mentions):
         streets = bare_streets(words, folded, names, known)
     mentions += misspelt_beside(mentions, folded, strange, names)
+    mentions = related(words, mentions, names.weekdays, has_other=bool(streets or landmarks))
     scores = weigh(mentions)
     said = Said(pack=pack, names=names, scores=scores, mentions=mentions, streets=streets, landmarks=landmarks)
-    is_ours = any(each.level or each.weight > PLAIN for each in mentions) or not _outside(words, names, streets)
+    is_ours = any(each.level or each.weight > PLAIN for each in mentions) or not _outside(
+        words, names, streets, mentions
+    )
     settled = settle(said) if is_ours else Settled()
     return Told(
         area=settled.area,
@@ -75,16 +80,17 @@ def tag_words(pack: Pack) -> frozenset[str]:
     return lexicon(pack).known | frozenset(name for name in gazetteer(pack).areas if len(name) > 4)
 
 
-def _outside(words: Words, names: Gazetteer, streets: Sequence[Street]) -> bool:
-    """Whether a neighbouring city is where it is, not where a road leads to."""
+def _outside(words: Words, names: Gazetteer, streets: Sequence[Street], mentions: Sequence[Mention]) -> bool:
+    """Whether a neighbouring city is where it is, not where a road leads to or where who writes it lives."""
     if "jakarta" in words.tokens or names.outside.isdisjoint(words.tokens):
         return False
     in_streets = {place for street in streets for place in range(street.first, street.last)}
+    here = max((each.first for each in mentions if is_here(words, each)), default=0)
     return any(
-        token in names.outside
-        and place not in in_streets
+        place not in in_streets
         and (not place or words.tokens[place - 1] not in _TOWARDS)
-        for place, token in enumerate(words.tokens)
+        and not (place + 2 < here and lives_there(words, place))
+        for place in places_of(words.tokens, names.outside)
     )
 
 

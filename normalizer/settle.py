@@ -140,7 +140,8 @@ def _sureness(said: Said, area: Area) -> float:
 
 def _rivals(said: Said, area: Area) -> list[str]:
     ranked = sorted(said.scores.items(), key=lambda item: -item[1])
-    return [code for code, score in ranked if score >= ENOUGH and apart(code, area.code)]
+    least = min(ENOUGH, said.scores[area.code])
+    return [code for code, score in ranked if score >= least and apart(code, area.code)]
 
 
 def _next_door(said: Said, area: Area) -> Landmark | None:

@@ -260,6 +260,25 @@ def test_where_a_road_leads_gives_way_to_the_place_beside_it() -> None:
     assert place("lampu mati di Cawang arah Tanjung Priok").kelurahan == "Cawang"
 
 
+def test_where_a_road_leads_does_not_narrow_the_road() -> None:
+    found = place("jl raya kalibata arah pasar minggu berlubang")
+    assert found.kelurahan == "Kalibata"
+    assert found.confidence < ASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Menteng banjir. tolong Menteng",
+        "kuningan lagi kuningan lagi",
+        "Koja banjir, tolong Koja",
+        "Senen macet. Senen!",
+    ],
+)
+def test_what_is_said_twice_is_no_surer(text: str) -> None:
+    assert place(text).confidence < ASK
+
+
 def test_two_streets_mean_where_they_meet() -> None:
     found = place("perempatan Jl. Kwini II dan Jl. Abdul Rahman Saleh")
     assert found.kelurahan == "Senen"

@@ -1,0 +1,158 @@
+"""What the words around a name say of it: who lives there, where it is not, how far a line runs."""
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from normalizer.mentions import GOES_ON, LEVEL_WORDS, READ_AS_WORDS, Mention, towards
+from normalizer.said import apart
+from normalizer.tokens import Words
+from normalizer.wordlists import words as word_list
+
+NOT_HERE = 0.0  # what a name counts that says where something is not
+_PARTING, _DASHES = frozenset(",;:()!?\n"), frozenset("-\u2013\u2014>\u2192~/")
+_OWN = frozenset(["saya", "sy", "kami", "aku", "gue", "gw"])
+_HERE, _LIVES = word_list("here"), word_list("lives_in")
+_BETWEEN = frozenset(LEVEL_WORDS) | word_list("before_an_area") | {"di", "in", "yang", "yg", "dari", "from"}
+_TO_HOME = _BETWEEN | _OWN | {"rt", "rw", "ada", "asli", "sekitar", "perumahan", "komplek", "of"}
+_THEN = word_list("requesting") | word_list("turning") | word_list("then")
+_DENYING = frozenset(["bukan", "bkn", "not"])
+_NOT_ALONE = frozenset(["saja", "aja", "doang", "only", "juga"])
+_TITLES, _GIVEN = word_list("titles"), word_list("given_names")
+_VOCATIVE = word_list("courtesy") | word_list("requesting")
+_PLANTS = frozenset(["pohon", "phon", "buah", "bibit", "daun", "kayu"])
+_LINES, _TO = word_list("lines"), frozenset(["ke", "to", "sampai", "sampe", "hingga"])
+_DAY_BEFORE, _DAY_BEHIND = word_list("day_before"), word_list("day_behind")
+
+
+def related(
+    words: Words, mentions: Sequence[Mention], weekdays: Container[str], *, has_other: bool
+) -> list[Mention]:
+    """Weigh the names again by the words around them; `has_other`: a street or a landmark stands there too."""
+    found = [_by_itself(words, each, weekdays) for each in mentions]
+    for spot, (one, other) in enumerate(pairwise(found)):
+        if _is_route(words, one, other):
+            found[spot], found[spot + 1] = _less(one, GOES_ON), _less(other, GOES_ON)
+    homes = {each.last for each in _homes(words, found)}
+    return [
+        _less(each, NOT_HERE)
+        if each.last in homes or _leads_away(words, each, found, has_other=has_other)
+        else each
+        for each in found
+    ]
+
+
+def lives_there(words: Words, place: int) -> bool:
+    """Whether somebody lives in what begins here: "saya warga RT 5 kel. …", "rumah saya di …"."""
+    spot = place - 1
+    while spot > max(0, place - 9) and (words.tokens[spot] in _TO_HOME or words.tokens[spot].isdigit()):
+        spot -= 1
+    if spot < 0 or words.tokens[spot] not in _LIVES:
+        return False
+    return words.tokens[spot] not in {"rumah", "rmh"} or words.tokens[spot + 1] in _OWN
+
+
+def is_here(words: Words, mention: Mention) -> bool:
+    """Whether a name says where something is: "di Senayan", "lokasinya kel. Slipi"."""
+    begin = _begin(mention)
+    return begin > 0 and words.tokens[begin - 1] in _HERE and mention.weight >= READ_AS_WORDS
+
+
+def _begin(mention: Mention) -> int:
+    return mention.first - (mention.level is not None)
+
+
+def _less(mention: Mention, weight: float) -> Mention:
+    return replace(mention, weight=min(mention.weight, weight))
+
+
+def _by_itself(words: Words, mention: Mention, weekdays: Container[str]) -> Mention:
+    if _is_denied(words, mention) or _is_a_day(words, mention, weekdays):
+        return _less(mention, NOT_HERE)
+    if mention.level is None and mention.first and _is_called_so(words, mention.first):
+        return _less(mention, GOES_ON)
+    return mention
+
+
+def _is_denied(words: Words, mention: Mention) -> bool:
+    """Whether it is just not there: "bukan di Menteng", but not "bukan di Menteng saja"."""
+    spot = _begin(mention)
+    while spot > 0 and words.tokens[spot - 1] in _BETWEEN and not _parted(words, spot):
+        spot -= 1
+    if not spot or words.tokens[spot - 1] not in _DENYING or _parted(words, spot):
+        return False
+    return mention.last == len(words.tokens) or words.tokens[mention.last] not in _NOT_ALONE
+
+
+def _is_a_day(words: Words, mention: Mention, weekdays: Container[str]) -> bool:
+    """Whether a name is a day of the week: "hari senen", "senen pagi"."""
+    if words.tokens[mention.first] not in weekdays or mention.last > mention.first + 1 or mention.level:
+        return False
+    before = words.tokens[mention.first - 1] if mention.first else ""
+    behind = words.tokens[mention.last] if mention.last < len(words.tokens) else ""
+    return before in _DAY_BEFORE or (behind in _DAY_BEHIND and before not in _HERE)
+
+
+def _is_called_so(words: Words, place: int) -> bool:
+    """Whether a person, a tree or a line may be called so: "ada pak Tomang", "pohon bintaro", "JAK 41 Pulo
+    Gebang"; not where somebody is spoken to: "tolong pak Tomang banjir"."""
+    before, earlier = words.tokens[place - 1], words.tokens[place - 2] if place > 1 else ""
+    if _parted(words, place):
+        return False
+    if before in _TITLES:
+        is_spoken_to = place == 1 or earlier in _VOCATIVE or _parted(words, place - 1)
+        return not is_spoken_to or words.tokens[place] in _GIVEN
+    if (earlier, before) == ("nama", "saya") or before in _PLANTS:
+        return True
+    return before in {"rute", "trayek"} or (earlier in _LINES and any(map(str.isdigit, before)))
+
+
+def _is_route(words: Words, one: Mention, other: Mention) -> bool:
+    """Whether two names say how far something goes: "dari Cawang ke Tebet", "Ancol-Senen", "bus Senen Klender"."""
+    gap = words.tokens[one.last : _begin(other)]
+    if gap:
+        return gap[0] in _TO and len(gap) < 3 and _BETWEEN.issuperset(gap[1:]) and _are_apart(one, other)
+    between = words.text[words.ends[one.last - 1] : words.starts[_begin(other)]].strip()
+    if between and not _DASHES.issuperset(between):
+        return False
+    is_line = not _LINES.isdisjoint(words.tokens[max(0, one.first - 4) : one.first])
+    return (bool(between) or is_line) and _are_apart(one, other)
+
+
+def _are_apart(one: Mention, other: Mention) -> bool:
+    return all(apart(area.code, far.code) for area in one.areas for far in other.areas)
+
+
+def _homes(words: Words, mentions: Sequence[Mention]) -> Iterator[Mention]:
+    """Where somebody lives who tells of something that is elsewhere: "saya warga Tebet Timur, di Senayan …"."""
+    ends: set[int] = set()
+    for mention in mentions:
+        begin = _begin(mention)
+        if (lives_there(words, begin) and _ends_there(words, mention.last)) or begin in ends:
+            ends.add(mention.last)
+            if any(
+                is_here(words, other)
+                and other.first > mention.last
+                and not lives_there(words, _begin(other))
+                and _are_apart(mention, other)
+                for other in mentions
+            ):
+                yield mention
+
+
+def _ends_there(words: Words, last: int) -> bool:
+    """Whether what is told of somebody's home ends behind its name, so that it says nothing of what happened."""
+    return last == len(words.tokens) or _parted(words, last) or words.tokens[last] in _THEN
+
+
+def _leads_away(words: Words, mention: Mention, mentions: Sequence[Mention], *, has_other: bool) -> bool:
+    """Whether a name says where a road leads that is itself named: "Jl. Kalibata arah Pasar Minggu"."""
+    if not towards(words, _begin(mention)):
+        return False
+    return has_other or any(other is not mention and other.weight > GOES_ON for other in mentions)
+
+
+def _parted(words: Words, place: int) -> bool:
+    """Whether a sign ends what is said before this word; a dot does behind a long word only: "kel. Jati"."""
+    between = words.text[words.ends[place - 1] : words.starts[place]]
+    return not _PARTING.isdisjoint(between) or ("." in between and len(words.tokens[place - 1]) > 3)

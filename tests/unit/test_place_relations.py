@@ -1,0 +1,119 @@
+"""Names of areas by the words around them: homes, denials, routes, persons, days."""
+
+from pathlib import Path
+
+import pytest
+
+from config.pack import load_pack
+from normalizer.place import Told, told_by
+from normalizer.tokens import words_of
+
+PACK = load_pack(Path(__file__).resolve().parents[2] / "config" / "jakarta")
+ASK = PACK.settings["place_threshold"]
+
+
+def told(text: str) -> Told:
+    return told_by(words_of(text), PACK)
+
+
+def name_of(text: str) -> str | None:
+    found = told(text).area
+    return found.name if found else None
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("saya warga Tebet Timur, di Senayan banyak sampah", "Senayan"),
+        ("Kami warga RT 5 RW 3 Kelurahan Tebet Timur, Kec. Tebet, mau lapor lampu mati di Senayan", "Senayan"),
+        ("rumah saya di Cibubur, kantor di Cawang, got depan kantor mampet", "Cawang"),
+        ("KTP saya Cipinang Melayu, kejadian di Bidara Cina", "Bidara Cina"),
+        ("tinggal di pondok kelapa, tiap hari lewat Klender jalannya rusak", "Klender"),
+        ("rumah saya di Depok, mau lapor jalan rusak di Lenteng Agung", "Lenteng Agung"),
+        ("saya orang Depok tiap hari lewat Lenteng Agung, jalannya bolong", "Lenteng Agung"),
+        # nothing else says where it is
+        ("saya tinggal di Manggarai, air PAM mati", "Manggarai"),
+        ("warga Manggarai resah, banyak begal", "Manggarai"),
+        ("rumah warga di Bukit Duri terendam, air dari Manggarai", "Bukit Duri"),
+        ("Warga Tebet Timur, di Tebet banyak sampah", "Tebet Timur"),
+        ("rumah di Kampung Melayu kena banjir kiriman Bogor", "Kampung Melayu"),
+    ],
+)
+def test_where_somebody_lives_gives_way_to_where_it_is(text: str, kelurahan: str) -> None:
+    assert name_of(text) == kelurahan
+    assert told(text).confidence >= ASK
+
+
+@pytest.mark.parametrize("text", ["rumah saya di Pekayon Bekasi", "saya tinggal di Cempaka Putih, Ciputat"])
+def test_a_home_in_a_neighbouring_city_is_none_of_ours(text: str) -> None:
+    assert name_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("bukan di Menteng tapi di Gondangdia", "Gondangdia"),
+        ("bukan cikini melainkan gondangdia", "Gondangdia"),
+        ("lokasinya bukan kel. Cikini, Menteng, tapi Gondangdia", "Gondangdia"),
+        ("bukan di Manggarai saja", "Manggarai"),
+        ("bukan pak, di Bukit Duri", "Bukit Duri"),
+        ("bukan. Bukit Duri", "Bukit Duri"),
+        ("bukan di Manggarai", None),
+    ],
+)
+def test_a_place_that_is_denied_is_none(text: str, kelurahan: str | None) -> None:
+    assert name_of(text) == kelurahan
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "macet dari Cawang sampai Pancoran",
+        "jalan rusak dari Pluit ke Kapuk",
+        "koridor 5 Ancol-Kampung Melayu lama",
+        "JAK 41 Kampung Melayu Pulo Gebang ngebut",
+        "bus 6A Ragunan - Monas telat",
+    ],
+)
+def test_how_far_something_goes_is_a_question(text: str) -> None:
+    assert told(text).confidence < ASK
+
+
+def test_a_route_asks_for_both_its_ends() -> None:
+    found = told("jalan rusak dari Pluit ke Kapuk")
+    assert found.area
+    assert (found.area.name, [PACK.areas[each.area_code].name for each in found.candidates]) == (
+        "Pluit",
+        ["Kapuk"],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Manggarai - Tebet banjir", "kel Manggarai-Tebet", "angkot ngetem di Manggarai", "halte busway Manggarai"],
+)
+def test_a_name_before_its_kecamatan_or_behind_a_line_is_no_route(text: str) -> None:
+    assert (name_of(text), told(text).confidence >= ASK) == ("Manggarai", True)
+
+
+@pytest.mark.parametrize(
+    "text", ["ada pak Tomang jualan miras", "pak halim jual miras", "pohon bintaro tumbang", "nama saya Cikini"]
+)
+def test_a_person_or_a_tree_is_no_sure_place(text: str) -> None:
+    assert told(text).confidence < ASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tolong pak Manggarai banjir", "Pak Manggarai banjir pak", "lurah Manggarai", "pohon tumbang di Manggarai"],
+)
+def test_who_is_spoken_to_is_not_called_so(text: str) -> None:
+    assert (name_of(text), told(text).confidence >= ASK) == ("Manggarai", True)
+
+
+@pytest.mark.parametrize("text", ["hari senen kemarin", "tiap senen", "senen pagi", "sejak senen malam"])
+def test_a_day_of_the_week_is_no_place(text: str) -> None:
+    assert name_of(f"Manggarai gelap {text}") == "Manggarai"
+    assert told(f"Manggarai gelap {text}").candidates == ()
+    assert told(f"lampu mati {text}").confidence < 0.4
+    assert name_of("di Senen pagi ini macet") == "Senen"
