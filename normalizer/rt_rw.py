@@ -7,23 +7,35 @@ from normalizer.roman import ANY_ROMAN, ROMAN
 
 _SPOKEN = {"satu": 1, "dua": 2, "tiga": 3, "empat": 4, "lima": 5, "enam": 6, "tujuh": 7, "delapan": 8,
            "sembilan": 9, "sepuluh": 10, "sebelas": 11, "belas": 0}  # fmt: skip
-_WORDS = rf"(?:{'|'.join(_SPOKEN)})(?:\s(?:belas|puluh))?(?:\s(?:{'|'.join(_SPOKEN)}))?\b"
+_WORDS = rf"(?:{'|'.join(_SPOKEN)})(?:\s?(?:belas|puluh))?(?:\s(?:{'|'.join(_SPOKEN)}))?\b"
+# "RT 2 kali dilapori", "lapor RT 2 minggu lalu": something is counted; "RT 3 hari ini" is a unit
+_COUNTED = (
+    r"(?!\s?(?:(?:kali|x|orang|org|ribu|rb|juta|jt|meter|menit|jam|bulan|bln|tahun|thn|puluh|belas)\b"
+    r"|(?:hari|minggu|mgg)\b(?!\s?ini)))"
+)
 _END = r"(?!\d|[.,]\d{3}|[/-]\d{4}|\s20\d\d)"  # no year, no thousands, no telephone
-_FIGURES = rf"[0oO]{{0,3}}\d{{1,3}}{_END}"
+_FIGURES = rf"(?:0\d\d(?=\.0\d\d(?!\d))|[0oO]{{0,3}}\d{{1,3}}{_END})"
+_ONE = (
+    rf"([0oO]{{1,3}}\d{{1,3}}{_END}|\d{{1,3}}{_END}{_COUNTED}|{_WORDS}(?!-){_COUNTED})"  # without the other unit
+)
 _ANY = rf"({_FIGURES}|{ANY_ROMAN}|{_WORDS})"
 _GAP = r"(?:[^\w@#]|_|#(?=\d)|\b(?:no|nomor|nomer|ke)\b){0,4}"  # between the letters and the number
-_RT, _RW = rf"rt{_GAP}", rf"rw{_GAP}"
+_NYA = r"(?:\s?nya\b)?"  # "rtnya 6"
+_RT, _RW = rf"rt{_NYA}{_GAP}", rf"rw{_NYA}{_GAP}"
 # what may not stand before it, behind the first letter: so that one is found quickly
-_FIRST_RT, _FIRST_RW = rf"r(?<![^\W_].)t{_GAP}", rf"r(?<![^\W\d_].)w{_GAP}"  # "RT06RW04"
+_FIRST_RT, _FIRST_RW = rf"r(?<![^\W_].)t{_NYA}{_GAP}", rf"r(?<![^\W\d_].)w{_NYA}{_GAP}"  # "RT06RW04"
 _NEXT = r"(?:[\W_]{0,4}|\s(?:dan|di|and)\s)"
 _UNTIL = rf"(?:\s?(?:[,&\-–]|dan|s/d|sd|sampai|s\.d\.)\s?{_FIGURES})*"  # "RT 01-05": several
+
+_TOGETHER = re.compile(r"(?<!se)(belas|puluh)")  # "duabelas"
+MOST = 99  # no kelurahan has nearly so many: "RT 500"
 
 # these are looked for in small letters
 _SPELLINGS = tuple(
     (re.compile(pattern), is_turned)
     for pattern, is_turned in (
-        (rf"r(?<![^\W_].)t\W{{0,3}}{_RW}{_ANY}(?:\s*[/\\\-–., ]+\s*|\s?dan\s?){_ANY}", False),
-        (rf"r(?<![^\W_].)w\W{{0,3}}{_RT}{_ANY}(?:\s*[/\\\-–., ]+\s*|\s?dan\s?){_ANY}", True),
+        (rf"r(?<![^\W_].)t\W{{0,3}}{_RW}{_ANY}(?:\s*[/\\\-–., &]+\s*|\s?dan\s?){_ANY}", False),
+        (rf"r(?<![^\W_].)w\W{{0,3}}{_RT}{_ANY}(?:\s*[/\\\-–., &]+\s*|\s?dan\s?){_ANY}", True),
         (rf"{_FIRST_RW}{_ANY}{_NEXT}{_RT}{_ANY}", True),
         (rf"{_FIRST_RT}{_ANY}{_UNTIL}{_NEXT}{_RW}{_ANY}", False),
     )
@@ -34,8 +46,8 @@ _SHORT = re.compile(
     rf"|([0oO]\d{{1,2}})\s?[., ]\s?([0oO]\d{{1,2}}){_END})"
     rf"|{_FIRST_RT}({ANY_ROMAN})\s?[/\\\-–]\s?({ANY_ROMAN})"
 )
-_LONE_RT = re.compile(rf"{_FIRST_RT}({_FIGURES})")
-_LONE_RW = re.compile(rf"{_FIRST_RW}({_FIGURES}|{ANY_ROMAN})")
+_LONE_RT = re.compile(rf"{_FIRST_RT}{_ONE}")
+_LONE_RW = re.compile(rf"{_FIRST_RW}(?:{_ONE}|({ANY_ROMAN}))")
 _IN_ANY_CASE = tuple(
     re.compile(each.pattern, re.IGNORECASE) for each in (*(pattern for pattern, _ in _SPELLINGS), _SHORT, _LONE_RT)
 )
@@ -78,7 +90,7 @@ def rt_rw_in(text: str) -> RtRw:
     if not rw and (match := _SHORT.search(small, begin)):
         one, other = (_number(each) for each in match.groups() if each)
         return RtRw(rt=one, rw=other)
-    return RtRw(rt=_number(rt[1]) if rt else None, rw=_number(rw[1]) if rw else None)
+    return RtRw(rt=_number(rt[1]) if rt else None, rw=_number(rw[1] or rw[2]) if rw else None)
 
 
 def without_rt(text: str) -> str:
@@ -97,8 +109,9 @@ def _number(written: str) -> int | None:
     if small in ROMAN:
         return ROMAN[small]
     if small[-1].isdigit():
-        return int(small.lstrip("o")) or None
-    return _spoken(small.split()) or None
+        number = int(small.lstrip("o"))
+        return number if 0 < number <= MOST else None
+    return _spoken(_TOGETHER.sub(r" \1", small).split()) or None
 
 
 def _spoken(words: list[str]) -> int:

@@ -171,6 +171,22 @@ def test_a_neighbouring_city_is_not_ours() -> None:
         ("rw vvv", None, None),
         ("RT @warga: RW 5 banjir", None, 5),
         ("RT i love Jakarta", None, None),
+        ("rtnya 5 rw nya 12", 5, 12),
+        ("RT/RW 003.004", 3, 4),
+        ("RT & RW 03 & 04", 3, 4),
+        ("rt enambelas, rw duabelas", 16, 12),
+        ("RT sebelas", 11, None),
+        ("di rw dua belas gelap", None, 12),
+        # what is counted is no unit
+        ("pak RT 2 kali dilapori", None, None),
+        ("pak rt dua kali dilapori", None, None),
+        ("RT satu-satunya yang peduli", None, None),
+        ("lapor ke RT 2 minggu lalu", None, None),
+        ("ke RW 3 bulan lalu", None, None),
+        ("RT 02 minggu lalu banjir", 2, None),
+        ("RT 3 hari ini banjir", 3, None),
+        ("iuran RT 500 ribu", None, None),
+        ("rt 150 rw 4", None, 4),
     ],
 )
 def test_rt_and_rw_are_read_in_any_spelling(text: str, rt: int | None, rw: int | None) -> None:
