@@ -4,12 +4,13 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from config.pack import Landmark
-from normalizer.address import Street
+from normalizer.address import Street, is_number
 from normalizer.gazetteer import Gazetteer, keys_from
 from normalizer.tokens import Words, places_of
 from normalizer.wordlists import words as word_list
 
 _LANDMARK_WORDS, _BESIDE, _BEFORE = word_list("landmarks"), word_list("beside"), word_list("before_a_place")
+_LEAD = _LANDMARK_WORDS | {"kampung", "situ", "waduk", "danau", "patung"}
 _KINDS_BEHIND = {
     "station": "stasiun", "market": "pasar", "hospital": "rs", "park": "taman", "mosque": "masjid",
     "stadium": "stadion", "museum": "museum", "terminal": "terminal", "flyover": "flyover",
@@ -62,26 +63,37 @@ def _found(
             continue
         for end, key in keys_from(folded, place):
             marks = names.landmarks.get(key)
-            if marks and _is_meant(words, folded, place, end, known, shouting=shouting):
+            if marks and _is_meant(words, folded, place, end, marks, known, shouting=shouting):
                 yield Known(first=place, last=end, marks=marks)
                 last = end
                 break
 
 
 def _is_meant(
-    words: Words, folded: Sequence[str], place: int, end: int, known: Container[str], *, shouting: bool
+    words: Words,
+    folded: Sequence[str],
+    place: int,
+    end: int,
+    marks: Sequence[Landmark],
+    known: Container[str],
+    *,
+    shouting: bool,
 ) -> bool:
-    """Whether the words are the name: led by what it is, written as a name, or no ordinary words at all."""
+    """Whether the words are the name: led by what it is, written as a name, or few of them ordinary words; of a
+    name of our own list half may be: "gandaria city macet"."""
     tokens = words.tokens[place:end]
     if "".join(tokens) in _NO_BARE_NAMES and not (place and words.tokens[place - 1] in _STOPS):
         return False
-    led = place > 0 and (words.tokens[place - 1] in _STOPS or words.tokens[place - 1] in _BESIDE)
+    before = words.tokens[place - 1] if place else ""
+    led, is_upper = before in _STOPS or before in _BESIDE, words.text[words.starts[place]].isupper()
     if end - place == 1:
-        return led or (
-            tokens[0] not in known and (len(tokens[0]) >= 4 or words.text[words.starts[place]].isupper())
-        )
-    if folded[place] in _LANDMARK_WORDS or led or (place > 0 and words.tokens[place - 1] in _BEFORE):
+        return led or (tokens[0] not in known and (len(tokens[0]) >= 4 or is_upper or before in _BEFORE))
+    if folded[place] in _LEAD or led or before in _BEFORE:
         return True
     if all(words.text[words.starts[spot]].isupper() for spot in range(place, end)) and not shouting:
         return True
-    return sum(token in known for token in tokens) < len(tokens) / 2
+    if end < len(words.tokens) and is_number(words.tokens[end]):
+        return False  # a street: "setu indah V"
+    strange = sum(token not in known for token in tokens)
+    is_ours = any(mark.kind == "known" for mark in marks)
+    return 2 * strange >= len(tokens) + (not is_ours)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from config.pack import Area
 from normalizer.address import Street
-from normalizer.gazetteer import Gazetteer, keys_from, siblings_of
+from normalizer.gazetteer import Gazetteer, joined, keys_from, siblings_of
 from normalizer.misspelt import DIGITS, NO_MISTAKES, SHORTEST, is_one_off, right_spellings
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
@@ -94,6 +94,8 @@ def _mention_at(
             level = LEVEL_WORDS.get(words.tokens[place - 1]) if place else None
             if level and not any(area.level == level for area in areas):
                 level = None
+            if level and len(areas) > 1:
+                areas = tuple(area for area in areas if joined(area.name) == key) or areas
             weight = EXPLICIT if level else _weight(words, names, key, place, last, streets)
             if not level and siblings_of(areas) == areas:
                 weight = READ_AS_WORDS if weight >= PLAIN else min(weight, IN_STREET)

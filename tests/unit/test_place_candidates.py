@@ -96,6 +96,29 @@ def test_a_name_without_its_side_is_a_question(text: str, kelurahan: str, others
     assert {name_of(other.area_code) for other in found.candidates} >= others
 
 
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("gandaria city macet", "Kebayoran Lama Utara"),
+        ("kampung bayam gelap", "Papanggo"),
+        ("di pgc banyak pkl", "Cililitan"),
+        ("waduk pluit penuh sampah", "Pluit"),
+        ("pulau pramuka gelap", "Pulau Panggang"),
+        ("lampu mati cipinang elok", "Cipinang Muara"),
+        ("got mampet keb lama utara", "Kebayoran Lama Utara"),
+        ("kelurahan Kebon Pala banjir", "Kebon Pala"),
+        ("kebon pala kampung melayu banjir", "Kampung Melayu"),
+    ],
+)
+def test_a_well_known_place_is_found_in_small_letters(text: str, kelurahan: str) -> None:
+    assert place(text).kelurahan == kelurahan
+
+
+@pytest.mark.parametrize("text", ["kebon pala banjir", "bintaro jaya sektor 9 banjir", "plumpang kebakaran"])
+def test_a_well_known_place_in_several_kelurahan_is_a_question(text: str) -> None:
+    assert place(text).confidence < ASK
+
+
 @pytest.mark.parametrize("text", ["Jawa Barat banjir", "macet di jawa barat", "cuaca di jawa tengah"])
 def test_a_province_is_no_kelurahan_with_a_wrong_letter(text: str) -> None:
     assert told_by(words_of(text), PACK).area is None
