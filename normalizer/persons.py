@@ -13,15 +13,16 @@ _TITLE = (
     r"|h\.\s*){0,3}"
 )
 _WHOSE = r"(?: lengkap| pelapor| pemohon| korban| anak| ibu| ayah| pemilik)?"
+_MY_NAME = r"nama(?:ku| (?:saya|sy|aku|gue|gua|gw))(?: adalah)?"
 _SAYS_NAME = (
-    r"\b(?:a\.\s?n\.?|an\.(?=\s)|a/n\b|atas nama|nama saya(?: adalah)?|my name is"
+    rf"\b(?:a\.\s?n\.?|an\.(?=\s)|a/n\b|atas nama|{_MY_NAME}|my name is"
     r"|(?:pelapor|pemohon|pengirim)\s*:"
     rf"|nama{_WHOSE}\s*[:=]|bernama|perkenalkan,? (?:nama )?saya|name\s*:)"
     r"|(?:^|[.,!\n])\W*(?:ttd\b\.?|hormat (?:saya|kami)\s*,?|sincerely,?|regards,?)"
 )
 # Behind these a name may be written small.
 _SAYS_SMALL_NAME = (
-    r"\b(?:a\.\s?n\.|a/n\b|atas nama|nama saya(?: adalah)?|my name is|nama(?: lengkap)?\s*:|saya bernama)"
+    rf"\b(?:a\.\s?n\.?(?=\s)|a\.\s?n\.|a/n\b|atas nama|{_MY_NAME}|my name is|nama(?: lengkap)?\s*:|saya bernama)"
 )
 _NO_NAME_WORDS = words("no_name")
 _NOT_A_NAME = rf"(?:{'|'.join(sorted(_NO_NAME_WORDS))})\b"
@@ -39,7 +40,10 @@ _MAY_NAME = (
     "a. n",
     "a/n",
     "atas nama",
-    "nama saya",
+    "nama s",  # "nama saya", "nama sy"
+    "namaku",
+    "nama aku",
+    "nama g",  # "nama gue"
     "bernama",
     "perkenalkan",
     "my name is",

@@ -38,11 +38,15 @@ _BANK = rf"({_ACCOUNT}(?:\s+(?:bank|dki|{_BANKS}))?{_LABEL})\d(?:{_SEP}\d){{7,17
 
 _COUNTRY = rf"(?:(?:\+|00)?62\)?{_SEP}(?:\(0\))?|[0oO]{_SEP})"
 _MOBILE = rf"(?<![\w.,])\(?{_COUNTRY}{_SEP}8\d(?:{_SEP}\d){{6,11}}(?!\d)"
-_IN_PAIRS = r"(?<![\w.,])0(?:8(?: \d\d){4,6}|(?: \d){9,12})(?!\w)"
+_IN_PAIRS = r"(?<![\w.,])0(?:8(?: \d\d){4,6}|(?:[ .-]\d){9,12})(?!\w)"
 _CALL = (
-    r"\b(?:wa|whats?app?|telp?|telepon|telpon|hp|hub(?:ungi)?|kontak|contact|call|sms|phone|ponsel|handphone)\b"
+    r"\b(?:wa|whats?app?|telp?|tlpn?|telepon|telpon|hp|hub(?:ungi)?|kontak|contact|call|sms|phone|ponsel|"
+    r"handphone)\b"
 )
 _CALLED = rf"({_CALL}{_LABEL})8\d(?:{_SEP}\d){{6,10}}(?!\d)"
+_LOCAL = (
+    rf"(\b(?:telp?|tlpn?|telepon|telpon)\b{_LABEL}(?:(?:rumah|kantor)\s?:?\s?)?)[2-9]\d{{2,3}}[ -]?\d{{4}}(?!\d)"
+)
 _LANDLINE = (
     r"(?<![\w.,/-])\(?(?:\+62[ -]?|0)(?:21|2[2-9]\d|[3-79]\d{1,2})\)?[ -]?\d{3,4}[ -]?\d{3,5}(?!\d)"
     r"|\(0\d{2,3}\) ?\d{2,4}(?:[ -]?\d{2,4}){1,2}(?!\d)"
@@ -105,7 +109,8 @@ def _plate(match: re.Match[str]) -> str:
 def _long_number(match: re.Match[str]) -> str:
     """A customer's, an order's, an account's number; not a sum of money."""
     before = match.string[max(0, match.start() - 4) : match.start()].lower().rstrip(" .")
-    return match.group() if before.endswith(("rp", "idr")) else "[nomor]"
+    behind = match.string[match.end() : match.end() + 8].lower().lstrip()
+    return match.group() if before.endswith(("rp", "idr")) or behind.startswith("rupiah") else "[nomor]"
 
 
 _LINKS: _Rules = ((re.compile(_PROFILE, _ANY_CASE), "[akun]"),)
@@ -124,6 +129,7 @@ _LONG: _Rules = (
     (re.compile(_MOBILE), "[telepon]"),
     (re.compile(_IN_PAIRS), "[telepon]"),
     (re.compile(_CALLED, _ANY_CASE), r"\1[telepon]"),
+    (re.compile(_LOCAL, _ANY_CASE), r"\1[telepon]"),
     (re.compile(_LANDLINE), "[telepon]"),
     (re.compile(_ABROAD), "[telepon]"),
     (re.compile(r"(?<![\w.,/=-])\d{9,}(?!\w)"), _long_number),

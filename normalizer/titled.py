@@ -56,6 +56,7 @@ _THANKS = re.compile(
     r"\b(?:terima ?kasih|makasih|trims|thanks|thank you|salam(?: hormat)?|wassalam)[ \t]{0,2}[,.!\n-][\s,.-]{0,6}"
     r"(?=\S.{0,60}\Z)"
 )
+_NAMED = re.compile(r"\bnamanya[ \t]{1,2}(?=[a-z])")
 _OPENINGS = (
     (_I_AM, ("saya", "aku", "i am", "i'm", "this is")),
     (_FROM, (":",)),
@@ -76,15 +77,21 @@ def without_titled(text: str) -> str:
     for pattern, signs in _OPENINGS:
         if any(sign in small for sign in signs):
             text = _without(text, pattern, is_title=False)
+    if "namanya" in small:
+        text = _without(text, _NAMED, is_title=False, may_be=_given)  # what else has a name is a street, a shop
     return text
 
 
-def _without(text: str, pattern: re.Pattern[str], *, is_title: bool) -> str:
+def _without(
+    text: str, pattern: re.Pattern[str], *, is_title: bool, may_be: Callable[[str], bool] | None = None
+) -> str:
     kept, done = [], 0
     for match in pattern.finditer(_small(text)):
         if match.start() < done or (is_title and _is_a_place(text, match.start())):
             continue
-        begin, end = _name_behind_title(text, match.end()) if is_title else _name(text, match.end(), _opens)
+        begin, end = (
+            _name_behind_title(text, match.end()) if is_title else _name(text, match.end(), may_be or _opens)
+        )
         if end > begin and not _BEHIND_A_PLACE.match(text, end):
             before = text[done:begin]
             kept += [before, "[nama]" if before[-1:].isspace() or not is_title else " [nama]"]

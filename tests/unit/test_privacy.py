@@ -79,6 +79,12 @@ GONE = [
     ("lahir 12-03-1980", "lahir [tanggal lahir]"),
     ("TTL: Jakarta, 12 Maret 1980", "TTL: Jakarta, [tanggal lahir]"),
     ("nomor pelanggan 123456789012", "nomor pelanggan [nomor]"),
+    ("0-8-1-2-3-4-5-6-7-8-9-0", "[telepon]"),
+    ("tlp rumah: 789-1234", "tlp rumah: [telepon]"),
+    ("a.n budi santoso, RT 3", "a.n [nama], RT 3"),
+    ("nama gue Budi dari rt 5", "nama gue [nama] dari rt 5"),
+    ("namaku rina", "namaku [nama]"),
+    ("tukang parkir namanya Dedi galak", "tukang parkir namanya [nama] galak"),
 ]
 
 
@@ -109,6 +115,9 @@ def test_personal_data_is_taken_out(text: str, public: str) -> None:
         "Atas nama warga RT 05 RW 03 Kelurahan Manggarai",
         "Nama jalan: Mawar",
         "nama saya tidak terdaftar",
+        "nama gue dicoret, a.n warga RT 5",
+        "jalan yang namanya Kenanga, warung namanya Sederhana",
+        "telp 112 atau telpon 1500164, dana 2000000000 rupiah",
         "kenapa nama saya tercantum dua kali",
         "sudah sejak b 2019 sd 2021 begini",
         "tanpa mengurangi rasa hormat saya",
