@@ -16,14 +16,14 @@ from normalizer.wordlists import words as word_list
 Level = Literal["kelurahan", "kecamatan", "kota"]
 
 LEVEL_WORDS: Mapping[str, Level] = {
-    **dict.fromkeys(("kel", "kelurahan", "klurahan", "lurah", "desa"), "kelurahan"),
+    **dict.fromkeys(("kel", "kelurahan", "klurahan", "kelurhan", "klrhn", "lurah", "desa", "ds"), "kelurahan"),
     **dict.fromkeys(("kec", "kecamatan", "kcmtn", "camat"), "kecamatan"),
     **dict.fromkeys(("kota", "kotamadya", "kab", "kabupaten", "walikota"), "kota"),
 }
 _BEFORE_A_PLACE = word_list("before_a_place")
 _BEFORE_AN_AREA = word_list("before_an_area")
 _IN = frozenset(["di", "dari", "in", "at"])
-_AMONG = _IN | {"warga", "sekitar"}
+_AMONG = _IN | {"warga", "sekitar", "sekitaran", "kampung", "kp", "puskesmas", "rptra"}
 _TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards"])
 _PARTING = frozenset(",;()!?\n")
 _UNITS = frozenset(["rt", "rw"])
@@ -133,7 +133,9 @@ def towards(words: Words, place: int) -> bool:
 
 def _ordinary_weight(words: Words, names: Gazetteer, key: str, place: int, last: int) -> float:
     """What "Guntur" or "Tengah" counts: a guess behind "daerah", "di", "warga" or RT and RW and where it alone is
-    written as a name ("dekat Kartini"); an everyday word only where it is both ("di Tengah")."""
+    written as a name ("dekat Kartini"), or nothing else is said; an everyday word only where it is both."""
+    if last - place == len(words.tokens):
+        return READ_AS_WORDS
     if not place or _goes_on(words, place, last) or _parted(words, place):
         return ORDINARY_WORD
     before = words.tokens[place - 1]

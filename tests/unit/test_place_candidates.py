@@ -49,6 +49,14 @@ def name_of(code: str) -> str:
         ("lampu mati petojo sel", "Petojo Selatan"),
         ("lampu mati cemp putih tmr", "Cempaka Putih Timur"),
         ("lampu mati di rawmang", "Rawamangun"),
+        ("lampu mati cemput barat", "Cempaka Putih Barat"),
+        ("lampu mati tandur utara", "Tanjung Duren Utara"),
+        ("lampu mati ds. Galur", "Galur"),
+        # nothing else is said, or a village, a health post is called so
+        ("Galur.", "Galur"),
+        ("karet", "Karet"),
+        ("di kampung serdang gelap", "Serdang"),
+        ("puskesmas kenari antri lama", "Kenari"),
         # the kecamatan is called kecamatan, the kelurahan is not called anything
         ("lampu mati Kebon Sirih kec. Menteng", "Kebon Sirih"),
         ("lampu mati Gambir, kecamatan Gambir", "Gambir"),
