@@ -19,7 +19,7 @@ _STRETCHED = re.compile(r"([a-z])\1{2,}")
 _LAST_NUMBER = re.compile(r"\s+\d{1,2}$")
 _STOP_AT = ("simpang ", "arah ", "sbr ", "seberang ", "jl ", "jln ", "jalan ", "jl. ", "gang ", "gg. ")
 _SIDES, _LONG_SIBLINGS = frozenset(["Utara", "Selatan", "Barat", "Timur"]), 6  # letters
-_LEFT_OFF = word_list("landmark_left_off")
+_LEFT_OFF, _NO_BARE_NAMES = word_list("landmark_left_off"), word_list("no_bare_names")
 _SHORTEST_GLUED = 6  # letters: "ditebet"
 
 
@@ -44,6 +44,7 @@ class Gazetteer:
     landmark_beginnings: frozenset[str]
     ordinary: frozenset[str]
     ordinary_after_in: frozenset[str]
+    ordinary_after_level: frozenset[str]
     readable: frozenset[str]
     outside: frozenset[str]
     weekdays: frozenset[str]
@@ -84,6 +85,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         landmark_beginnings=frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name),
         ordinary=frozenset(pack.settings["ordinary_names"].split()),
         ordinary_after_in=frozenset(pack.settings["ordinary_after_in"].split()),
+        ordinary_after_level=frozenset(pack.settings["ordinary_after_level"].split()),
         readable=frozenset(pack.settings["readable_names"].split()),
         outside=frozenset(pack.settings["outside_names"].split()),
         weekdays=frozenset(pack.settings["weekday_names"].split()),
@@ -189,6 +191,8 @@ def _landmarks(landmarks: Iterable[Landmark], areas: Container[str]) -> dict[str
             key = "".join(kept)
             is_name = len(kept) > 1 and len(key) >= 6
             is_known = landmark.kind == "known" and len(key) >= 3
+            if kept is not tokens and key in _NO_BARE_NAMES:
+                continue  # "Rumah Sakit Jakarta" is no rumah sakit
             if (is_name or is_known) and len(kept) <= LONGEST_NAME and not _is_area(key, areas):
                 names[key].append(landmark)
     return {key: tuple(found) for key, found in names.items()}

@@ -16,6 +16,7 @@ _KINDS_BEHIND = {
     "stadium": "stadion", "museum": "museum", "terminal": "terminal", "flyover": "flyover",
 }  # fmt: skip
 _NO_BARE_NAMES = word_list("no_bare_names")
+_INSTITUTIONS = word_list("institutions")
 _SHORTEST = 5  # letters: "mini market"
 _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "gedung", "perempatan", "pertigaan"])
 
@@ -86,6 +87,8 @@ def _is_meant(
         return False
     before = words.tokens[place - 1] if place else ""
     led, is_upper = before in _STOPS or before in _BESIDE, words.text[words.starts[place]].isupper()
+    if "".join(tokens) in _INSTITUTIONS:
+        return led
     if end - place == 1:
         return led or (tokens[0] not in known and (len(tokens[0]) >= 4 or is_upper or before in _BEFORE))
     if folded[place] in _LEAD or led or before in _BEFORE:

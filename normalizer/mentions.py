@@ -97,6 +97,8 @@ def _mention_at(
             if level and len(areas) > 1:
                 areas = tuple(area for area in areas if joined(area.name) == key) or areas
             weight = EXPLICIT if level else _weight(words, names, key, place, last, streets)
+            if level and key in names.ordinary_after_level and _is_adverb(words, place):
+                weight = READ_AS_WORDS if last == len(words.tokens) else ORDINARY_WORD
             if not level and siblings_of(areas) == areas:
                 weight = READ_AS_WORDS if weight >= PLAIN else min(weight, IN_STREET)
             return Mention(areas=areas, first=place, last=last, weight=weight, level=level)
@@ -146,6 +148,12 @@ def _ordinary_weight(words: Words, names: Gazetteer, key: str, place: int, last:
     if before in _AMONG or (before.isdigit() and {*words.tokens[max(0, place - 2) : place - 1]} & _UNITS):
         return READ_AS_WORDS if may_be or is_written else ORDINARY_WORD
     return READ_AS_WORDS if may_be and is_written else ORDINARY_WORD
+
+
+def _is_adverb(words: Words, place: int) -> bool:
+    """Whether "baru" is meant as a word behind "kelurahan" or "lurah", which are not shortened: "lurah baru"."""
+    is_name = _is_upper(words, place) and not words.text.isupper()
+    return not is_name and len(words.tokens[place - 1]) > SHORTEST - 1
 
 
 def _is_upper(words: Words, place: int) -> bool:

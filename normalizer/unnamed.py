@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from config.pack import Area
+from config.pack import Area, Landmark
 from normalizer.address import Street
 from normalizer.gazetteer import Gazetteer
 from normalizer.mentions import LONG_NAME
@@ -30,6 +30,7 @@ from normalizer.wordlists import words as word_list
 DOUBTFUL = 3  # what a kelurahan's name counts then: a little more than a street that is listed once
 WELL_KNOWN = 3  # so often listed, a street's span is known better than by its name
 
+_COMMON_LANDMARKS = word_list("common_landmarks")
 _ENDINGS, _COMMON = word_list("street_endings"), word_list("common_streets")
 
 
@@ -43,7 +44,8 @@ def by_landmark(said: Said, inside: str) -> Settled | None:
         codes = list(dict.fromkeys(mark.area_code for mark in marks))
         if not codes:
             continue
-        sure = SURE_LANDMARK if len(codes) == 1 else SURE_GUESS - 0.05
+        is_sure = len(codes) == 1 and (bool(inside) or not _is_common(marks[0]))
+        sure = SURE_LANDMARK if is_sure else SURE_GUESS - 0.05
         return Settled(
             area=said.pack.areas[codes[0]],
             confidence=sure,
@@ -51,6 +53,11 @@ def by_landmark(said: Said, inside: str) -> Settled | None:
             candidates=candidates_of(said, {code: round(sure / len(codes), 2) for code in codes[1:]}),
         )
     return None
+
+
+def _is_common(mark: Landmark) -> bool:
+    """Whether there are surely more of that name than our lists hold: "Masjid At Taqwa", a bus stop."""
+    return mark.kind == "bus" and mark.name.split()[0].lower() in _COMMON_LANDMARKS
 
 
 def _street_codes(said: Said, inside: str) -> Counter[str]:

@@ -122,6 +122,42 @@ def test_a_well_known_place_is_found_in_small_letters(text: str, kelurahan: str)
     assert place(text).kelurahan == kelurahan
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "anak saya dirawat di rumah sakit belum dilayani",
+        "saldo BNI bansos kosong",
+        "PAM Jaya mati dari kemarin",
+        "sudah lapor DPRD, tolong KPK periksa",
+        "naik tija lama banget",
+        "taman kota gelap",
+        "kantor pos tutup",
+        "depan sma ada lubang",
+        "dekat masjid at taqwa ada lubang",
+        "kelurahan baru buka jam 9",
+        "LURAH BARU GA RESPONSIF",
+        "kelurahan tengah direnovasi",
+    ],
+)
+def test_what_stands_in_many_places_is_none(text: str) -> None:
+    assert told_by(words_of(text), PACK).confidence < ASK
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("depan KPK ada lubang", "Guntur"),
+        ("halte BNN kotor", "Cawang"),
+        ("Rumah Sakit Jakarta antri lama", "Karet Semanggi"),
+        ("masjid istiqlal parkir liar", "Pasar Baru"),
+        ("Kelurahan Baru banjir", "Baru"),
+        ("kelurahan tengah, kramat jati", "Tengah"),
+    ],
+)
+def test_an_office_is_a_place_where_something_is_beside_it(text: str, kelurahan: str) -> None:
+    assert (place(text).kelurahan, place(text).confidence >= ASK) == (kelurahan, True)
+
+
 @pytest.mark.parametrize("text", ["kebon pala banjir", "bintaro jaya sektor 9 banjir", "plumpang kebakaran"])
 def test_a_well_known_place_in_several_kelurahan_is_a_question(text: str) -> None:
     assert place(text).confidence < ASK
