@@ -24,7 +24,7 @@ _BEFORE_A_PLACE = word_list("before_a_place")
 _BEFORE_AN_AREA = word_list("before_an_area")
 _IN = frozenset(["di", "dari", "in", "at"])
 _AMONG = _IN | {"warga", "sekitar", "sekitaran", "kampung", "kp", "puskesmas", "rptra"}
-_TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards"])
+_TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards", "kiriman"])
 _PARTING = frozenset(",;()!?\n")
 _UNITS = frozenset(["rt", "rw"])
 _SMALL = word_list("small")
@@ -128,9 +128,10 @@ def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, str
 
 
 def towards(words: Words, place: int) -> bool:
-    """Whether a name says where a road leads, not where something is: "arah Slipi", "menuju ke Kampung Melayu"."""
+    """Whether a name says where a road leads or water comes from, not where something is: "arah Slipi", "menuju ke
+    Kampung Melayu", "banjir kiriman dari Manggarai"."""
     before = words.tokens[max(0, place - 2) : place]
-    return bool(before) and (before[-1] in _TOWARDS or (before[0] in _TOWARDS and before[-1] == "ke"))
+    return bool(before) and (before[-1] in _TOWARDS or (before[0] in _TOWARDS and before[-1] in {"ke", "dari"}))
 
 
 def _ordinary_weight(words: Words, names: Gazetteer, key: str, place: int, last: int) -> float:

@@ -67,7 +67,7 @@ def _less(mention: Mention, weight: float) -> Mention:
 
 
 def _by_itself(words: Words, mention: Mention, weekdays: Container[str]) -> Mention:
-    if _is_denied(words, mention) or _is_a_day(words, mention, weekdays):
+    if _is_denied(words, mention) or _is_a_day(words, mention, weekdays) or _is_a_block(words, mention):
         return _less(mention, NOT_HERE)
     if mention.level is None and mention.first and _is_called_so(words, mention.first):
         return _less(mention, GOES_ON)
@@ -91,6 +91,12 @@ def _is_a_day(words: Words, mention: Mention, weekdays: Container[str]) -> bool:
     before = words.tokens[mention.first - 1] if mention.first else ""
     behind = words.tokens[mention.last] if mention.last < len(words.tokens) else ""
     return before in _DAY_BEFORE or (behind in _DAY_BEHIND and before not in _HERE)
+
+
+def _is_a_block(words: Words, mention: Mention) -> bool:
+    """Whether a name is part of a house's number: "Blok M no 5", not "Blok M gelap"."""
+    behind = words.tokens[mention.last] if mention.last < len(words.tokens) else ""
+    return words.tokens[mention.first] == "blok" and (behind.isdigit() or behind in {"no", "nomor", "nomer"})
 
 
 def _is_called_so(words: Words, place: int) -> bool:

@@ -36,6 +36,7 @@ def name_of(text: str) -> str | None:
         ("warga Manggarai resah, banyak begal", "Manggarai"),
         ("rumah warga di Bukit Duri terendam, air dari Manggarai", "Bukit Duri"),
         ("Warga Tebet Timur, di Tebet banyak sampah", "Tebet Timur"),
+        ("air kiriman dari Manggarai masuk ke Bukit Duri", "Bukit Duri"),
         ("rumah di Kampung Melayu kena banjir kiriman Bogor", "Kampung Melayu"),
     ],
 )
@@ -94,6 +95,13 @@ def test_a_route_asks_for_both_its_ends() -> None:
 )
 def test_a_name_before_its_kecamatan_or_behind_a_line_is_no_route(text: str) -> None:
     assert (name_of(text), told(text).confidence >= ASK) == ("Manggarai", True)
+
+
+def test_a_block_of_houses_is_no_place() -> None:
+    for text in ("Jl Mawar Blok M No. 7", "perumahan indah blok S 12"):
+        found = told(text).area
+        assert found is None or found.name != "Kebayoran Baru"
+    assert name_of("Blok M gelap") == "Kebayoran Baru"
 
 
 @pytest.mark.parametrize(
