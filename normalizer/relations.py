@@ -14,6 +14,8 @@ _PARTING, _DASHES = frozenset(",;:()!?\n"), frozenset("-\u2013\u2014>\u2192~/")
 _OWN = frozenset(["saya", "sy", "kami", "aku", "gue", "gw"])
 _HERE, _LIVES = word_list("here"), word_list("lives_in")
 _BETWEEN = frozenset(LEVEL_WORDS) | word_list("before_an_area") | {"di", "in", "yang", "yg", "dari", "from"}
+_LANDMARKS = word_list("landmarks")
+_TO_DENIED = _BETWEEN | _LANDMARKS
 _TO_HOME = _BETWEEN | _OWN | {"rt", "rw", "ada", "asli", "sekitar", "perumahan", "komplek", "of"}
 _THEN = word_list("requesting") | word_list("turning") | word_list("then")
 _DENYING = frozenset(["bukan", "bkn", "not"])
@@ -22,6 +24,10 @@ _TITLES, _GIVEN = word_list("titles"), word_list("given_names")
 _VOCATIVE = word_list("courtesy") | word_list("requesting")
 _PLANTS = frozenset(["pohon", "phon", "buah", "bibit", "daun", "kayu"])
 _LINES, _TO = word_list("lines"), frozenset(["ke", "to", "sampai", "sampe", "hingga"])
+_AND, _BETWEEN_TWO = (
+    frozenset(["dan", "dgn", "dengan", "sama", "and"]),
+    frozenset(["antara", "between", "perbatasan"]),
+)
 _DAY_BEFORE, _DAY_BEHIND = word_list("day_before"), word_list("day_behind")
 
 
@@ -31,8 +37,8 @@ def related(
     """Weigh the names again by the words around them; `has_other`: a street or a landmark stands there too."""
     found = [_by_itself(words, each, weekdays) for each in mentions]
     for spot, (one, other) in enumerate(pairwise(found)):
-        if _is_route(words, one, other):
-            found[spot], found[spot + 1] = _less(one, GOES_ON), _less(other, GOES_ON)
+        if _is_route(words, one, other) or _is_between(words, one, other):
+            found[spot : spot + 2] = _an_end(one), _an_end(other)
     homes = {each.last for each in _homes(words, found)}
     return [
         _less(each, NOT_HERE)
@@ -54,8 +60,9 @@ def lives_there(words: Words, place: int) -> bool:
 
 def is_here(words: Words, mention: Mention) -> bool:
     """Whether a name says where something is: "di Senayan", "lokasinya kel. Slipi"."""
-    begin = _begin(mention)
-    return begin > 0 and words.tokens[begin - 1] in _HERE and mention.weight >= READ_AS_WORDS
+    spot = _begin(mention) - 1
+    spot -= spot > 0 and words.tokens[spot] in _LANDMARKS  # "di stasiun Tebet"
+    return spot >= 0 and words.tokens[spot] in _HERE and mention.weight >= READ_AS_WORDS
 
 
 def _begin(mention: Mention) -> int:
@@ -77,7 +84,7 @@ def _by_itself(words: Words, mention: Mention, weekdays: Container[str]) -> Ment
 def _is_denied(words: Words, mention: Mention) -> bool:
     """Whether it is just not there: "bukan di Menteng", but not "bukan di Menteng saja"."""
     spot = _begin(mention)
-    while spot > 0 and words.tokens[spot - 1] in _BETWEEN and not _parted(words, spot):
+    while spot > 0 and words.tokens[spot - 1] in _TO_DENIED and not _parted(words, spot):
         spot -= 1
     if not spot or words.tokens[spot - 1] not in _DENYING or _parted(words, spot):
         return False
@@ -123,6 +130,18 @@ def _is_route(words: Words, one: Mention, other: Mention) -> bool:
         return False
     is_line = not _LINES.isdisjoint(words.tokens[max(0, one.first - 4) : one.first])
     return (bool(between) or is_line) and _are_apart(one, other)
+
+
+def _is_between(words: Words, one: Mention, other: Mention) -> bool:
+    """Whether something is neither in the one nor surely in the other: "antara Menteng dan Cikini"."""
+    gap, begin = words.tokens[one.last : _begin(other)], _begin(one)
+    return len(gap) == 1 and gap[0] in _AND and begin > 0 and words.tokens[begin - 1] in _BETWEEN_TWO
+
+
+def _an_end(mention: Mention) -> Mention:
+    """A place that something reaches: a kelurahan rather than a kecamatan, which would speak for the other."""
+    kelurahan = tuple(area for area in mention.areas if area.level == "kelurahan")
+    return replace(_less(mention, GOES_ON), areas=kelurahan or mention.areas)
 
 
 def _are_apart(one: Mention, other: Mention) -> bool:

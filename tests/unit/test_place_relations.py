@@ -59,6 +59,7 @@ def test_a_home_in_a_neighbouring_city_is_none_of_ours(text: str) -> None:
         ("bukan di Manggarai saja", "Manggarai"),
         ("bukan pak, di Bukit Duri", "Bukit Duri"),
         ("bukan. Bukit Duri", "Bukit Duri"),
+        ("bukan di stasiun Cikini tapi di stasiun Gondangdia", "Gondangdia"),
         ("bukan di Manggarai", None),
     ],
 )
@@ -74,6 +75,9 @@ def test_a_place_that_is_denied_is_none(text: str, kelurahan: str | None) -> Non
         "koridor 5 Ancol-Kampung Melayu lama",
         "JAK 41 Kampung Melayu Pulo Gebang ngebut",
         "bus 6A Ragunan - Monas telat",
+        "antara Menteng dan Cikini gelap",
+        "dark street between Cawang and Cililitan",
+        "perbatasan Tebet Timur dan Bukit Duri",
     ],
 )
 def test_how_far_something_goes_is_a_question(text: str) -> None:
