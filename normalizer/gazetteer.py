@@ -85,10 +85,10 @@ def gazetteer(pack: Pack) -> Gazetteer:
         landmark_beginnings=frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name),
         ordinary=frozenset(pack.settings["ordinary_names"].split()),
         ordinary_after_in=frozenset(pack.settings["ordinary_after_in"].split()),
-        ordinary_after_level=frozenset(pack.settings["ordinary_after_level"].split()),
+        ordinary_after_level=frozenset(pack.settings.get("ordinary_after_level", "").split()),
         readable=frozenset(pack.settings["readable_names"].split()),
         outside=frozenset(pack.settings["outside_names"].split()),
-        weekdays=frozenset(pack.settings["weekday_names"].split()),
+        weekdays=frozenset(pack.settings.get("weekday_names", "").split()),
     )
 
 
