@@ -139,16 +139,28 @@ def _ordinary_weight(words: Words, names: Gazetteer, key: str, place: int, last:
     written as a name ("dekat Kartini"), or nothing else is said; an everyday word only where it is both."""
     if last - place == len(words.tokens):
         return READ_AS_WORDS
-    if not place or _goes_on(words, place, last) or _parted(words, place):
+    if _goes_on(words, place, last):
         return ORDINARY_WORD
+    if not place or _parted(words, place):
+        is_led = key not in names.ordinary_after_in and _beside_units(words, place, last)
+        return READ_AS_WORDS if is_led else ORDINARY_WORD
     before = words.tokens[place - 1]
     if before in _BEFORE_AN_AREA:
         return READ_AS_WORDS
     alone = not _is_upper(words, place - 1) and (last == len(words.tokens) or not _is_upper(words, last))
     is_written, may_be = alone and _is_upper(words, place), key not in names.ordinary_after_in
-    if before in _AMONG or (before.isdigit() and {*words.tokens[max(0, place - 2) : place - 1]} & _UNITS):
+    if before in _AMONG or _beside_units(words, place, last):
         return READ_AS_WORDS if may_be or is_written else ORDINARY_WORD
     return READ_AS_WORDS if may_be and is_written else ORDINARY_WORD
+
+
+def _beside_units(words: Words, place: int, last: int) -> bool:
+    """Whether RT and RW stand right before a name or behind it: "RT 03/01 Galur", "galur rt05 rw02"."""
+    before = words.tokens[max(0, place - 3) : place]
+    while before and before[-1].isdigit():
+        before = before[:-1]
+    beside = (*before[-1:], *words.tokens[last : last + 1])
+    return any(token[:2] in _UNITS and (len(token) == 2 or token[2:].isdigit()) for token in beside)
 
 
 def _is_adverb(words: Words, place: int) -> bool:
@@ -175,7 +187,7 @@ def _parted(words: Words, place: int) -> bool:
 def _stands_as_place(words: Words, place: int, last: int) -> bool:
     if place and words.tokens[place - 1] in _BEFORE_A_PLACE:
         return True
-    if place and _parted(words, place):
+    if (place and _parted(words, place)) or _beside_units(words, place, last):
         return True
     return all(_is_upper(words, spot) for spot in range(place, last))
 

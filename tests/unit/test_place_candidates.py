@@ -57,6 +57,11 @@ def name_of(code: str) -> str:
         ("karet", "Karet"),
         ("di kampung serdang gelap", "Serdang"),
         ("puskesmas kenari antri lama", "Kenari"),
+        # RT and RW stand beside it
+        ("galur rt 02/05 banjir", "Galur"),
+        ("rt05/rw03 galur banjir", "Galur"),
+        ("Jl. Mawar, Galur, RT 02/05", "Galur"),
+        ("gelap jembatan besi rt 3/1", "Jembatan Besi"),
         # the kecamatan is called kecamatan, the kelurahan is not called anything
         ("lampu mati Kebon Sirih kec. Menteng", "Kebon Sirih"),
         ("lampu mati Gambir, kecamatan Gambir", "Gambir"),
@@ -137,6 +142,8 @@ def test_a_well_known_place_is_found_in_small_letters(text: str, kelurahan: str)
         "kelurahan baru buka jam 9",
         "LURAH BARU GA RESPONSIF",
         "kelurahan tengah direnovasi",
+        "lampu baru rt 5 mati",
+        "warga rt 5 tengah demo",
     ],
 )
 def test_what_stands_in_many_places_is_none(text: str) -> None:
