@@ -206,14 +206,14 @@ def _misspelt_at(
     tries = 0
     if not folded[place][0].isalpha():
         return None, tries
-    leads = names.may_lead_misspelt(folded[place])
+    leads, new = names.may_lead_misspelt(folded[place]), right.last if right else place
     for last in range(min(place + 3, len(folded)), right.last if right else place, -1):
         if (right and len(folded[last - 1]) < 3) or (last - place > 1 and len(folded[place]) < 3):
             continue  # "kampung bali I", "gang V Rorotan"
         is_alone = last == place + 1
         if not (is_alone or leads or names.may_end_misspelt(folded[last - 1])):
             continue
-        is_strange = True in strange[right.last if right else place : last]
+        is_strange = strange[new] or (last > new + 1 and True in strange[new + 1 : last])
         if not is_strange and (right or not _half_right(folded, names, place, last)):
             continue  # "SDN Menteng atap roboh" is not Menteng Atas
         key = "".join(folded[place:last]).rstrip(DIGITS)
