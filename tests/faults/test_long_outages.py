@@ -17,6 +17,7 @@ from tests.faults.crowd import (
     a_citizen,
     becomes_quiet,
     counted,
+    in_the_air,
     metrics,
     minutes_pass,
     not_written_down,
@@ -33,6 +34,7 @@ from tests.faults.test_disks_and_databases import (
     more_are_thanked,
     small_disk,
 )
+from tests.forked import Process
 from tests.unit.journals import Cable
 
 __all__ = ["city"]  # a fixture of the shorter tests
@@ -72,23 +74,30 @@ def test_a_minute_without_a_database_under_load_costs_nobody_an_answer(city: tup
     everybody_is_answered_once(town, crowd, before, within=900)
 
 
+def stopped_in_mid_work(town: Town, worker: Process) -> list[str]:
+    """What it has in hand, once it was stopped; nothing where it had nothing, and goes on."""
+    worker.send_signal(signal.SIGSTOP)
+    if not (found := in_the_air(town)):
+        worker.send_signal(signal.SIGCONT)
+    return found
+
+
 @pytest.mark.servers
 def test_a_worker_that_stood_still_past_its_claims_sends_nothing_twice(city: tuple[Town, Cable, Valkey]) -> None:
     """Stopped with answers in hand; another takes them over after five minutes, and then it goes on."""
     town, _, _ = city
-    before = counted(town, "lapor_reports")
-    town.work()
+    before, stopped = counted(town, "lapor_reports"), town.workers[-1]
     with talking(town) as crowd:
         more_are_thanked(crowd, 30)
-        stopped = town.workers[-1]
-        stopped.send_signal(signal.SIGSTOP)
+        in_hand = eventually(lambda: stopped_in_mid_work(town, stopped), within=60, what="it has answers in hand")
         crowd.may_repeat = not_written_down(town)
+        town.work()
         more_are_thanked(crowd, 10)
     try:
         during(LEASE.total_seconds() + CARRIED.total_seconds() + 15, lambda: None, 1)
     finally:
         stopped.send_signal(signal.SIGCONT)
-    print(f"in hand when it was stopped: {len(crowd.may_repeat)}")
+    print(f"in hand when it was stopped: {len(in_hand)}, {len(crowd.may_repeat)} of them taken by the provider")
     everybody_is_answered_once(town, crowd, before)
 
 
