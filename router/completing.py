@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.pack import Pack
-from normalizer.normalize import normalize
+from normalizer.normalize import is_enough, normalize
 from normalizer.photo import NO_HEIC
 from normalizer.schema import Draft, PhotoFacts, Place, Position
 from normalizer.text import own_words
@@ -39,6 +39,7 @@ from router.status import add_line, change_status
 from router.surge import heed_surge, surge_answer
 from store.models import Photo, Report
 
+MOST_OF_A_NAME = 4  # words
 LONGEST_DESCRIPTION = 20_000  # characters: what is said beyond that stays in its message
 
 
@@ -61,8 +62,10 @@ def add(session: Session, report: Report, draft: Draft, house: House) -> None:
     if draft.description.strip() and len(report.description) < LONGEST_DESCRIPTION:
         report.description = f"{report.description}\n{draft.description}".strip()
         report.public_description = f"{report.public_description}\n{public_words(draft)}".strip()
-    if not choose(report, own_words(draft.description), house.pack):
-        _take_or_dispute(session, report, _fused(report, draft.place, house.pack), house)
+    words = own_words(draft.description)
+    if not choose(report, words, house.pack):
+        place = draft.place if is_enough(draft.place, house.pack) else _answered(report, words, house.pack)
+        _take_or_dispute(session, report, _fused(report, place or draft.place, house.pack), house)
     if missing(report):
         take_service(report, draft)
     if missing(report) and not _is_disputed(report):  # neither alone says it: perhaps both together do
@@ -74,6 +77,17 @@ def add(session: Session, report: Report, draft: Draft, house: House) -> None:
     report.updated_at = house.now()
     session.flush()
     go_on(session, report, house)
+
+
+def _answered(report: Report, words: str, pack: Pack) -> Place | None:
+    """What a bare "Bangka" says to our question for the kelurahan, which it would not say for sure elsewhere; a
+    kecamatan's name may mean the whole of it."""
+    if report.asked_for not in {"place", "both"} or len(words.split()) > MOST_OF_A_NAME:
+        return None
+    place = normalize(f"Kelurahan {words}", language=report.language, pack=pack).place
+    area = pack.areas.get(place.area_code or "") if place else None
+    is_sure = area is not None and area.level == "kelurahan" and area.name != area.kecamatan
+    return place if is_sure and is_enough(place, pack) else None
 
 
 def _is_disputed(report: Report) -> bool:

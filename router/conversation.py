@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from normalizer.schema import Draft, InboundMessage
-from router.heard import has_more, is_bare, is_empty, is_sure, is_whole, said_service
+from router.heard import has_more, is_bare, is_empty, is_sure, is_whole, said_service, told_service
 from router.known import LATER, NEW, Context, Decision, Known, Pending
 from router.said import Said
 from router.spots import same_area, same_spot
@@ -219,7 +219,7 @@ def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: 
         return Decision(kind="thanks" if context.reports else "how_to")
     if (not draft.is_report or said.greets or _says_nothing(draft)) and not has_more(message):
         return Decision(kind="how_to")
-    names_no_problem = said_service(draft) is None or not is_sure(draft)
+    names_no_problem = not draft.urgent and (said_service(draft) is None or not is_sure(draft))
     if names_no_problem and (draft.place is None or is_bare(message)) and (likely := _lately(context)):
         return Decision(kind="ask_which", options=_options(likely, with_new=True), value=LATER)
     return Decision(kind="report")
@@ -284,7 +284,7 @@ def _more_of_the_last(message: InboundMessage, draft: Draft, said: Said, context
     last = next((r for r in context.open_ones if context.now - r.said_at <= context.join_within), None)
     if last is None or last.status == "resolved":
         return None
-    service = said_service(draft) if is_sure(draft) else None
+    service = told_service(draft)
     if service is None and has_more(message):
         return Decision(kind="join", code=last.code)
     if service is not None and service == last.service_code and draft.place is None:
@@ -380,8 +380,8 @@ def completes(report: Known, draft: Draft) -> bool:
     problem than the report has. Everything else belongs to what is unfinished.
     """
     service = said_service(draft)
-    if service != report.service_code and not is_sure(draft):
-        service = None  # a landmark's name may sound like a problem
+    if service != report.service_code:
+        service = told_service(draft)  # a landmark's name may sound like a problem
     if service is not None and draft.place is not None:
         return report.service_code in {None, service} and not report.has_place
     return service is None or report.service_code in {None, service}

@@ -70,16 +70,27 @@ def _add(turn: Turn) -> None:
         change_status(turn.session, report, "reopened", by=BY_CITIZEN, house=turn.house, silent=True)
     if turn.decision.kind == "answer" and turn.decision.value and report.service_code is None:
         choose_service(turn.session, report, turn.decision.value, turn.house, and_go_on=False)
-    asked = report.asked_for
+    asked, is_new_turn, is_alarm = report.asked_for, _is_new_turn(turn), _is_alarm(turn)
+    if turn.is_theirs:
+        report.said_at = turn.house.now()  # before it is answered: who stopped us and speaks is answered
+    if is_alarm and report.acknowledged_at is not None:
+        _say(turn, "urgent")
     add(turn.session, report, turn.draft, turn.house)
-    if asked is not None and report.asked_for == asked and _is_new_turn(turn):
+    if asked is not None and report.asked_for == asked and is_new_turn and not is_alarm:
         _say(turn, f"noted_{asked}")
 
 
 def _is_new_turn(turn: Turn) -> bool:
-    """Whether they say something after a while: one answer to it, not one to each of ten photos."""
-    before = _report(turn).said_at
-    return before is None or turn.house.now() - before > join_within(turn.house)
+    """Whether they say something after a while, or the first thing behind our question: one answer to it, not one
+    to each of ten photos."""
+    before, asked = _report(turn).said_at, _report(turn).asked_at
+    is_first = before is not None and asked is not None and before < asked
+    return before is None or is_first or turn.house.now() - before > join_within(turn.house)
+
+
+def _is_alarm(turn: Turn) -> bool:
+    """Whether they tell of a danger that their report did not speak of: they hear whom to call."""
+    return turn.draft.urgent and not _report(turn).urgent
 
 
 def _report(turn: Turn) -> Report:
@@ -100,6 +111,9 @@ def _follow_up(turn: Turn) -> None:
     report, house = _report(turn), turn.house
     take_place(report, turn.draft.place, house.pack)
     report.updated_at = house.now()
+    if _is_alarm(turn):
+        report.urgent = True
+        _say(turn, "urgent")
     was_asked = report.status == "needs_info" and report.status_before is not None
     if was_asked and report.status_before:
         before, words = report.status_before, _words(turn) or None

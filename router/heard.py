@@ -14,6 +14,11 @@ def is_sure(draft: Draft) -> bool:
     return draft.service is not None and draft.service.confidence >= SURE
 
 
+def told_service(draft: Draft) -> str | None:
+    """The problem that a message surely names; of a danger a guess is enough: it is no part of another report."""
+    return said_service(draft) if is_sure(draft) or draft.urgent else None
+
+
 def is_bare(message: InboundMessage) -> bool:
     """Whether there is only a picture, a file or a pin, without a word."""
     return has_more(message) and not (message.text.strip() or message.subject.strip())

@@ -227,6 +227,48 @@ def test_what_one_citizen_leaves_open_is_not_completed_by_another(town: Town) ->
     assert town.reports()[0].area_code is None
 
 
+@pytest.mark.parametrize("words", ["gatau pak", "apa?", "nanti saya kirim", "Menteng"])
+def test_an_answer_that_does_not_help_is_thanked_for_once_however_quick_it_is(town: Town, words: str) -> None:
+    town.tell(NO_PLACE)
+    town.wait_quietly()
+    town.tell(words)
+    town.tell(attachments=(PHOTO,))
+    (_, noted) = town.answers()
+
+    assert "kelurahan" in noted
+    assert town.report().asked_for == "place"
+
+
+def test_a_bare_name_answers_our_question_for_the_kelurahan(town: Town) -> None:
+    town.tell(NO_PLACE)
+    town.wait_quietly()
+    town.tell("Bangka")
+
+    assert (town.report().asked_for, town.report().address_string) == (
+        None,
+        "Bangka, Mampang Prapatan, Jakarta Selatan",
+    )
+
+
+def test_who_stopped_us_and_answers_our_question_hears_what_came_of_it(town: Town) -> None:
+    town.tell(NO_PLACE, channel="whatsapp")
+    town.wait_quietly()
+    town.tell("berhenti", channel="whatsapp")
+    town.tell("Jl. Manggarai Utara 2, Kelurahan Manggarai", channel="whatsapp")
+
+    assert "lengkap" in town.answers()[-1]
+
+
+def test_a_danger_that_is_told_later_makes_a_report_urgent_and_its_sender_hears_whom_to_call(town: Town) -> None:
+    code = town.tell(WHOLE) and town.report().code
+    town.clock.on(hours=2)
+    town.tell("tiangnya nyetrum, anak saya hampir kena", thread=thread_for(town, code))
+
+    assert town.report().urgent
+    assert "112" in town.answers()[1]
+    assert [row.kind for row in town.rows(Message)] == ["report", "follow_up"]
+
+
 # --- codes, threads, answers to our messages ----------------------------------------------------------------
 
 
