@@ -1,6 +1,9 @@
 """Commands in words, on every channel: STATUS, LAPORAN SAYA, BANTUAN, BERHENTI, MULAI, BAHASA, BATALKAN."""
 
 from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import select
 
 from router.elsewhere import withdraw_owed
 from router.following import BY_CHAT, end_news
@@ -8,7 +11,7 @@ from router.replies import fields_of, place_name, say, service_name, status_name
 from router.reports import BY_CITIZEN
 from router.status import change_status
 from router.turn import Turn, answer, answer_with, settle_rows
-from store.models import Report
+from store.models import Delivery, Report
 from store.near import joined_to
 
 MOST_LISTED = 5
@@ -92,8 +95,12 @@ def _stop(turn: Turn) -> None:
 def _start(turn: Turn) -> None:
     was_stopped = turn.address.stopped_at is not None
     turn.address.stopped_at = None
-    if not _is_answered_by_twilio(turn):
-        answer(turn, "started" if was_stopped else "how_to")
+    if _is_answered_by_twilio(turn):
+        return
+    if was_stopped:
+        answer(turn, "started")
+    elif not _was_just_said(turn, "how_to"):
+        _how_to(turn)
 
 
 def _language(turn: Turn) -> None:
@@ -129,6 +136,15 @@ def _unknown_code(turn: Turn) -> None:
 def _how_to(turn: Turn) -> None:
     """Nothing to act on: how to report, and no more than that once in a while."""
     answer(turn, "how_to")
+
+
+def _was_just_said(turn: Turn, key: str) -> bool:
+    """Whether the same was the last that they heard, moments ago: "halo", "mau lapor" is one beginning."""
+    house, address = turn.house, turn.address
+    text = say(house.pack, address.reporter.language, key, address.channel)
+    since = house.now() - timedelta(seconds=house.settings.join_seconds)
+    query = select(Delivery.text).where(Delivery.address_id == address.id, Delivery.created_at >= since)
+    return turn.session.scalar(query.order_by(Delivery.id.desc()).limit(1)) == text
 
 
 COMMANDS: dict[str, Callable[[Turn], None]] = {

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from normalizer.schema import Draft, InboundMessage
-from router.heard import has_more, is_bare, is_empty, is_sure, is_whole, said_service, told_service
-from router.known import LATER, NEW, Context, Decision, Known, Pending
+from router.heard import has_more, has_words, is_bare, is_empty, is_sure, is_whole, said_service, told_service
+from router.known import AGAIN, LATER, NEW, Context, Decision, Kind, Known, Pending
 from router.said import Said
 from router.spots import same_area, same_spot
 from router.status import REOPENS_WITHIN
@@ -71,7 +71,17 @@ def _decide(message: InboundMessage, draft: Draft, said: Said, context: Context)
         return Decision(kind="status", code=report.code)
     if is_empty(message):
         return Decision(kind="how_to")
-    return _without_a_name(message, draft, said, context)
+    decision = _without_a_name(message, draft, said, context)
+    return _asked_again(decision, said, context) or decision
+
+
+def _asked_again(decision: Decision, said: Said, context: Context) -> Decision | None:
+    """ "gatau", "5" to a question with four options: how to report is no answer to that, the question is."""
+    pending = context.pending
+    if pending is None or pending.kind == "service" or decision.kind != "how_to" or said.greets:
+        return None
+    kind: Kind = "ask_which" if pending.kind == "which" else "ask_reopen"
+    return Decision(kind=kind, options=pending.options, value=AGAIN)
 
 
 def _meant(draft: Draft, context: Context) -> Known | None:
@@ -94,8 +104,9 @@ def _meant(draft: Draft, context: Context) -> Known | None:
 def _is_elsewhere(report: Known, draft: Draft) -> bool:
     """Whether a message that names a problem and a place surely tells of others than this report does."""
     area = draft.place.area_code if draft.place else None
-    is_other = is_sure(draft) and said_service(draft) != report.service_code
-    return is_other and bool(area and report.area_code and not same_area(area, report.area_code))
+    is_other = said_service(draft) != report.service_code
+    is_far = bool(area and report.area_code and not same_area(area, report.area_code))
+    return is_other and (is_far or is_sure(draft))
 
 
 def _command(said: Said, context: Context) -> Decision:
@@ -118,9 +129,13 @@ def _command(said: Said, context: Context) -> Decision:
 def _withdraw(about: Known | None, context: Context) -> Decision:
     if about is not None:
         return Decision(kind="withdraw" if about.is_theirs else "status", code=about.code)
-    if len(context.open_ones) == 1:
+    if len(context.open_ones) == 1 and not _asks_between_reports(context):
         return Decision(kind="withdraw", code=context.open_ones[0].code)
     return Decision(kind="mine")
+
+
+def _asks_between_reports(context: Context) -> bool:
+    return context.pending is not None and context.pending.kind != "service"
 
 
 def chosen(said: Said, draft: Draft, pending: Pending, context: Context) -> str | None:
@@ -146,7 +161,7 @@ def on_report(known: Known, message: InboundMessage, draft: Draft, said: Said, c
     if known.is_unfinished:
         return _on_unfinished(known, message, draft, said, context)
     if known.status == "resolved":
-        return _on_resolved(known, message, said)
+        return _on_resolved(known, message, draft, said)
     if not known.is_open and known.status != "duplicate":
         return _on_finished(known, message, draft, said, context)
     if known.status == "needs_info" and not (said.thanks and not said.yes):
@@ -177,17 +192,18 @@ def _numbered(known: Known, said: Said, pending: Pending | None) -> str:
     return pending.options[said.number_beside - 1] if said.number_beside <= len(pending.options) else ""
 
 
-def _on_resolved(known: Known, message: InboundMessage, said: Said) -> Decision:
-    """A yes, thanks or stars confirm; every other word says that it is not done; a picture alone says neither."""
+def _on_resolved(known: Known, message: InboundMessage, draft: Draft, said: Said) -> Decision:
+    """A yes, thanks or stars confirm; every other word says that it is not done. A picture alone says neither, nor
+    does who will look later."""
     code = known.code
     if said.no or said.still:
         return Decision(kind="deny", code=code)
     if said.stars is not None:
         return Decision(kind="rate", code=code, value=str(said.stars))
-    if said.yes or said.thanks or said.done:
+    if said.yes or said.thanks or said.done or (said.begins_yes and said_service(draft) is None):
         return Decision(kind="confirm", code=code)
-    has_words = bool(message.text.strip())
-    return Decision(kind="deny" if has_words and not said.chases else "follow_up", code=code)
+    is_denied = has_words(message) and not said.chases and not said.waits
+    return Decision(kind="deny" if is_denied else "follow_up", code=code)
 
 
 def _on_finished(known: Known, message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
@@ -249,8 +265,25 @@ def _on_what_waits(message: InboundMessage, draft: Draft, said: Said, context: C
     if asked and not is_whole(draft) and not said.greets:
         return on_report(asked[0], message, draft, said, context)
     unfinished = [each for each in context.reports if each.is_unfinished]
-    meant = next((each for each in unfinished if completes(each, draft)), None)
+    meant = next((each for each in unfinished if completes(each, draft)), None) or _ended(
+        message, draft, said, context
+    )
     return on_report(meant, message, draft, said, context) if meant else None
+
+
+def _ended(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Known | None:
+    """The report that ended last and without their word, where they may say now that it should not have."""
+    ended = [each for each in context.reports if not each.is_open and each.said_at < each.updated_at]
+    last = max(ended, key=lambda each: each.updated_at, default=None)
+    if last is None or any(each.said_at > last.updated_at for each in context.reports):
+        return None
+    names_another = said_service(draft) not in {None, last.service_code} or draft.place is not None
+    is_old = context.now - last.updated_at > REOPENS_WITHIN
+    if is_old or names_another or has_more(message) or draft.not_report in {"question", "news", "advertising"}:
+        return None
+    is_polite = said.greets or said.thanks or said.yes
+    is_no = (said.no or said.still) and not (said.still and context.open_ones)
+    return last if is_no or (last.status == "rejected" and not is_polite) else None
 
 
 def _on_done(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
@@ -260,18 +293,19 @@ def _on_done(message: InboundMessage, draft: Draft, said: Said, context: Context
     if not resolved or is_whole(draft):
         return None
     is_clear = bool(said.yes or said.no or said.stars or said.still or said.thanks or said.done)
+    is_clear = is_clear or (said.begins_yes and said_service(draft) is None)
     if not is_clear and (said.greets or (said_service(draft) is not None and not said.chases)):
         return None
     if not is_clear and not is_bare(message) and draft.place is not None:
         return None
-    matching = _matching(resolved, draft)
+    matching = resolved if said.asks else _matching(resolved, draft)
     if not matching:
         return None
     if len(matching) > 1:
         return Decision(kind="ask_which", options=_options(matching, with_new=False)) if is_clear else None
     if not is_clear:
         return Decision(kind="follow_up", code=matching[0].code)
-    return _on_resolved(matching[0], message, said)
+    return _on_resolved(matching[0], message, draft, said)
 
 
 def _just_closed(context: Context) -> Known | None:
@@ -300,7 +334,7 @@ def _more_of_the_last(message: InboundMessage, draft: Draft, said: Said, context
 def _about_an_old_one(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
     """ "masih belum diperbaiki", "kapan dikerjakan?": of the report that they mean, if it can be told."""
     alive = [r for r in context.reports if r.is_open or r.status == "duplicate"]
-    matching = _matching(alive, draft)
+    matching = list(alive) if said.asks else _matching(alive, draft)
     if len(matching) == 1:
         return on_report(matching[0], message, draft, said, context)
     if said.chases and not said.still and not has_more(message) and not is_whole(draft) and matching:
@@ -310,10 +344,12 @@ def _about_an_old_one(message: InboundMessage, draft: Draft, said: Said, context
     if is_whole(draft):
         return _said_before(message, draft, said, context) or Decision(kind="report")
     finished = _matching([r for r in context.reports if r not in alive], draft)
+    if finished and said.asks:
+        return Decision(kind="mine")
     if finished:
         return on_report(finished[0], message, draft, said, context)
-    is_told = draft.is_report and (said_service(draft) is not None or draft.place is not None)
-    return Decision(kind="report" if is_told else "how_to")
+    is_told = draft.is_report and not said.asks and (said_service(draft) is not None or draft.place is not None)
+    return Decision(kind="report" if is_told else "mine" if said.chases else "how_to")
 
 
 def _matching(reports: Sequence[Known], draft: Draft) -> list[Known]:

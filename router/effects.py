@@ -23,7 +23,7 @@ from router.forget import FORGETTING
 from router.heard import said_service
 from router.holding import current
 from router.house import House
-from router.known import LATER, NEW, Context, Decision
+from router.known import AGAIN, LATER, NEW, Context, Decision
 from router.linking import LINKING
 from router.questions import (
     buttons_for,
@@ -196,8 +196,10 @@ def _ask_reopen(turn: Turn) -> None:
 def _ask(turn: Turn, kind: str) -> None:
     """Ask once; what comes meanwhile waits with the question."""
     reporter, options, house = turn.address.reporter, turn.decision.options, turn.house
-    later = turn.decision.value == LATER and house.settings.quiet_seconds > 0
-    if not wait_for_answer(reporter, kind, options, house, pin=turn.message.position, later=later) or later:
+    later, again = turn.decision.value == LATER and house.settings.quiet_seconds > 0, turn.decision.value == AGAIN
+    if not again and not wait_for_answer(reporter, kind, options, house, pin=turn.message.position, later=later):
+        return
+    if later:
         return
     language, channel = reporter.language, turn.address.channel
     text = question_text(f"ask_{kind}", options, turn.reports, language, channel, house)

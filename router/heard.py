@@ -1,6 +1,7 @@
 """What one message brings by itself: a problem, a place, a picture, or nothing."""
 
 from normalizer.schema import Draft, InboundMessage
+from normalizer.text import own_words
 
 SURE = 0.65  # below it a guess does not say that a message is of another problem than the report at hand
 
@@ -32,6 +33,13 @@ def is_whole(draft: Draft) -> bool:
 def has_more(message: InboundMessage) -> bool:
     """Whether a photo, a file or a pin came along."""
     return bool(message.attachments) or message.position is not None
+
+
+def has_words(message: InboundMessage) -> bool:
+    """Whether they wrote something themselves: a mail that only quotes ours says nothing."""
+    text = message.text.strip()
+    is_quoted = any(line.startswith(">") for line in text.split("\n")) and own_words(text) == text
+    return bool(text) and not is_quoted
 
 
 def is_empty(message: InboundMessage) -> bool:

@@ -1,6 +1,7 @@
 """Reads kept messages: bytes to words, draft and photos; pure, so that it can run where it can be killed."""
 
 import pickle
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,6 +16,7 @@ from normalizer.picture import Copies, look
 from normalizer.same_picture import Match, find_match
 from normalizer.schema import Attachment, ChatChanged, Draft, InboundMessage, PhotoFacts, Press, Receipt
 from normalizer.text import own_words
+from router.codes import codes_in
 from router.said import Said, read_signs
 
 
@@ -52,6 +54,9 @@ class Unreadable:
 
     reason: str
 
+
+_ANSWERS = re.compile(r"\s*(?:re|bls|balas)\s*:", re.IGNORECASE)
+_PASSED_ON = re.compile(r"^\s*(?:(?:fwd?|trs|terusan)\s*:\s*)+", re.IGNORECASE)
 
 Reading: TypeAlias = list[Understood | Receipt | ChatChanged] | Unreadable
 
@@ -131,7 +136,7 @@ def understand(message: InboundMessage, pack: Pack, model: Model | None = None) 
     like those that say nothing; `unreadable` says where it stumbled."""
     message = replace(
         message,
-        text=_writable(message.text),
+        text=_writable(message.text if message.text.strip() else _said_in_subject(message.subject)),
         subject=_writable(message.subject),
         sender=_writable(message.sender),
     )
@@ -150,7 +155,7 @@ def _draft(
 ) -> Draft:
     return normalize(
         words,
-        subject=message.subject if words else "",
+        subject=_own_subject(message.subject) if words else "",
         pin=message.position,
         photos=[look.facts for look in looks if look is not None],
         language=message.language,
@@ -166,6 +171,16 @@ def _without_words(message: InboundMessage, looks: Sequence[Look | None], pack: 
     if draft.named:
         return draft
     return replace(draft, is_report=True, not_report=None, service=None, missing=missing(None, draft.place, pack))
+
+
+def _said_in_subject(subject: str) -> str:
+    """What a mail without a text says; "Re: …" is what somebody said before."""
+    return "" if _ANSWERS.match(subject) else _PASSED_ON.sub("", subject)
+
+
+def _own_subject(subject: str) -> str:
+    """A subject, unless it is our own: "Re: Laporan K7M3Q9: Lampu jalan" tells no street light."""
+    return "" if _ANSWERS.match(subject) and codes_in(subject) else subject
 
 
 def _writable(text: str) -> str:

@@ -28,9 +28,13 @@ def _words(name: str) -> frozenset[str]:
 
 COMMON = _words("common")  # words that say nothing of where or what
 _RUDE = _words("rude")
+_BUTS = frozenset({"tapi", "tpi", "tp", "namun", "but"})
 _COURTESY, _NEW = _words("courtesy"), _words("new")
 _YES, _YES_FILLER, _NO = _words("yes"), _words("yes_filler"), _words("no")
 _THANKS, _THANKS_FILLER = _words("thanks"), _words("thanks_filler")
+_WAITS = _words("waits")
+_UNSURE, _ALREADY = _words("unsure"), _words("already")
+_ASK, _WITH_ASK = _words("ask"), _words("ask") | _words("ask_filler") | _COURTESY | _RUDE
 _WITH_YES, _WITH_THANKS = _YES | _YES_FILLER | _THANKS | _THANKS_FILLER, _THANKS | _THANKS_FILLER
 _STILL, _CHASE, _DONE, _BUT, _AGAIN = (
     pattern_of(_TALK["phrases"][name]) for name in ("still", "chase", "done", "but", "again")
@@ -73,7 +77,7 @@ _STARS = re.compile(r"[\u2b50\U0001f31f\u2605]")
 _RATING = re.compile(r"^(?:bintang|nilai|rating|skor|stars?)?\s*([1-5])\s*(?:/\s*5|bintang|stars?)?$")
 _RATED = re.compile(r"\b(?:bintang|nilai|rating|skor|stars?) ([1-5])\b|\b([1-5]) (?:bintang|stars?)\b")
 _NO_LONGER = re.compile(
-    r"\b(?:sudah|udah|udh|sdh|dah)\s+(?:tidak|tdk|tak|ga|gak|gk|nggak|ngga|enggak)\s+(?:ada\s+)?"
+    r"\b(?:(?:sudah|udah|udh|sdh|dah)\s+)?(?:tidak|tdk|tak|ga|gak|gk|nggak|ngga|enggak)\s+(?:ada\s+)?"
     rf"(?:{'|'.join(_TALK['words']['troubles'].split())})\w*\s+lagi\b",
     re.IGNORECASE,
 )
@@ -85,6 +89,8 @@ _NUMBER_LAST = re.compile(r"[,;\n]\s*(?:no(?:mor|mer|\.)?\s*)?([1-9])\s*\.?\s*$"
 _LIKE_A_CODE = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{6}")
 _REASON = re.compile(r"[,.;!\n]|\b(?:karena|karna|krn|soalnya|because)\b", re.IGNORECASE)
 _ORDER = {"pertama": 1, "kesatu": 1, "kedua": 2, "ketiga": 3, "keempat": 4, "first": 1, "second": 2, "third": 3}
+_CLAUSE = re.compile(r"[,.;:!?\n]+")
+_MOST_OF_AN_ANSWER, _MOST_OF_A_QUESTION = 14, 12  # words
 _THUMBS_UP, _THUMBS_DOWN = (
     re.compile("[\U0001f44d\U0001f64f\u2705\U0001f44c\u2764]"),
     re.compile("[\U0001f44e\u274c]"),
@@ -107,15 +113,20 @@ class Command:
 class Said:
     """The signs in one message's own words.
 
-    `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else.
+    `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else;
+    `asks`: how it stands, and nothing else; `begins_yes`: more words behind a "sudah" of their own; `waits`: they
+    do not know, or not yet.
     """
 
     command: Command | None = None
     yes: bool = False
+    begins_yes: bool = False
     no: bool = False
     thanks: bool = False
     still: bool = False
     chases: bool = False
+    asks: bool = False
+    waits: bool = False
     done: bool = False
     again: bool = False
     greets: bool = False
@@ -140,13 +151,17 @@ def read_signs(text: str) -> Said:
     tokens, rating = _without_rating(tokens_of(_without_the_past(bare)))
     said = " ".join(tokens)
     core = _without_courtesy(tokens)
+    asks = len(tokens) <= _MOST_OF_A_QUESTION and _all_of([t for t in tokens if not t.isdigit()], _ASK, _WITH_ASK)
     return Said(
         command=_command(text, core, codes) or _withdrawn(bare, codes),
         yes=_is_yes(text, tokens),
+        begins_yes=_begins_with_yes(bare, said, tokens),
         no=_is_no(text, tokens, core),
         thanks=_all_of(tokens, _THANKS, _WITH_THANKS),
         still=bool(_STILL.search(said)),
-        chases=bool(_CHASE.search(said)),
+        chases=asks or bool(_CHASE.search(said)),
+        asks=asks,
+        waits=len(tokens) <= _MOST_OF_A_QUESTION and not _WAITS.isdisjoint(tokens),
         done=_is_done(said, tokens),
         again=bool(_AGAIN.search(said)),
         greets=bool(tokens) and not core,
@@ -308,14 +323,30 @@ def _all_of(tokens: Sequence[str], core: frozenset[str], allowed: frozenset[str]
 def _is_yes(text: str, tokens: Sequence[str]) -> bool:
     if not tokens:
         return bool(_THUMBS_UP.search(text)) and not _THUMBS_DOWN.search(text)
-    return len(tokens) <= 14 and _all_of(tokens, _YES, _WITH_YES)
+    return len(tokens) <= _MOST_OF_AN_ANSWER and _all_of(tokens, _YES, _WITH_YES)
+
+
+def _begins_with_yes(text: str, said: str, tokens: Sequence[str]) -> bool:
+    """ "Selamat siang, sudah. Semoga sukses": a clause of its own says so, and nothing behind it takes it back."""
+    if not _NO.isdisjoint(tokens) or _BUT.search(said) or _STILL.search(said):
+        return False
+    clauses = (tokens_of(clause) for clause in _CLAUSE.split(text))
+    first = next((clause for clause in clauses if _without_courtesy(clause)), ())
+    return not _ALREADY.isdisjoint(first) and _is_yes("", first)
 
 
 def _is_no(text: str, tokens: Sequence[str], core: Sequence[str]) -> bool:
-    """A short answer that begins with a no: "belum pak", "masih mati", "tidak, airnya masih bau"."""
+    """A short answer that begins with a no, or ends with one: "belum pak", "masih mati", "makasih, tapi belum"."""
     if not tokens:
         return bool(_THUMBS_DOWN.search(text))
-    return bool(core) and core[0] in _NO
+    but = next((place for place, token in enumerate(tokens) if token in _BUTS), len(tokens))
+    is_short = len(tokens) <= _MOST_OF_AN_ANSWER
+    return _says_no(core) or (is_short and _says_no(_without_courtesy(tokens[but + 1 :])))
+
+
+def _says_no(core: Sequence[str]) -> bool:
+    """ "gak tau" and "belum sempat cek" are none."""
+    return bool(core) and core[0] in _NO and (len(core) == 1 or core[1] not in _UNSURE)
 
 
 def _number(core: Sequence[str]) -> int | None:

@@ -161,7 +161,7 @@ def known_of(given: str) -> Known:
         acknowledged="being told" not in more,
         requested_at=NOW - told,
         updated_at=since,
-        said_at=NOW - told if status in {"resolved", "needs_info"} and "said" not in more else since,
+        said_at=NOW - told if status in {"resolved", "needs_info", "closed", "rejected"} and "said" not in more else since,
         is_theirs=name != STRANGERS,
         chosen="chosen before" in more,
     )

@@ -269,6 +269,37 @@ def test_a_danger_that_is_told_later_makes_a_report_urgent_and_its_sender_hears_
     assert [row.kind for row in town.rows(Message)] == ["report", "follow_up"]
 
 
+def test_a_mail_that_is_only_a_subject_is_read(town: Town) -> None:
+    mail = {"channel": "email", "account": "lapor@localhost", "sender": "siti@example.org"}
+    town.tell(subject=f"Fwd: {WHOLE}", attachments=(PHOTO,), **mail)
+    town.tell(
+        subject=f"Re: Laporan {town.report().code}: Lampu jalan",
+        thread=thread_for(town, town.report().code),
+        **mail,
+    )
+
+    assert town.report().service_code == "lampu_jalan"
+    assert town.report().area_code is not None
+    assert [row.text for row in town.rows(Message)] == [WHOLE, ""]
+
+
+def test_our_own_subject_says_nothing_of_the_problem(town: Town) -> None:
+    mail = {"channel": "email", "account": "lapor@localhost", "sender": "siti@example.org"}
+    town.tell(WHOLE, **mail)
+    code = town.report().code
+    words = "Ada laporan lain: sampah menumpuk di Jl. Fatmawati, Kelurahan Cipete Selatan"
+    town.tell(words, subject=f"Re: Laporan {code}: Lampu jalan (PJU) mati", thread=thread_for(town, code), **mail)
+
+    assert [report.service_code for report in town.reports()] == ["lampu_jalan", "sampah"]
+
+
+def test_a_beginning_in_two_messages_is_told_how_to_report_once(town: Town) -> None:
+    town.tell("halo")
+    town.tell("mau lapor")
+
+    assert len(town.answers()) == 1
+
+
 # --- codes, threads, answers to our messages ----------------------------------------------------------------
 
 
