@@ -15,6 +15,7 @@ RATE_WITHIN = timedelta(days=7)
 SAME_PROBLEM_WITHIN = timedelta(days=14)
 SURELY_MEANT_WITHIN = timedelta(days=1)  # who told of a report that lately means it again
 FEW_WORDS = 4
+MORE_THAN_A_PLACE = 2  # words
 MOST_OPTIONS = 4
 
 # Who cannot prove to be the reporter (a mail without the thread's token) may only do these.
@@ -224,7 +225,7 @@ def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: 
     """No thread, no code: most phones show no "reply" to a text. What the words say must find the report."""
     if decision := _on_what_waits(message, draft, said, context):
         return decision
-    if decision := _more_of_the_last(message, draft, said, context):
+    if decision := _corrected(draft, said, context) or _more_of_the_last(message, draft, said, context):
         return decision
     if said.still or said.chases or said.done:
         return _about_an_old_one(message, draft, said, context)
@@ -238,7 +239,32 @@ def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: 
     names_no_problem = not draft.urgent and (said_service(draft) is None or not is_sure(draft))
     if names_no_problem and (draft.place is None or is_bare(message)) and (likely := _lately(context)):
         return Decision(kind="ask_which", options=_options(likely, with_new=True), value=LATER)
-    return Decision(kind="report")
+    return Decision(kind="report", value=_beside(draft, said, context))
+
+
+def _last(context: Context, within: timedelta) -> Known | None:
+    """The open report that its reporter spoke on last, if lately."""
+    return next((r for r in context.open_ones if context.now - r.said_at <= within), None)
+
+
+def _corrected(draft: Draft, said: Said, context: Context) -> Decision | None:
+    """ "Eh salah, maksud saya RT 5": more of the report that they told last. A problem with its place is one of
+    its own after a while."""
+    last = _last(context, context.join_within if is_whole(draft) else SURELY_MEANT_WITHIN)
+    if not said.corrects or last is None or last.status == "resolved" or not last.acknowledged:
+        return None
+    is_moments_ago = context.now - last.said_at <= context.join_within
+    if said_service(draft) not in {None, last.service_code} or not (draft.place or is_moments_ago):
+        return None
+    return Decision(kind="follow_up", code=last.code)
+
+
+def _beside(draft: Draft, said: Said, context: Context) -> str:
+    """The report told moments ago whose place, or whose problem, a new one shares: "sampah juga numpuk"."""
+    last = _last(context, context.join_within)
+    is_half = (draft.place is None) != (said_service(draft) is None)
+    shares = last is not None and last.has_place and is_half and (said.also or said.corrects)
+    return last.code if last is not None and shares else ""
 
 
 def _lately(context: Context) -> list[Known]:
@@ -262,8 +288,9 @@ def _on_what_waits(message: InboundMessage, draft: Draft, said: Said, context: C
     rated = _just_closed(context) if said.stars else None
     if rated and not (asked and asked[0].updated_at > rated.updated_at):
         return Decision(kind="rate", code=rated.code, value=str(said.stars))
-    if asked and not is_whole(draft) and not said.greets:
-        return on_report(asked[0], message, draft, said, context)
+    if asked and not is_whole(draft):
+        greeted = Decision(kind="status", code=asked[0].code)
+        return greeted if said.greets else on_report(asked[0], message, draft, said, context)
     unfinished = [each for each in context.reports if each.is_unfinished]
     meant = next((each for each in unfinished if completes(each, draft)), None) or _ended(
         message, draft, said, context
@@ -315,7 +342,7 @@ def _just_closed(context: Context) -> Known | None:
 
 def _more_of_the_last(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
     """A photo, a pin or words without a problem of their own, moments after the report that they belong to."""
-    last = next((r for r in context.open_ones if context.now - r.said_at <= context.join_within), None)
+    last = _last(context, context.join_within)
     if last is None or last.status == "resolved":
         return None
     service = told_service(draft)
@@ -325,10 +352,20 @@ def _more_of_the_last(message: InboundMessage, draft: Draft, said: Said, context
         return Decision(kind="join", code=last.code)
     if service is None and draft.place is not None and not last.has_place:
         return Decision(kind="join", code=last.code)
+    if _is_bare_place(draft) and not said.also and _in_area(last, draft) is not False:
+        is_other = same_spot(last.spot, context.spot) is False
+        return Decision(kind="follow_up" if is_other else "join", code=last.code)
     is_polite = said.thanks or said.yes or said.greets or said.still or said.chases or said.done
     if service is None and draft.place is None and draft.is_report and not is_polite:
         return Decision(kind="join", code=last.code)
     return None
+
+
+def _is_bare_place(draft: Draft) -> bool:
+    """A place and hardly a word more."""
+    address = draft.place.address_string if draft.place else None
+    is_short = len(draft.description.split()) <= len((address or "").split()) + MORE_THAN_A_PLACE
+    return bool(address) and said_service(draft) is None and is_short
 
 
 def _about_an_old_one(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:

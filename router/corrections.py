@@ -1,10 +1,13 @@
 """The desk corrects a report's service or place; the report goes to the right agency while nobody works on it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from config.pack import Area, Pack
+from normalizer.normalize import is_enough, normalize
 from normalizer.schema import Place
 from router.choices import take_candidate
 from router.facts import set_place
@@ -13,11 +16,12 @@ from router.held import lock
 from router.house import House
 from router.owner import agency_of
 from router.promise import waits_for_answer
-from router.replies import fields_of, say
-from router.reports import let_clock_run, missing
+from router.replies import fields_of, owe, reply_channel, say
+from router.reports import BY_CITIZEN, let_clock_run, missing
 from router.status import OPEN, Actor, NotAllowed, add_line, change_status
 from store.models import Report, StatusUpdate
 
+_DENIED = re.compile(r"\bbukan\b.*?(?:,|\.|\btapi\b|\bmelainkan\b|$)", re.IGNORECASE)
 NOBODY_WORKS = frozenset({None, "received", "assigned"})  # (None: no question was asked)
 
 
@@ -64,6 +68,51 @@ def correct_place(
     settled = {**report.sources["place"], "conflict": [], "confidence": 1.0, **_decided(by, house)}
     report.sources = {**report.sources, "place": settled}
     return _go_on(session, report, "place_corrected", by=by, house=house)
+
+
+def correct(session: Session, report: Report, words: str, house: House) -> bool:
+    """Let its reporter's "eh salah, …" move a report that nobody works on yet; whether it did. They are told what
+    stands there now. A pin, and what an official set, stay."""
+    lock(session, report)
+    had = report.sources.get("place", {})
+    is_free = report.status in {"received", "assigned"} and had.get("source") == "text" and not had.get("by")
+    place = _meant(report, words, house.pack) if is_free else None
+    if place is None:
+        return False
+    agency_id = report.agency_id
+    correct_place(session, report, place, by=BY_CITIZEN, house=house)
+    said = {key: value for key, value in report.sources["place"].items() if key not in {"by", "at"}}
+    report.sources = {**report.sources, "place": said}  # who was wrong once may say so again
+    if report.agency_id == agency_id:  # else the move tells them
+        channel, fields = reply_channel(session, report, asked=True), fields_of(report, house, report.language)
+        owe(
+            session,
+            report,
+            say(house.pack, report.language, "answered", channel, **fields),
+            house,
+            house.now(),
+            asked=True,
+        )
+    return True
+
+
+def _meant(report: Report, words: str, pack: Pack) -> Place | None:
+    """The place that a correction names: its own kelurahan, or another street in the report's; None where it is
+    the same, or only a house or an RT."""
+    said = _DENIED.sub(" ", words)
+    area = pack.areas.get(report.area_code or "")
+    place = normalize(said, language=report.language, pack=pack).place
+    if place and place.area_code == report.area_code and area is not None and not is_enough(place, pack):
+        place = normalize(f"{said}, Kelurahan {area.name}", language=report.language, pack=pack).place
+    if place is None or not is_enough(place, pack) or place.source != "text":
+        return None
+    is_same = place.area_code == report.area_code and place.address_string in {report.address_string, None}
+    is_vaguer = place.area_code == report.area_code and area is not None and _is_only(place, area)
+    return None if is_same or is_vaguer else place
+
+
+def _is_only(place: Place, area: Area) -> bool:
+    return (place.address_string or "").split(",")[0].lower() == area.name.lower()
 
 
 def _check(report: Report) -> None:

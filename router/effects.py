@@ -17,7 +17,8 @@ from router.completing import add, choose_service
 from router.context import known_of
 from router.conversation import on_report
 from router.copies import COPIES
-from router.facts import take_place
+from router.corrections import correct
+from router.facts import share, take_place
 from router.following import FOLLOWING
 from router.forget import FORGETTING
 from router.heard import said_service
@@ -59,6 +60,11 @@ def take_effect(turn: Turn) -> None:
 
 
 def _settle(turn: Turn) -> None:
+    """A new report; what it shares with one told before is not asked for again."""
+    report, beside = _report(turn), turn.reports.get(turn.decision.value or turn.decision.code or "")
+    goes_on = beside is not None and report.service_code in {None, beside.service_code}
+    if beside is not None and (turn.decision.value or goes_on):
+        share(report, beside)
     settle(turn.session, _report(turn), turn.house)
     reached("owe")
 
@@ -109,6 +115,8 @@ def _words(turn: Turn) -> str:
 def _follow_up(turn: Turn) -> None:
     """More about a report: shown to the officials, never a second report."""
     report, house = _report(turn), turn.house
+    if turn.said.corrects and correct(turn.session, report, _words(turn), house):
+        return
     take_place(report, turn.draft.place, house.pack)
     report.updated_at = house.now()
     if _is_alarm(turn):

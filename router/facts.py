@@ -45,6 +45,20 @@ def take_place(report: Report, place: Place | None, pack: Pack) -> None:
     set_place(report, place, found=found)
 
 
+def share(report: Report, other: Report) -> None:
+    """Fill what a report lacks from one that it lies beside, or goes on with: the place, and the problem if the
+    report names none."""
+    if report.service_code is None and other.service_code is not None:
+        report.service_code = other.service_code
+        report.sources = {**report.sources, "service": {"source": "shared", "confidence": 1.0}}
+    had = other.sources.get("place", {})
+    if not had.get("enough") or report.sources.get("place"):
+        return
+    report.lat, report.long, report.cell = other.lat, other.long, other.cell
+    report.area_code, report.address_string = other.area_code, other.address_string
+    report.sources = {**report.sources, "place": {key: had[key] for key in had if key not in {"by", "at"}}}
+
+
 def set_place(report: Report, place: Place, *, found: bool) -> None:
     """The point, the area, and who says so; `found`: somebody can be sent there."""
     report.lat, report.long = place.lat, place.long

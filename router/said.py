@@ -36,9 +36,10 @@ _WAITS = _words("waits")
 _UNSURE, _ALREADY = _words("unsure"), _words("already")
 _ASK, _WITH_ASK = _words("ask"), _words("ask") | _words("ask_filler") | _COURTESY | _RUDE
 _WITH_YES, _WITH_THANKS = _YES | _YES_FILLER | _THANKS | _THANKS_FILLER, _THANKS | _THANKS_FILLER
-_STILL, _CHASE, _DONE, _BUT, _AGAIN = (
-    pattern_of(_TALK["phrases"][name]) for name in ("still", "chase", "done", "but", "again")
+_STILL, _CHASE, _DONE, _BUT, _AGAIN, _CORRECTS, _ALSO = (
+    pattern_of(_TALK["phrases"][name]) for name in ("still", "chase", "done", "but", "again", "corrects", "also")
 )
+_NOT_ONLY = {"cuma", "hanya", "sekedar", "sekadar", "saja", "aja", "main", "only"}
 _LANGUAGES = {word: code for code, named in _TALK["languages"].items() for word in named.split()}
 _COMMANDS: dict[str, CommandName] = {
     line.strip(): name for name, lines in _TALK["commands"].items() for line in lines.splitlines() if line.strip()
@@ -115,7 +116,8 @@ class Said:
 
     `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else;
     `asks`: how it stands, and nothing else; `begins_yes`: more words behind a "sudah" of their own; `waits`: they
-    do not know, or not yet.
+    do not know, or not yet; `corrects`: what they said before was wrong; `also`: at the same place, or of the same
+    problem.
     """
 
     command: Command | None = None
@@ -129,6 +131,8 @@ class Said:
     waits: bool = False
     done: bool = False
     again: bool = False
+    corrects: bool = False
+    also: bool = False
     greets: bool = False
     number: int | None = None
     number_beside: int | None = None
@@ -164,6 +168,8 @@ def read_signs(text: str) -> Said:
         waits=len(tokens) <= _MOST_OF_A_QUESTION and not _WAITS.isdisjoint(tokens),
         done=_is_done(said, tokens),
         again=bool(_AGAIN.search(said)),
+        corrects=_is_correction(said, core),
+        also=bool(_ALSO.search(said)),
         greets=bool(tokens) and not core,
         number=_number(core),
         number_beside=_number_beside(bare),
@@ -342,6 +348,13 @@ def _is_no(text: str, tokens: Sequence[str], core: Sequence[str]) -> bool:
     but = next((place for place, token in enumerate(tokens) if token in _BUTS), len(tokens))
     is_short = len(tokens) <= _MOST_OF_AN_ANSWER
     return _says_no(core) or (is_short and _says_no(_without_courtesy(tokens[but + 1 :])))
+
+
+def _is_correction(said: str, core: Sequence[str]) -> bool:
+    """ "Eh salah, …", "maksud saya …", "bukan …": "bukan cuma" adds."""
+    if not _NOT_ONLY.isdisjoint(core[1:2]):
+        return False
+    return bool(_CORRECTS.search(said)) or (len(core) > 1 and core[0] == "bukan")
 
 
 def _says_no(core: Sequence[str]) -> bool:

@@ -96,7 +96,8 @@ def outcome(case: Case) -> str:
 
 def in_words(decision: Decision) -> str:
     code = None if decision.code in decision.options else decision.code
-    words = [decision.kind, code, *decision.options, decision.value]
+    beside = ["beside"] if decision.kind == "report" and decision.value else []
+    words = [decision.kind, code, *decision.options, *beside, decision.value]
     return " ".join(NAMES.get(word, word) for word in words if word)
 
 
@@ -161,7 +162,9 @@ def known_of(given: str) -> Known:
         acknowledged="being told" not in more,
         requested_at=NOW - told,
         updated_at=since,
-        said_at=NOW - told if status in {"resolved", "needs_info", "closed", "rejected"} and "said" not in more else since,
+        said_at=NOW - told
+        if status in {"resolved", "needs_info", "closed", "rejected"} and "said" not in more
+        else since,
         is_theirs=name != STRANGERS,
         chosen="chosen before" in more,
     )

@@ -21,6 +21,7 @@ from tests.unit.houses import CITIZEN, NO_PLACE, ROUTER, WHOLE, Town, new_town
 
 MANGGARAI = Position(lat=-6.2088, long=106.8456)
 PIN_ONLY_PLACE = "tolong pak di Jl. Manggarai Utara 2 Kelurahan Manggarai mohon segera ditindaklanjuti"
+LAMP = "lampu jalan mati di Jl. Kemang Raya, Kelurahan Bangka"
 PHOTO = Attachment(ref="photo-1", content_type="image/jpeg")
 
 
@@ -267,6 +268,70 @@ def test_a_danger_that_is_told_later_makes_a_report_urgent_and_its_sender_hears_
     assert town.report().urgent
     assert "112" in town.answers()[1]
     assert [row.kind for row in town.rows(Message)] == ["report", "follow_up"]
+
+
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        ("eh salah, maksud saya kelurahan Pela Mampang", "Pela Mampang, Mampang Prapatan, Jakarta Selatan"),
+        (
+            "bukan Jl. Kemang Raya, tapi Jl. Kemang Timur",
+            "Jl. Kemang Timur, Bangka, Mampang Prapatan, Jakarta Selatan",
+        ),
+        ("salah ketik, harusnya rt 5", "Jl. Kemang Raya, Bangka, Mampang Prapatan, Jakarta Selatan"),
+        ("maksudnya di Bangka pak", "Jl. Kemang Raya, Bangka, Mampang Prapatan, Jakarta Selatan"),
+    ],
+)
+def test_a_correction_moves_the_report_that_was_told_last(town: Town, words: str, address: str) -> None:
+    town.tell(LAMP)
+    before = town.report().address_string
+    town.clock.on(minutes=2)
+    town.tell(words, channel="sms")
+
+    assert town.report().address_string == address
+    assert len(town.answers()) == 2
+    assert ("lengkap" in town.answers()[1]) is (address != before)
+
+
+def test_a_correction_of_what_somebody_works_on_is_theirs_to_read(town: Town) -> None:
+    town.tell(LAMP)
+    town.move("in_progress")
+    town.tell("eh salah, maksud saya kelurahan Pela Mampang")
+
+    assert town.report().address_string == "Jl. Kemang Raya, Bangka, Mampang Prapatan, Jakarta Selatan"
+    assert town.report().unread
+
+
+def test_a_wrong_correction_may_be_corrected(town: Town) -> None:
+    town.tell(LAMP)
+    town.tell("eh salah, maksud saya kelurahan Pela Mampang")
+    town.tell("eh bukan, yang benar kelurahan Cipete Utara")
+
+    assert town.report().address_string == "Cipete Utara, Kebayoran Baru, Jakarta Selatan"
+
+
+def test_what_is_told_beside_a_report_shares_its_place_or_its_problem(town: Town) -> None:
+    town.tell(LAMP)
+    town.tell("sampah juga numpuk di situ")
+    town.tell("yang di Jl. Fatmawati Kelurahan Cipete Selatan juga numpuk")
+    found = [(report.service_code, report.area_code, report.asked_for) for report in town.reports()]
+
+    assert found == [
+        ("lampu_jalan", "31.74.03.1002", None),
+        ("sampah", "31.74.03.1002", None),
+        ("sampah", "31.74.06.1005", None),
+    ]
+
+
+def test_what_goes_on_with_an_old_report_is_at_its_place(town: Town) -> None:
+    town.tell(LAMP)
+    town.move("resolved", notes="Beres")
+    town.tell("sudah")
+    town.clock.on(days=40)
+    town.tell("lampunya mati lagi", thread=thread_for(town, town.report().code))
+
+    assert [report.area_code for report in town.reports()] == ["31.74.03.1002"] * 2
+    assert town.reports()[1].asked_for is None
 
 
 def test_a_mail_that_is_only_a_subject_is_read(town: Town) -> None:
