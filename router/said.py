@@ -346,8 +346,8 @@ def _is_no(text: str, tokens: Sequence[str], core: Sequence[str]) -> bool:
     if not tokens:
         return bool(_THUMBS_DOWN.search(text))
     but = next((place for place, token in enumerate(tokens) if token in _BUTS), len(tokens))
-    is_short = len(tokens) <= _MOST_OF_AN_ANSWER
-    return _says_no(core) or (is_short and _says_no(_without_courtesy(tokens[but + 1 :])))
+    behind = _without_courtesy(tokens[but + 1 :]) if len(tokens) <= _MOST_OF_AN_ANSWER else []
+    return _says_no(core) or (_says_no(behind) and behind[0] not in {"tetap", "tetep"})
 
 
 def _is_correction(said: str, core: Sequence[str]) -> bool:
