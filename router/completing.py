@@ -10,7 +10,7 @@ from normalizer.normalize import is_enough, normalize
 from normalizer.photo import NO_HEIC
 from normalizer.schema import Draft, PhotoFacts, Place, Position
 from normalizer.text import own_words
-from router.choices import choose
+from router.choices import choices, choose, names_of
 from router.facts import kept, take_place, take_service
 from router.held import lock
 from router.holding import keep_clocks
@@ -35,6 +35,7 @@ from router.reports import (
     missing,
     public_words,
 )
+from router.said import read_signs
 from router.status import add_line, change_status
 from router.surge import heed_surge, surge_answer
 from store.models import Photo, Report
@@ -63,7 +64,7 @@ def add(session: Session, report: Report, draft: Draft, house: House) -> None:
         report.description = f"{report.description}\n{draft.description}".strip()
         report.public_description = f"{report.public_description}\n{public_words(draft)}".strip()
     words = own_words(draft.description)
-    if not choose(report, words, house.pack):
+    if not choose(report, _by_number(report, words, house.pack), house.pack):
         place = draft.place if is_enough(draft.place, house.pack) else _answered(report, words, house.pack)
         _take_or_dispute(session, report, _fused(report, place or draft.place, house.pack), house)
     if missing(report):
@@ -77,6 +78,12 @@ def add(session: Session, report: Report, draft: Draft, house: House) -> None:
     report.updated_at = house.now()
     session.flush()
     go_on(session, report, house)
+
+
+def _by_number(report: Report, words: str, pack: Pack) -> str:
+    """ "Yang pertama", "2" to a question of two places: the place's name; else the words."""
+    pair, number = choices(report, pack), read_signs(words).number
+    return names_of(pair, pack)[number - 1] if pair and number in {1, 2} else words
 
 
 def _answered(report: Report, words: str, pack: Pack) -> Place | None:

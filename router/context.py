@@ -58,6 +58,7 @@ def context_of(
         superseded=superseded,
         pending=pending_of(mine, sender.recent, known, house),
         proven=message.proven or by_token,
+        has_code=mine.link_until is not None and mine.link_until > house.now(),
     )
     return Found(context=context, reports=rows)
 

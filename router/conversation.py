@@ -67,6 +67,8 @@ def _decide(message: InboundMessage, draft: Draft, said: Said, context: Context)
     if context.edited and context.now - context.edited.said_at <= context.join_within and context.edited.is_open:
         return Decision(kind="join", code=context.edited.code)
     if report := _meant(draft, context):
+        if not report.is_theirs and said.also and said_service(draft) == report.service_code is not None:
+            return Decision(kind="too", code=report.code)
         if report.is_theirs and not (said.only_code and report is context.named and not has_more(message)):
             return on_report(report, message, draft, said, context)
         return Decision(kind="status", code=report.code)
@@ -123,20 +125,28 @@ def _command(said: Said, context: Context) -> Decision:
             return Decision(kind="unknown_code", value=command.argument)
         return Decision(kind="status" if context.named.is_theirs else "too", code=context.named.code)
     if command.name == "withdraw":
-        return _withdraw(about, context)
+        return _withdraw(about, context) if command.is_sure else _given_up(about, context)
     return Decision(kind=command.name, value=command.argument)
 
 
 def _withdraw(about: Known | None, context: Context) -> Decision:
     if about is not None:
         return Decision(kind="withdraw" if about.is_theirs else "status", code=about.code)
-    if len(context.open_ones) == 1 and not _asks_between_reports(context):
+    if len(context.open_ones) == 1:
         return Decision(kind="withdraw", code=context.open_ones[0].code)
     return Decision(kind="mine")
 
 
-def _asks_between_reports(context: Context) -> bool:
-    return context.pending is not None and context.pending.kind != "service"
+def _given_up(about: Known | None, context: Context) -> Decision:
+    """ "Ga jadi": of their only report, unless something else was asked last."""
+    if about is None and context.has_code:  # which they need not send back
+        return Decision(kind="thanks")
+    if about is None and context.pending is not None and context.pending.kind != "service":
+        return Decision(kind="mine")
+    asked = [each for each in context.open_ones if each.status == "needs_info" and not each.asked_for]
+    if asked and about in {None, *asked}:
+        return Decision(kind="follow_up", code=(about or asked[0]).code)
+    return _withdraw(about, context)
 
 
 def chosen(said: Said, draft: Draft, pending: Pending, context: Context) -> str | None:

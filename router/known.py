@@ -84,7 +84,8 @@ class Pending:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
     """All that is known when a message comes. `reports` are the sender's: open, or finished within 30 days,
-    the one they spoke on last first; `spot` is where exactly the message says it is."""
+    the one they spoke on last first; `spot` is where exactly the message says it is; `has_code`: a one-time code
+    was sent to them, which they may send back or not."""
 
     now: datetime
     join_within: timedelta = timedelta(minutes=5)
@@ -96,6 +97,7 @@ class Context:
     superseded: bool = False
     pending: Pending | None = None
     proven: bool = True
+    has_code: bool = False
 
     @property
     def open_ones(self) -> list[Known]:

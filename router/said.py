@@ -39,6 +39,7 @@ _WITH_YES, _WITH_THANKS = _YES | _YES_FILLER | _THANKS | _THANKS_FILLER, _THANKS
 _STILL, _CHASE, _DONE, _BUT, _AGAIN, _CORRECTS, _ALSO = (
     pattern_of(_TALK["phrases"][name]) for name in ("still", "chase", "done", "but", "again", "corrects", "also")
 )
+_OF_A_REPORT = {"laporan", "laporanku", "lapor", "report", "withdraw"}  # "ga jadi" alone is of anything
 _NOT_ONLY = {"cuma", "hanya", "sekedar", "sekadar", "saja", "aja", "main", "only"}
 _LANGUAGES = {word: code for code, named in _TALK["languages"].items() for word in named.split()}
 _COMMANDS: dict[str, CommandName] = {
@@ -68,6 +69,7 @@ _SLASHES: dict[str, CommandName] = {
     "unfollow": "unfollow",
 }
 _SLASH = re.compile(r"\s*/([a-z_]+)(?:@\w+)?\b(.*)", re.IGNORECASE | re.DOTALL)
+_OF_A_LANGUAGE = {"bahasa", "language", "ganti", "ubah", "switch", "change", "speak", "pakai", "pake", "reply"}
 _CONFIRMS_FORGET = {"hapus", "delete"}  # with the one-time word of digits behind it
 # "/start ikuti_31_71_06_1001": what a link to the bot on an area's page brings
 _DEEP_LINK = re.compile(rf"\s*{DEEP_LINK}([0-9_]{{5,20}})\s*")
@@ -102,7 +104,8 @@ _THUMBS_UP, _THUMBS_DOWN = (
 class Command:
     """A command in words; `argument` is a report's code, a language, a one-time code, or an area's name as said.
 
-    `is_sure`: a slash says so, and no word of the sentence can mean anything else.
+    `is_sure`: a slash says so, and no word of the sentence can mean anything else; of a withdrawal, that it names
+    a report.
     """
 
     name: CommandName
@@ -234,7 +237,7 @@ def _command(text: str, core: Sequence[str], codes: Sequence[str]) -> Command | 
         return following
     if not core or len(core) > 6:
         return None
-    if core[0] in {"bahasa", "language", "ganti", "ubah", "switch", "change"} or len(core) == 1:
+    if not _OF_A_LANGUAGE.isdisjoint(core) or len(core) == 1:
         if (language := _LANGUAGES.get(core[-1])) and (len(core) > 1 or len(core[-1]) > 3):
             return Command(name="language", argument=language)
         if core[-1] in {"bahasa", "language"}:
@@ -286,12 +289,8 @@ def _behind(text: str, words: int) -> str:
 def _withdrawn(text: str, codes: Sequence[str]) -> Command | None:
     """ "batalkan laporan saya, sudah dibersihkan warga": this command often comes with its reason."""
     head = _REASON.split(text, maxsplit=1)[0]
-    phrase = " ".join(_without_courtesy(tokens_of(head)))
-    return (
-        Command(name="withdraw", argument=codes[0] if codes else "")
-        if _COMMANDS.get(phrase) == "withdraw"
-        else None
-    )
+    core = _without_courtesy(tokens_of(head))
+    return _with_argument("withdraw", core, codes, text) if _COMMANDS.get(" ".join(core)) == "withdraw" else None
 
 
 def _mistyped(core: Sequence[str]) -> Command | None:
@@ -312,7 +311,9 @@ def _with_argument(name: CommandName, rest: Iterable[str], codes: Sequence[str],
         return Command(name=name, argument=next((_LANGUAGES[word] for word in rest if word in _LANGUAGES), ""))
     if name in {"link", "forget"}:
         return Command(name=name, argument=_digits(text))
-    return Command(name=name, argument=codes[0] if codes else "")
+    rest = list(rest)
+    is_sure = name != "withdraw" or bool(codes) or not _OF_A_REPORT.isdisjoint(rest)
+    return Command(name=name, argument=codes[0] if codes else "", is_sure=is_sure)
 
 
 def _digits(text: str) -> str:

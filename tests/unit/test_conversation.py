@@ -334,6 +334,14 @@ def test_what_goes_on_with_an_old_report_is_at_its_place(town: Town) -> None:
     assert town.reports()[1].asked_for is None
 
 
+def test_who_thinks_better_of_being_forgotten_keeps_their_report(town: Town) -> None:
+    town.tell(LAMP)
+    town.tell("hapus data saya")
+    town.tell("ga jadi")
+
+    assert town.report().status == "assigned"
+
+
 def test_a_mail_that_is_only_a_subject_is_read(town: Town) -> None:
     mail = {"channel": "email", "account": "lapor@localhost", "sender": "siti@example.org"}
     town.tell(subject=f"Fwd: {WHOLE}", attachments=(PHOTO,), **mail)

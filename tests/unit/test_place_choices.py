@@ -64,6 +64,17 @@ def test_an_answer_that_names_neither_is_not_asked_again(town: Town) -> None:
     assert only(town).asked_for == "place"
 
 
+@pytest.mark.parametrize(
+    ("words", "area"), [("yang pertama", "31.71.06.1001"), ("2", "31.72.03.1001"), ("3", None)]
+)
+def test_a_place_may_be_named_by_its_number(town: Town, words: str, area: str | None) -> None:
+    town.tell(KOJA, position=MENTENG)
+    town.wait_quietly()
+    town.tell(words)
+    assert (only(town).asked_for is None) is (area is not None)
+    assert area in {only(town).area_code, None}
+
+
 def test_a_market_next_door_is_asked_about_by_both_names(town: Town) -> None:
     town.tell(NEXT_DOOR)
     town.wait_quietly()
