@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from normalizer.schema import Draft, InboundMessage
 from router.heard import has_more, has_words, is_bare, is_empty, is_sure, is_whole, said_service, told_service
-from router.known import AGAIN, LATER, NEW, Context, Decision, Kind, Known, Pending
+from router.known import AGAIN, ALL, LATER, NEW, Context, Decision, Kind, Known, Pending
 from router.said import Said
 from router.spots import same_area, same_spot
 from router.status import REOPENS_WITHIN
@@ -14,7 +14,7 @@ CONFIRM_WITHIN = timedelta(days=14)
 RATE_WITHIN = timedelta(days=7)
 SAME_PROBLEM_WITHIN = timedelta(days=14)
 SURELY_MEANT_WITHIN = timedelta(days=1)  # who told of a report that lately means it again
-FEW_WORDS = 4
+FEW_WORDS, LETTERS_OF_A_NAME = 4, 5
 MORE_THAN_A_PLACE = 2  # words
 MOST_OPTIONS = 4
 
@@ -158,12 +158,25 @@ def chosen(said: Said, draft: Draft, pending: Pending, context: Context) -> str 
         return context.named.code
     if said.new and NEW in options:
         return NEW
+    if said.all and pending.kind == "which" and len(set(options) - {NEW}) > 1:
+        return ALL
     if pending.kind == "which" and (said_service(draft) is None) != (draft.place is None):
         matching = [each.code for each in _matching(context.reports, draft) if each.code in options]
         return matching[0] if len(matching) == 1 else None
     if pending.kind == "reopen" and (said.yes or said.again):
         return options[0]
-    return None
+    return _by_a_name(draft, options, context) if pending.kind == "which" else None
+
+
+def _by_a_name(draft: Draft, options: Sequence[str], context: Context) -> str | None:
+    """ "Fatmawati": the option in whose address alone a word of the answer stands."""
+    said = [word for word in draft.description.lower().split() if len(word) >= LETTERS_OF_A_NAME]
+    if not 0 < len(said) <= FEW_WORDS:
+        return None
+    named = [
+        each.code for each in context.reports if each.code in options and set(said) & set(each.spot.words.split())
+    ]
+    return named[0] if len(named) == 1 else None
 
 
 def on_report(known: Known, message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
@@ -226,7 +239,7 @@ def _on_finished(known: Known, message: InboundMessage, draft: Draft, said: Said
     if age > REOPENS_WITHIN:
         says_more = said_service(draft) is not None or said.still or said.no or has_more(message)
         return Decision(kind="report" if draft.is_report and says_more else "status", code=code)
-    if said.no or said.still:
+    if said.no or said.still or said.reopens:
         return Decision(kind="reopen", code=code)
     return Decision(kind="ask_reopen", code=code, options=(code, NEW))
 
@@ -295,7 +308,8 @@ def _on_what_waits(message: InboundMessage, draft: Draft, said: Said, context: C
     if decision := _on_done(message, draft, said, context):
         return decision
     asked = [each for each in context.open_ones if each.status == "needs_info" and not each.asked_for]
-    rated = _just_closed(context) if said.stars else None
+    is_an_option = said.number is not None and context.pending is not None  # perhaps of none that there is
+    rated = _just_closed(context) if said.stars and not is_an_option else None
     if rated and not (asked and asked[0].updated_at > rated.updated_at):
         return Decision(kind="rate", code=rated.code, value=str(said.stars))
     if asked and not is_whole(draft):
@@ -310,7 +324,13 @@ def _on_what_waits(message: InboundMessage, draft: Draft, said: Said, context: C
 
 def _ended(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Known | None:
     """The report that ended last and without their word, where they may say now that it should not have."""
-    ended = [each for each in context.reports if not each.is_open and each.said_at < each.updated_at]
+    since = context.now - RATE_WITHIN
+    is_new = (said.not_yet and not said.still) or said.reopens  # of what they had closed themselves
+    ended = [
+        each
+        for each in context.reports
+        if not each.is_open and (each.said_at < each.updated_at or (is_new and each.updated_at > since))
+    ]
     last = max(ended, key=lambda each: each.updated_at, default=None)
     if last is None or any(each.said_at > last.updated_at for each in context.reports):
         return None
@@ -319,7 +339,7 @@ def _ended(message: InboundMessage, draft: Draft, said: Said, context: Context) 
     if is_old or names_another or has_more(message) or draft.not_report in {"question", "news", "advertising"}:
         return None
     is_polite = said.greets or said.thanks or said.yes
-    is_no = (said.no or said.still) and not (said.still and context.open_ones)
+    is_no = said.reopens or ((said.no or said.still) and not (said.still and context.open_ones))
     return last if is_no or (last.status == "rejected" and not is_polite) else None
 
 

@@ -24,7 +24,7 @@ from router.forget import FORGETTING
 from router.heard import said_service
 from router.holding import current
 from router.house import House
-from router.known import AGAIN, LATER, NEW, Context, Decision
+from router.known import AGAIN, ALL, LATER, NEW, Context, Decision
 from router.linking import LINKING
 from router.questions import (
     buttons_for,
@@ -223,7 +223,13 @@ def _choice(turn: Turn) -> None:
     reporter = turn.address.reporter
     write_now(turn.session)
     held, pin = held_messages(turn.session, reporter), pin_of(reporter)
+    options = (reporter.question or {}).get("options", [])
     settle_question(reporter)
+    if turn.decision.value == ALL:
+        for code in options:
+            if (each := turn.reports.get(code)) is not None:
+                turn.row.report = take_up(turn, held, pin, each)
+        return
     chosen = turn.reports.get(turn.decision.value)
     if chosen is None:
         turn.row.report = open_held(turn, held, pin)

@@ -33,6 +33,7 @@ Kind: TypeAlias = Literal[
 ]  # fmt: skip
 
 NEW = "new"  # the option of a numbered question that is no report
+ALL = "all"  # every report that a numbered question offered
 AGAIN = "again"  # a question that waits is asked once more
 LATER = "later"  # ask when the quiet time is over and nothing came that makes it clear
 
@@ -109,7 +110,7 @@ class Decision:
     """What to do with a message: with which report, between which, or with which word.
 
     `value` is an argument: a language, a code, stars, the chosen option, the service that an answer names by its
-    number, LATER or AGAIN; of a new report the code of
+    number, LATER, AGAIN or ALL; of a new report the code of
     the one that it shares its place or its problem with.
     """
 

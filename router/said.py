@@ -36,10 +36,12 @@ _WAITS = _words("waits")
 _UNSURE, _ALREADY = _words("unsure"), _words("already")
 _ASK, _WITH_ASK = _words("ask"), _words("ask") | _words("ask_filler") | _COURTESY | _RUDE
 _WITH_YES, _WITH_THANKS = _YES | _YES_FILLER | _THANKS | _THANKS_FILLER, _THANKS | _THANKS_FILLER
-_STILL, _CHASE, _DONE, _BUT, _AGAIN, _CORRECTS, _ALSO = (
-    pattern_of(_TALK["phrases"][name]) for name in ("still", "chase", "done", "but", "again", "corrects", "also")
+_STILL, _CHASE, _DONE, _BUT, _AGAIN, _CORRECTS, _ALSO, _REOPENS = (
+    pattern_of(_TALK["phrases"][name])
+    for name in ("still", "chase", "done", "but", "again", "corrects", "also", "reopens")
 )
 _OF_A_REPORT = {"laporan", "laporanku", "lapor", "report", "withdraw"}  # "ga jadi" alone is of anything
+_NOT_YET, _ALL = _words("not_yet"), _words("all")
 _NOT_ONLY = {"cuma", "hanya", "sekedar", "sekadar", "saja", "aja", "main", "only"}
 _LANGUAGES = {word: code for code, named in _TALK["languages"].items() for word in named.split()}
 _COMMANDS: dict[str, CommandName] = {
@@ -77,14 +79,32 @@ _FOLLOWS, _ENDS, _NO_AREA = _words("follow"), _words("end"), _words("no_area")
 _FOLLOWED_WORDS = 8  # a longer sentence that begins so is no command
 _LONGEST_NAME = 100
 _STARS = re.compile(r"[\u2b50\U0001f31f\u2605]")
-_RATING = re.compile(r"^(?:bintang|nilai|rating|skor|stars?)?\s*([1-5])\s*(?:/\s*5|bintang|stars?)?$")
-_RATED = re.compile(r"\b(?:bintang|nilai|rating|skor|stars?) ([1-5])\b|\b([1-5]) (?:bintang|stars?)\b")
+_COUNTED = {
+    "satu": 1,
+    "dua": 2,
+    "tiga": 3,
+    "empat": 4,
+    "lima": 5,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+}
+_ONE_TO_FIVE = rf"[1-5]|{'|'.join(_COUNTED)}"
+_RATING = re.compile(rf"^(?:bintang|nilai|rating|skor|stars?)?\s*({_ONE_TO_FIVE})\s*(?:/\s*5|bintang|stars?)?$")
+_RATED = re.compile(
+    rf"\b(?:bintang|nilai|rating|skor|stars?) ({_ONE_TO_FIVE})\b|\b({_ONE_TO_FIVE}) (?:bintang|stars?)\b"
+)
+_GIVING = frozenset({"kasih", "beri", "ngasih", "give"})
 _NO_LONGER = re.compile(
     r"\b(?:(?:sudah|udah|udh|sdh|dah)\s+)?(?:tidak|tdk|tak|ga|gak|gk|nggak|ngga|enggak)\s+(?:ada\s+)?"
     rf"(?:{'|'.join(_TALK['words']['troubles'].split())})\w*\s+lagi\b",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"^(?:nomor|nomer|no|yang|yg|number|pilih|opsi)?\s*(?:no\s*)?([1-9])$")
+_NUMBER = re.compile(
+    rf"^(?:nomor|nomer|no|yang|yg|number|pilih|opsi)?\s*(?:no\s*)?([1-9]|{'|'.join(_COUNTED)})(?: aja| saja)?$"
+)
 _NUMBER_FIRST = re.compile(
     r"^\s*(?:no(?:mor|mer|\.)?\s*)?([1-9])\s*(?:[,.;:)\n-]|di\b|dan\b|at\b|and\b)", re.IGNORECASE
 )
@@ -120,13 +140,15 @@ class Said:
     `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else;
     `asks`: how it stands, and nothing else; `begins_yes`: more words behind a "sudah" of their own; `waits`: they
     do not know, or not yet; `corrects`: what they said before was wrong; `also`: at the same place, or of the same
-    problem.
+    problem; `all`: of several both or all; `not_yet`: a "belum" of their own.
     """
 
     command: Command | None = None
     yes: bool = False
     begins_yes: bool = False
     no: bool = False
+    not_yet: bool = False
+    all: bool = False
     thanks: bool = False
     still: bool = False
     chases: bool = False
@@ -134,6 +156,7 @@ class Said:
     waits: bool = False
     done: bool = False
     again: bool = False
+    reopens: bool = False
     corrects: bool = False
     also: bool = False
     greets: bool = False
@@ -164,13 +187,16 @@ def read_signs(text: str) -> Said:
         yes=_is_yes(text, tokens),
         begins_yes=_begins_with_yes(bare, said, tokens),
         no=_is_no(text, tokens, core),
+        not_yet=bool(core) and core[0] in _NOT_YET and _says_no(core),
+        all=bool(core) and _ALL.issuperset(core),
         thanks=_all_of(tokens, _THANKS, _WITH_THANKS),
         still=bool(_STILL.search(said)),
         chases=asks or bool(_CHASE.search(said)),
         asks=asks,
         waits=len(tokens) <= _MOST_OF_A_QUESTION and not _WAITS.isdisjoint(tokens),
         done=_is_done(said, tokens),
-        again=bool(_AGAIN.search(said)),
+        again=bool(_AGAIN.search(said) or _REOPENS.search(said)),
+        reopens=bool(_REOPENS.search(said)),
         corrects=_is_correction(said, core),
         also=bool(_ALSO.search(said)),
         greets=bool(tokens) and not core,
@@ -198,8 +224,15 @@ def _without_rating(tokens: Sequence[str]) -> tuple[Sequence[str], int | None]:
     if found is None:
         return tokens, None
     rest = f"{said[: found.start()]} {said[found.end() :]}".split()
-    is_beside = _is_yes("", rest) or _is_done(" ".join(rest), rest) or _all_of(rest, _THANKS, _WITH_THANKS)
-    return (rest, int(found[1] or found[2])) if rest and len(rest) <= 14 and is_beside else (tokens, None)
+    is_given = rest and not set(rest) - _GIVING - _COURTESY
+    is_beside = (
+        is_given or _is_yes("", rest) or _is_done(" ".join(rest), rest) or _all_of(rest, _THANKS, _WITH_THANKS)
+    )
+    return (rest, _counted(found[1] or found[2])) if rest and len(rest) <= 14 and is_beside else (tokens, None)
+
+
+def _counted(figure: str) -> int:
+    return _COUNTED.get(figure) or int(figure)
 
 
 def _is_done(said: str, tokens: Sequence[str]) -> bool:
@@ -369,7 +402,7 @@ def _number(core: Sequence[str]) -> int | None:
     if len(core) == 2 and core[0] in {"yang", "yg", "the"} and core[1] in _ORDER:
         return _ORDER[core[1]]
     found = _NUMBER.match(" ".join(core))
-    return int(found[1]) if found else None
+    return _counted(found[1]) if found else None
 
 
 def _number_beside(text: str) -> int | None:
@@ -382,4 +415,4 @@ def _stars(text: str, core: Sequence[str]) -> int | None:
     if count := len(_STARS.findall(text)):
         return min(count, 5)
     found = _RATING.match(" ".join(core))
-    return int(found[1]) if found else None
+    return _counted(found[1]) if found else None

@@ -170,3 +170,21 @@ def test_the_same_problem_told_again_without_its_street_is_asked_about(town: Tow
 
     assert len(town.reports()) == 1
     assert "1 Lampu jalan" in town.answers()[-1]
+
+
+def test_both_are_meant_by_who_says_so(two: Town) -> None:
+    two.tell("sudah")
+    two.tell("dua-duanya")
+
+    assert statuses(two) == ["closed", "closed"]
+    assert len(two.answers()) == 7  # one for each step, the question, and one for each of the two
+
+
+def test_an_answer_that_is_no_option_is_asked_about_once_more(two: Town) -> None:
+    two.tell("sudah")
+    two.tell("gatau")
+    first, second = two.answers()[4:]
+    two.tell("1")
+
+    assert first == second
+    assert sorted(statuses(two)) == ["closed", "resolved"]
