@@ -1,17 +1,14 @@
 """Commands in words, on every channel: STATUS, LAPORAN SAYA, BANTUAN, BERHENTI, MULAI, BAHASA, BATALKAN."""
 
 from collections.abc import Callable
-from datetime import timedelta
-
-from sqlalchemy import select
 
 from router.elsewhere import withdraw_owed
 from router.following import BY_CHAT, end_news
 from router.replies import fields_of, place_name, say, service_name, status_name
 from router.reports import BY_CITIZEN
 from router.status import change_status
-from router.turn import Turn, answer, answer_with, settle_rows
-from store.models import Delivery, Report
+from router.turn import Turn, answer, answer_with, settle_rows, was_just_said
+from store.models import Report
 from store.near import joined_to
 
 MOST_LISTED = 5
@@ -99,7 +96,7 @@ def _start(turn: Turn) -> None:
         return
     if was_stopped:
         answer(turn, "started")
-    elif not _was_just_said(turn, "how_to"):
+    elif not was_just_said(turn, "how_to"):
         _how_to(turn)
 
 
@@ -126,7 +123,9 @@ def _withdraw(turn: Turn) -> None:
         answer(turn, "withdrawn_not", report=report, code=report.code, count=str(len(others)))
         return
     change_status(turn.session, report, "closed", by=BY_CITIZEN, house=turn.house, silent=True)
-    answer(turn, "withdrawn", report=report, **fields_of(report, turn.house, turn.address.reporter.language))
+    report.acknowledged_at = report.acknowledged_at or turn.house.now()  # nothing is asked any more, nor added
+    report.asked_for = report.asked_at = report.quiet_until = None
+    answer(turn, "withdrawn", report=report, **fields_of(report, turn.house, report.language))
 
 
 def _unknown_code(turn: Turn) -> None:
@@ -136,15 +135,6 @@ def _unknown_code(turn: Turn) -> None:
 def _how_to(turn: Turn) -> None:
     """Nothing to act on: how to report, and no more than that once in a while."""
     answer(turn, "how_to")
-
-
-def _was_just_said(turn: Turn, key: str) -> bool:
-    """Whether the same was the last that they heard, moments ago: "halo", "mau lapor" is one beginning."""
-    house, address = turn.house, turn.address
-    text = say(house.pack, address.reporter.language, key, address.channel)
-    since = house.now() - timedelta(seconds=house.settings.join_seconds)
-    query = select(Delivery.text).where(Delivery.address_id == address.id, Delivery.created_at >= since)
-    return turn.session.scalar(query.order_by(Delivery.id.desc()).limit(1)) == text
 
 
 COMMANDS: dict[str, Callable[[Turn], None]] = {

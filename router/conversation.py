@@ -74,14 +74,24 @@ def _decide(message: InboundMessage, draft: Draft, said: Said, context: Context)
         return Decision(kind="status", code=report.code)
     if is_empty(message):
         return Decision(kind="how_to")
+    if said.slips and not has_more(message):
+        return _slipped(context)
     decision = _without_a_name(message, draft, said, context)
     return _asked_again(decision, said, context) or decision
+
+
+def _slipped(context: Context) -> Decision:
+    """ "Eh maaf, salah kirim": what is still being told is no report; nothing else is undone."""
+    last = _last(context, context.join_within)
+    if last is not None and not last.acknowledged:
+        return Decision(kind="withdraw", code=last.code)
+    return Decision(kind="thanks")
 
 
 def _asked_again(decision: Decision, said: Said, context: Context) -> Decision | None:
     """ "gatau", "5" to a question with four options: how to report is no answer to that, the question is."""
     pending = context.pending
-    if pending is None or pending.kind == "service" or decision.kind != "how_to" or said.greets:
+    if pending is None or pending.kind == "service" or decision.kind not in {"how_to", "mine"} or said.greets:
         return None
     kind: Kind = "ask_which" if pending.kind == "which" else "ask_reopen"
     return Decision(kind=kind, options=pending.options, value=AGAIN)
@@ -258,7 +268,8 @@ def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: 
     if is_praise and not has_more(message):
         return Decision(kind="thanks" if context.reports else "how_to")
     if (not draft.is_report or said.greets or _says_nothing(draft)) and not has_more(message):
-        return Decision(kind="how_to")
+        is_of_theirs = context.open_ones and (draft.is_report or said.number) and not said.greets
+        return Decision(kind="mine" if is_of_theirs else "how_to")
     names_no_problem = not draft.urgent and (said_service(draft) is None or not is_sure(draft))
     if names_no_problem and (draft.place is None or is_bare(message)) and (likely := _lately(context)):
         return Decision(kind="ask_which", options=_options(likely, with_new=True), value=LATER)
@@ -407,7 +418,8 @@ def _about_an_old_one(message: InboundMessage, draft: Draft, said: Said, context
     if said.chases and not said.still and not has_more(message) and not is_whole(draft) and matching:
         return Decision(kind="mine")  # "how does it stand?": the list says it
     if matching:
-        return Decision(kind="ask_which", options=_options(matching, with_new=said_service(draft) is not None))
+        names_a_problem = said_service(draft) is not None and not said.asks
+        return Decision(kind="ask_which", options=_options(matching, with_new=names_a_problem))
     if is_whole(draft):
         return _said_before(message, draft, said, context) or Decision(kind="report")
     finished = _matching([r for r in context.reports if r not in alive], draft)

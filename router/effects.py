@@ -41,7 +41,7 @@ from router.said import Said, read_signs
 from router.senders import Sender
 from router.status import CLOSES_AFTER, REOPENS_WITHIN, change_status
 from router.too import concerns_too
-from router.turn import Turn, answer, answer_with
+from router.turn import Turn, answer, answer_with, was_just_said
 from router.ways import tell_agency
 from store.bulk import write_now
 from store.models import Address, Message, Photo, Report, Reporter
@@ -133,18 +133,20 @@ def _follow_up(turn: Turn) -> None:
         _say(turn, "passed_on")
     else:
         key = "chased" if turn.said.still or turn.said.chases else "added"
-        _say(turn, key, status=status_name(house.pack, report, turn.address.reporter.language))
+        fields = fields_of(report, house, report.language) | {"status": _standing(turn)}
+        if key == "added" or not was_just_said(turn, key, report=report, **fields):  # "woi", "???", "kapan"
+            _say(turn, key, status=fields["status"])
 
 
 def _say(turn: Turn, key: str, **more: str) -> None:
     """Answer on the report's thread."""
     report = _report(turn)
-    fields = fields_of(report, turn.house, turn.address.reporter.language)
+    fields = fields_of(report, turn.house, report.language)
     answer(turn, key, report=report, **(fields | more))
 
 
 def _standing(turn: Turn) -> str:
-    return status_name(turn.house.pack, _report(turn), turn.address.reporter.language)
+    return status_name(turn.house.pack, _report(turn), _report(turn).language)
 
 
 def _confirm(turn: Turn) -> None:

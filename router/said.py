@@ -29,12 +29,12 @@ def _words(name: str) -> frozenset[str]:
 COMMON = _words("common")  # words that say nothing of where or what
 _RUDE = _words("rude")
 _BUTS = frozenset({"tapi", "tpi", "tp", "namun", "but"})
-_COURTESY, _NEW = _words("courtesy"), _words("new")
+_COURTESY, _NEW, _SLIP = _words("courtesy"), _words("new"), _words("slip")
+_WAITS = _words("waits")
 _YES, _YES_FILLER, _NO = _words("yes"), _words("yes_filler"), _words("no")
 _THANKS, _THANKS_FILLER = _words("thanks"), _words("thanks_filler")
-_WAITS = _words("waits")
 _UNSURE, _ALREADY = _words("unsure"), _words("already")
-_ASK, _WITH_ASK = _words("ask"), _words("ask") | _words("ask_filler") | _COURTESY | _RUDE
+_ASK, _WITH_ASK = _words("ask"), _words("ask") | _words("ask_filler") | _COURTESY | _RUDE | _NO
 _WITH_YES, _WITH_THANKS = _YES | _YES_FILLER | _THANKS | _THANKS_FILLER, _THANKS | _THANKS_FILLER
 _STILL, _CHASE, _DONE, _BUT, _AGAIN, _CORRECTS, _ALSO, _REOPENS = (
     pattern_of(_TALK["phrases"][name])
@@ -112,6 +112,7 @@ _NUMBER_LAST = re.compile(r"[,;\n]\s*(?:no(?:mor|mer|\.)?\s*)?([1-9])\s*\.?\s*$"
 _LIKE_A_CODE = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{6}")
 _REASON = re.compile(r"[,.;!\n]|\b(?:karena|karna|krn|soalnya|because)\b", re.IGNORECASE)
 _ORDER = {"pertama": 1, "kesatu": 1, "kedua": 2, "ketiga": 3, "keempat": 4, "first": 1, "second": 2, "third": 3}
+_ONLY_ASKED = re.compile(r"\s*[?!][?!.\s]*")  # "???"
 _CLAUSE = re.compile(r"[,.;:!?\n]+")
 _MOST_OF_AN_ANSWER, _MOST_OF_A_QUESTION = 14, 12  # words
 _THUMBS_UP, _THUMBS_DOWN = (
@@ -140,7 +141,7 @@ class Said:
     `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else;
     `asks`: how it stands, and nothing else; `begins_yes`: more words behind a "sudah" of their own; `waits`: they
     do not know, or not yet; `corrects`: what they said before was wrong; `also`: at the same place, or of the same
-    problem; `all`: of several both or all; `not_yet`: a "belum" of their own.
+    problem; `all`: of several both or all; `not_yet`: a "belum" of their own; `slips`: it was sent by mistake.
     """
 
     command: Command | None = None
@@ -160,6 +161,7 @@ class Said:
     corrects: bool = False
     also: bool = False
     greets: bool = False
+    slips: bool = False
     number: int | None = None
     number_beside: int | None = None
     stars: int | None = None
@@ -181,7 +183,7 @@ def read_signs(text: str) -> Said:
     tokens, rating = _without_rating(tokens_of(_without_the_past(bare)))
     said = " ".join(tokens)
     core = _without_courtesy(tokens)
-    asks = len(tokens) <= _MOST_OF_A_QUESTION and _all_of([t for t in tokens if not t.isdigit()], _ASK, _WITH_ASK)
+    asks = _asks(text, tokens)
     return Said(
         command=_command(text, core, codes) or _withdrawn(bare, codes),
         yes=_is_yes(text, tokens),
@@ -200,6 +202,7 @@ def read_signs(text: str) -> Said:
         corrects=_is_correction(said, core),
         also=bool(_ALSO.search(said)),
         greets=bool(tokens) and not core,
+        slips=bool(core) and _SLIP.issuperset(core),
         number=_number(core),
         number_beside=_number_beside(bare),
         stars=_stars(text, core) or rating,
@@ -382,6 +385,13 @@ def _is_no(text: str, tokens: Sequence[str], core: Sequence[str]) -> bool:
     but = next((place for place, token in enumerate(tokens) if token in _BUTS), len(tokens))
     behind = _without_courtesy(tokens[but + 1 :]) if len(tokens) <= _MOST_OF_AN_ANSWER else []
     return _says_no(core) or (_says_no(behind) and behind[0] not in {"tetap", "tetep"})
+
+
+def _asks(text: str, tokens: Sequence[str]) -> bool:
+    """How it stands, and nothing else: "udah sampe mana?", "laporan saya gimana ya udah 3 hari", "???"."""
+    words = [token for token in tokens if not token.isdigit()]
+    is_asked = len(tokens) <= _MOST_OF_A_QUESTION and _all_of(words, _ASK, _WITH_ASK)
+    return is_asked or bool(_ONLY_ASKED.fullmatch(text))
 
 
 def _is_correction(said: str, core: Sequence[str]) -> bool:

@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from normalizer.schema import Draft, InboundMessage
@@ -15,7 +17,7 @@ from router.replies import fields_of, may_answer, owe_to, say, send_held
 from router.said import Said
 from router.senders import Sender
 from store.bulk import write_new
-from store.models import Address, Message, Report
+from store.models import Address, Delivery, Message, Report
 
 log = logging.getLogger("lapor.intake")
 
@@ -84,7 +86,7 @@ def tell_there(turn: Turn, report: Report, key: str, **fields: str) -> None:
 
 def answer(turn: Turn, key: str, *, report: Report | None = None, **fields: str) -> None:
     """Answer the sender with one of the pack's texts, within the limit of automatic answers an hour."""
-    language = turn.address.reporter.language
+    language = report.language if report is not None else turn.address.reporter.language
     answer_with(turn, say(turn.house.pack, language, key, turn.address.channel, **fields), report=report)
 
 
@@ -96,7 +98,7 @@ def answer_with(
     if not may_answer(turn.session, address, house, now):
         log.info("no answer to address %s: the hour's limit is reached", address.id)
         return
-    language = address.reporter.language
+    language = report.language if report is not None else address.reporter.language
     subject = say(house.pack, language, "mail_subject_how_to", "email")
     if report is not None:
         subject = say(house.pack, language, "mail_subject", "email", **fields_of(report, house, language))
@@ -112,3 +114,13 @@ def answer_with(
         in_reply_to=turn.message.reply_ref,
         buttons=buttons,
     )
+
+
+def was_just_said(turn: Turn, key: str, *, report: Report | None = None, **fields: str) -> bool:
+    """Whether the same was the last that they heard, moments ago: "halo", "mau lapor" is one beginning."""
+    house, address = turn.house, turn.address
+    language = report.language if report is not None else address.reporter.language
+    since = house.now() - timedelta(seconds=house.settings.join_seconds)
+    query = select(Delivery.text).where(Delivery.address_id == address.id, Delivery.created_at > since)
+    last = turn.session.scalar(query.order_by(Delivery.id.desc()).limit(1))
+    return last == say(house.pack, language, key, address.channel, **fields)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from normalizer.schema import Attachment, AutoKind, InboundMessage, Position
+from router.clock import tick
 from router.codes import new_code, thread_of
 from router.intake import keep_parts, take_message, take_messages
 from router.reading import understand
@@ -340,6 +341,38 @@ def test_who_thinks_better_of_being_forgotten_keeps_their_report(town: Town) -> 
     town.tell("ga jadi")
 
     assert town.report().status == "assigned"
+
+
+def test_what_was_taken_back_while_it_was_told_stays_taken_back(town: Town) -> None:
+    town.tell("mah nanti beliin telor ya")
+    town.tell("eh salah kirim maaf")
+    town.tell("haha")
+    town.wait_quietly()
+    town.clock.on(days=2)
+    tick(town.house)
+
+    assert town.report().status == "closed"
+    assert not any("menunggu jawaban" in text for text in town.answers())
+
+
+def test_who_cannot_wait_is_told_once_in_a_while(town: Town) -> None:
+    town.tell(LAMP)
+    for words in ("woi", "cepet", "???", "kapan"):
+        town.tell(words)
+    assert len(town.answers()) == 2
+    town.clock.on(minutes=6)
+    town.tell("kapan")
+
+    assert len(town.answers()) == 3
+
+
+def test_of_a_report_is_spoken_in_its_language(town: Town) -> None:
+    town.tell("pagi")
+    town.tell("Hello, the street light is out on Jl. Kemang Raya, Kelurahan Bangka")
+    town.clock.on(days=1)
+    town.tell("it works now, thank you so much")
+
+    assert "Thank" in town.answers()[-1]
 
 
 def test_a_mail_that_is_only_a_subject_is_read(town: Town) -> None:
