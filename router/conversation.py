@@ -198,6 +198,8 @@ def on_report(known: Known, message: InboundMessage, draft: Draft, said: Said, c
         return _on_resolved(known, message, draft, said)
     if not known.is_open and known.status != "duplicate":
         return _on_finished(known, message, draft, said, context)
+    if known.status == "needs_info" and said.later and not has_more(message):
+        return Decision(kind="thanks", code=code)  # the officials wait on
     if known.status == "needs_info" and not (said.thanks and not said.yes):
         return Decision(kind="follow_up", code=code)
     if said.done and not has_more(message):
@@ -285,7 +287,7 @@ def _corrected(draft: Draft, said: Said, context: Context) -> Decision | None:
     """ "Eh salah, maksud saya RT 5": more of the report that they told last. A problem with its place is one of
     its own after a while."""
     last = _last(context, context.join_within if is_whole(draft) else SURELY_MEANT_WITHIN)
-    if not said.corrects or last is None or last.status == "resolved" or not last.acknowledged:
+    if not said.corrects or draft.urgent or last is None or last.status == "resolved" or not last.acknowledged:
         return None
     is_moments_ago = context.now - last.said_at <= context.join_within
     if said_service(draft) not in {None, last.service_code} or not (draft.place or is_moments_ago):

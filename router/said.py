@@ -112,6 +112,8 @@ _NUMBER_LAST = re.compile(r"[,;\n]\s*(?:no(?:mor|mer|\.)?\s*)?([1-9])\s*\.?\s*$"
 _LIKE_A_CODE = re.compile(r"(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{6}")
 _REASON = re.compile(r"[,.;!\n]|\b(?:karena|karna|krn|soalnya|because)\b", re.IGNORECASE)
 _ORDER = {"pertama": 1, "kesatu": 1, "kedua": 2, "ketiga": 3, "keempat": 4, "first": 1, "second": 2, "third": 3}
+_LATER = {"nanti", "ntar", "ntr", "entar", "later"}
+_MOST_OF_A_PROMISE = 6  # words
 _ONLY_ASKED = re.compile(r"\s*[?!][?!.\s]*")  # "???"
 _CLAUSE = re.compile(r"[,.;:!?\n]+")
 _MOST_OF_AN_ANSWER, _MOST_OF_A_QUESTION = 14, 12  # words
@@ -138,10 +140,11 @@ class Command:
 class Said:
     """The signs in one message's own words.
 
-    `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else;
-    `asks`: how it stands, and nothing else; `begins_yes`: more words behind a "sudah" of their own; `waits`: they
-    do not know, or not yet; `corrects`: what they said before was wrong; `also`: at the same place, or of the same
-    problem; `all`: of several both or all; `not_yet`: a "belum" of their own; `slips`: it was sent by mistake.
+    `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else; `asks`:
+    how it stands, and nothing else; `begins_yes`: more words behind a "sudah" of their own; `waits`: they do not
+    know, or not yet; `later`: they will say it; `corrects`: what they said before was wrong; `also`: at the same
+    place, or of the same problem; `all`: of several both or all; `not_yet`: a "belum" of their own; `reopens`: it
+    should not have been closed; `slips`: it was sent by mistake.
     """
 
     command: Command | None = None
@@ -155,6 +158,7 @@ class Said:
     chases: bool = False
     asks: bool = False
     waits: bool = False
+    later: bool = False
     done: bool = False
     again: bool = False
     reopens: bool = False
@@ -195,6 +199,7 @@ def read_signs(text: str) -> Said:
         still=bool(_STILL.search(said)),
         chases=asks or bool(_CHASE.search(said)),
         asks=asks,
+        later=_is_for_later(core),
         waits=len(tokens) <= _MOST_OF_A_QUESTION and not _WAITS.isdisjoint(tokens),
         done=_is_done(said, tokens),
         again=bool(_AGAIN.search(said) or _REOPENS.search(said)),
@@ -385,6 +390,12 @@ def _is_no(text: str, tokens: Sequence[str], core: Sequence[str]) -> bool:
     but = next((place for place, token in enumerate(tokens) if token in _BUTS), len(tokens))
     behind = _without_courtesy(tokens[but + 1 :]) if len(tokens) <= _MOST_OF_AN_ANSWER else []
     return _says_no(core) or (_says_no(behind) and behind[0] not in {"tetap", "tetep"})
+
+
+def _is_for_later(core: Sequence[str]) -> bool:
+    """ "Nanti saya kirim fotonya": no figure and no place in it, which would be an answer already."""
+    is_short = 0 < len(core) <= _MOST_OF_A_PROMISE
+    return is_short and core[0] in _LATER and "di" not in core and all(map(str.isalpha, core))
 
 
 def _asks(text: str, tokens: Sequence[str]) -> bool:
