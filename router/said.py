@@ -40,6 +40,10 @@ _STILL, _CHASE, _DONE, _BUT, _AGAIN, _CORRECTS, _ALSO, _REOPENS = (
     pattern_of(_TALK["phrases"][name])
     for name in ("still", "chase", "done", "but", "again", "corrects", "also", "reopens")
 )
+_FIRST_WORDS = {
+    name: frozenset(line.split()[0] for line in _TALK["phrases"][name].splitlines() if line.strip())
+    for name in ("again", "corrects", "also", "reopens")
+}
 _OF_A_REPORT = {"laporan", "laporanku", "lapor", "report", "withdraw"}  # "ga jadi" alone is of anything
 _NOT_YET, _ALL = _words("not_yet"), _words("all")
 _NOT_ONLY = {"cuma", "hanya", "sekedar", "sekadar", "saja", "aja", "main", "only"}
@@ -140,11 +144,11 @@ class Command:
 class Said:
     """The signs in one message's own words.
 
-    `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else; `asks`:
-    how it stands, and nothing else; `begins_yes`: more words behind a "sudah" of their own; `waits`: they do not
-    know, or not yet; `later`: they will say it; `corrects`: what they said before was wrong; `also`: at the same
-    place, or of the same problem; `all`: of several both or all; `not_yet`: a "belum" of their own; `reopens`: it
-    should not have been closed; `slips`: it was sent by mistake.
+    `number_beside` is a number at the head or the end of more words; `greets`: politeness and nothing else;
+    `asks`: how it stands, and nothing else; `begins_yes`: more words behind a "sudah" of their own; `waits`: they
+    do not know, or not yet; `later`: they will say it; `corrects`: what they said before was wrong; `also`: at the
+    same place, or of the same problem; `all`: of several both or all; `not_yet`: a "belum" of their own;
+    `reopens`: it should not have been closed; `slips`: it was sent by mistake.
     """
 
     command: Command | None = None
@@ -202,10 +206,10 @@ def read_signs(text: str) -> Said:
         later=_is_for_later(core),
         waits=len(tokens) <= _MOST_OF_A_QUESTION and not _WAITS.isdisjoint(tokens),
         done=_is_done(said, tokens),
-        again=bool(_AGAIN.search(said) or _REOPENS.search(said)),
-        reopens=bool(_REOPENS.search(said)),
-        corrects=_is_correction(said, core),
-        also=bool(_ALSO.search(said)),
+        again=_says("again", _AGAIN, said, tokens) or _says("reopens", _REOPENS, said, tokens),
+        reopens=_says("reopens", _REOPENS, said, tokens),
+        corrects=_is_correction(said, tokens, core),
+        also=_says("also", _ALSO, said, tokens),
         greets=bool(tokens) and not core,
         slips=bool(core) and _SLIP.issuperset(core),
         number=_number(core),
@@ -376,7 +380,7 @@ def _is_yes(text: str, tokens: Sequence[str]) -> bool:
 
 def _begins_with_yes(text: str, said: str, tokens: Sequence[str]) -> bool:
     """ "Selamat siang, sudah. Semoga sukses": a clause of its own says so, and nothing behind it takes it back."""
-    if not _NO.isdisjoint(tokens) or _BUT.search(said) or _STILL.search(said):
+    if _ALREADY.isdisjoint(tokens) or not _NO.isdisjoint(tokens) or _BUT.search(said) or _STILL.search(said):
         return False
     clauses = (tokens_of(clause) for clause in _CLAUSE.split(text))
     first = next((clause for clause in clauses if _without_courtesy(clause)), ())
@@ -405,11 +409,16 @@ def _asks(text: str, tokens: Sequence[str]) -> bool:
     return is_asked or bool(_ONLY_ASKED.fullmatch(text))
 
 
-def _is_correction(said: str, core: Sequence[str]) -> bool:
+def _says(name: str, phrases: re.Pattern[str], said: str, tokens: Sequence[str]) -> bool:
+    """Whether one of these phrases is said; most messages have not even the first word of any."""
+    return not _FIRST_WORDS[name].isdisjoint(tokens) and phrases.search(said) is not None
+
+
+def _is_correction(said: str, tokens: Sequence[str], core: Sequence[str]) -> bool:
     """ "Eh salah, …", "maksud saya …", "bukan …": "bukan cuma" adds."""
     if not _NOT_ONLY.isdisjoint(core[1:2]):
         return False
-    return bool(_CORRECTS.search(said)) or (len(core) > 1 and core[0] == "bukan")
+    return _says("corrects", _CORRECTS, said, tokens) or (len(core) > 1 and core[0] == "bukan")
 
 
 def _says_no(core: Sequence[str]) -> bool:
