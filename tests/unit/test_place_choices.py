@@ -57,7 +57,7 @@ def test_an_answer_that_names_neither_is_not_asked_again(town: Town) -> None:
     town.tell(KOJA, position=MENTENG)
     town.wait_quietly()
     before = len(town.rows(Delivery))
-    town.tell("tolong cepat ya")
+    town.tell("yang dekat warung itu")
     town.tell("secepatnya ya")
     (thanks,) = town.rows(Delivery)[before:]
     assert thanks.text.startswith("Terima kasih, kami tambahkan")
