@@ -12,7 +12,8 @@ from normalizer.text import own_words
 from router.agency_moves import MOVES, NOT_OURS, open_moves, refusal
 from router.held import lock
 from router.house import House
-from router.replies import fields_of, owe_by_way, say, status_name
+from router.owing import owe_by_way
+from router.replies import fields_of, say, status_name
 from store.models import Message, Report
 from store.near import lead_of
 from store.ways import Way, count_since

@@ -25,8 +25,9 @@ from router.agency_moves import make_move
 from router.chat_codes import is_code_of
 from router.house import House
 from router.intake import Heard, KeptPhoto, message_values, photo_values
+from router.owing import owe_by_way
 from router.reach import is_group
-from router.replies import owe_by_way, say
+from router.replies import say
 from router.ways import follow_chat, pause_way
 from store.desk import Deed
 from store.models import AgencyWay, Delivery, Message, Photo, Report

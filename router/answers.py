@@ -9,8 +9,9 @@ from channels.x_posts import MAX_WEIGHT, weight
 from config.canned import Canned
 from router.held import lock
 from router.house import House
+from router.owing import owe
 from router.reach import reply_address
-from router.replies import fields_of, owe
+from router.replies import fields_of
 from router.status import Actor
 from router.undo import settle
 from router.words import Segments, sms_plain, sms_segments, tidy

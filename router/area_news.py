@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from config.pack import Pack
 from router.house import House
+from router.owing import owe_subscriber
 from router.quiet import end_of_night, next_morning
-from router.replies import owe_subscriber, say, service_name
+from router.replies import say, service_name
 from router.shown import name_of_area
 from router.subscriptions import link
 from store.models import Subscription

@@ -15,16 +15,10 @@ from router.facts import kept, take_place, take_service
 from router.held import lock
 from router.holding import keep_clocks
 from router.house import House
+from router.owing import may_answer, owe, reply_channel
 from router.owner import agency_of
 from router.promise import waits_for_answer
-from router.replies import (
-    fields_of,
-    may_answer,
-    owe,
-    question_for,
-    reply_channel,
-    say,
-)
+from router.replies import fields_of, question_for, say
 from router.reports import (
     BY_ROUTER,
     acknowledge,

@@ -14,9 +14,10 @@ from router.facts import set_place
 from router.guesses import guess_of, outcome_of
 from router.held import lock
 from router.house import House
+from router.owing import owe, reply_channel
 from router.owner import agency_of
 from router.promise import waits_for_answer
-from router.replies import fields_of, owe, reply_channel, say
+from router.replies import fields_of, say
 from router.reports import BY_CITIZEN, let_clock_run, missing
 from router.status import OPEN, Actor, NotAllowed, add_line, change_status
 from store.models import Report, StatusUpdate

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from router.held import lock_all
 from router.house import House
+from router.owing import owe, owe_to, reply_channel
 from router.reach import reply_address
-from router.replies import fields_of, owe, owe_to, reply_channel, say, status_name
+from router.replies import fields_of, say, status_name
 from router.surge import surge_words
 from store.bulk import drop_held, keep_all
 from store.models import Delivery, Report, Reporter, Surge

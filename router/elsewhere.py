@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from router.house import House
+from router.owing import owe_to, with_mail_end, without_mail_end
 from router.reach import next_address
-from router.replies import owe_to, with_mail_end, without_mail_end
 from store.models import Address, Delivery
 
 log = logging.getLogger("lapor.outbox")

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from channels.email import is_ours
 from normalizer.schema import OutboundMessage
 from router.house import House
-from router.replies import owe_official, say
+from router.owing import owe_official
+from router.replies import say
 from store.account_changes import delete_officer, existing, set_mail, written
 from store.accounts import AccountError, check_officer, hash_of, sha256
 from store.models import Delivery

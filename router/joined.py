@@ -8,7 +8,8 @@ from normalizer.privacy import public_description
 from router.digests import hold_for_digest
 from router.held import is_ours
 from router.house import House
-from router.replies import fields_of, owe, reply_channel, say
+from router.owing import owe, reply_channel
+from router.replies import fields_of, say
 from store.models import Report
 from store.near import joined_to
 

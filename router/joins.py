@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 from router.duplicates import surest
 from router.held import lock
 from router.house import House
+from router.owing import owe, reply_channel
 from router.reach import NOBODY
-from router.replies import fields_of, owe, reply_channel, say, status_name
+from router.replies import fields_of, say, status_name
 from router.status import OPEN, ROUTER, Actor, NotAllowed, add_line, change_status
 from store.models import Report, StatusUpdate
 from store.near import joined_to, lead_of

@@ -4,8 +4,9 @@ from sqlalchemy.orm import Session
 
 from router.house import House
 from router.joined import tell_late
+from router.owing import owe, reply_channel
 from router.promise import promise, promise_words, rungs_of, term
-from router.replies import fields_of, owe, reply_channel, say
+from router.replies import fields_of, say
 from router.reports import is_flood
 from router.status import CLOCK, Actor, add_line
 from router.working_time import working_time

@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from router.house import House
 from router.one_time import give, hash_of, may_try, new_digits, note_wrong
+from router.owing import owe_to
 from router.reach import is_public
-from router.replies import owe_to, say
+from router.replies import say
 from router.turn import Turn, answer, settle_rows
 from store.models import Address, Message, Report, Reporter
 

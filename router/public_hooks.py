@@ -16,8 +16,8 @@ from router.agencies import lies_in
 from router.area_news import AT_MOST, drop_unconfirmed
 from router.handover import enveloped
 from router.house import House
+from router.owing import owe_subscriber
 from router.public_item import public_item
-from router.replies import owe_subscriber
 from router.shown import is_listed
 from router.subscriptions import GOOD_FOR, link
 from store.models import Delivery, Report, Subscription

@@ -14,17 +14,9 @@ from router.facts import take_place, take_service
 from router.held import lock
 from router.holding import keep_clocks
 from router.house import House
+from router.owing import may_answer, owe, owe_to, reply_channel
 from router.owner import agency_of
-from router.replies import (
-    acknowledgement,
-    fields_of,
-    may_answer,
-    owe,
-    owe_to,
-    reply_channel,
-    say,
-    service_buttons,
-)
+from router.replies import acknowledgement, fields_of, say, service_buttons
 from router.said import is_rude
 from router.status import CITIZEN, CLOCK, ROUTER, Actor, add_line, change_status
 from router.surge import heed_surge, surge_answer

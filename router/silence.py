@@ -3,14 +3,9 @@
 from sqlalchemy.orm import Session
 
 from router.house import House
+from router.owing import owe, reply_channel
 from router.promise import waits_for_answer
-from router.replies import (
-    fields_of,
-    owe,
-    question_for,
-    reply_channel,
-    say,
-)
+from router.replies import fields_of, question_for, say
 from router.reports import BY_CLOCK, buttons_for, let_clock_run
 from router.status import OPEN, change_status
 from store.models import Report

@@ -15,8 +15,8 @@ from router.held import is_ours, lock
 from router.holding import keep_holding
 from router.house import House
 from router.joined import tell_joined
+from router.owing import owe_handover, owe_status_reply
 from router.promise import keep_clock
-from router.replies import owe_handover, owe_status_reply
 from router.ways import HANDED_OVER, PASSED_ON, tell_agency
 from store.bulk import keep, made
 from store.chain import FIRST, hash_text, mac_of, new_salt

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from channels.email import is_ours
 from router.forgotten import note_hashes
 from router.house import House
+from router.owing import owe_subscriber
 from router.quiet import next_morning
-from router.replies import owe_subscriber, say
+from router.replies import say
 from store.models import Address, Subscription
 from store.subscriptions import drop, of_mailbox
 

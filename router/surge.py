@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from config.pack import Pack
 from router.agencies import agency_for
 from router.house import House
-from router.replies import fields_of, owe_group, say, service_name
+from router.owing import owe_group
+from router.replies import fields_of, say, service_name
 from router.ways import tell_group
 from store.leases import take
 from store.models import Delivery, Lease, Report, Surge

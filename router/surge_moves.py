@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from router.held import lock, lock_all
 from router.house import House
-from router.replies import owe_handover
+from router.owing import owe_handover
 from router.status import MOVES, Actor, NotAllowed, add_line, change_status
 from router.undo import moved_at, undo, undoable_each
 from router.ways import HANDED_OVER, tell_agency

@@ -12,8 +12,9 @@ from normalizer.schema import Draft, InboundMessage
 from router.codes import code_of_thread
 from router.house import House
 from router.known import Decision
+from router.owing import may_answer, owe_to, send_held
 from router.reach import NOBODY, PUBLIC, reply_address
-from router.replies import fields_of, may_answer, owe_to, say, send_held
+from router.replies import fields_of, say
 from router.said import Said
 from router.senders import Sender
 from store.bulk import write_new

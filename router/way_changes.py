@@ -11,7 +11,7 @@ from channels.webhook import check_address, new_secret
 from config.settings import is_loopback
 from router.chat_codes import give_code
 from router.house import House
-from router.replies import owe_by_way
+from router.owing import owe_by_way
 from router.status import OPEN
 from router.ways import HANDED_OVER, REMOVED, TEST
 from store.models import AgencyWay, Report

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import Session
 
 from router.house import House
-from router.replies import owe_by_way
+from router.owing import owe_by_way
 from store.models import AgencyWay, Delivery, Report
 from store.ways import BY_PEOPLE, Way, withdraw_by
 

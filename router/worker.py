@@ -20,7 +20,7 @@ from config.settings import Settings
 from router.house import House
 from router.limits import Limits, in_a_second
 from router.outbox import deliver_due, open_connections
-from router.replies import REPLIES
+from router.owing import REPLIES
 from store.steps import reached
 from store.work import carry_deliveries, drop_carried, is_any_due
 

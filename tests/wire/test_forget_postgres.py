@@ -15,7 +15,7 @@ from router.forget import forget_all, let_go
 from router.held import lock
 from router.joins import join
 from router.operate import first_edited_row
-from router.replies import owe
+from router.owing import owe
 from router.status import NotAllowed, change_status
 from store.models import Address, Delivery, Report
 from tests.unit.houses import OFFICER, Town, another, new_town

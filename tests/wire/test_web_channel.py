@@ -30,7 +30,7 @@ from desk.server import start_servers, stop_servers
 from normalizer.schema import Attachment, PermanentFailure
 from router.house import House
 from router.journal import work_off
-from router.replies import owe_to
+from router.owing import owe_to
 from store.journal import Journal
 from store.models import Message, Report
 from store.traces import AGENCY_MAIL
