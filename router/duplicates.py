@@ -14,9 +14,9 @@ from normalizer.photo_hash import NEAR, distance
 from normalizer.tokens import words_of
 from router.context import spot_of, spot_of_report
 from router.house import House
-from router.said import COMMON
 from router.spots import Spot, metres_between, street_of
 from router.status import OPEN
+from router.talk import COMMON
 from store.models import Photo, Report
 from store.near import Near, NearRow, living, photos_of, pictures_around, pictures_of, reports_near, same_files
 from store.queries import photos_like

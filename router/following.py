@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from channels.telegram import bot_name
 from config.pack import Area
 from router.area_names import areas_named, full_name
+from router.command_words import DEEP_LINK
 from router.house import House
 from router.quiet import next_morning
 from router.replies import say
-from router.said import DEEP_LINK
 from router.subscriptions import KIND_OF, MOST_AREAS, end, lookups_of_address
 from router.turn import Turn, answer, answer_with, settle_rows
 from store.models import Subscription
