@@ -1,22 +1,20 @@
 """What is this message: a new report, a part of one, an answer, a command, a thank-you, or nothing to act on?"""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from normalizer.schema import Draft, InboundMessage
-from router.heard import has_more, has_words, is_bare, is_empty, is_sure, is_whole, said_service, told_service
-from router.known import AGAIN, ALL, LATER, NEW, Context, Decision, Kind, Known, Pending
+from router.heard import has_more, is_bare, is_empty, is_sure, is_whole, said_service, told_service
+from router.known import AGAIN, LATER, Context, Decision, Kind, Known
+from router.on_report import on_report
+from router.options import chosen, matching_of, options_of
 from router.said import Said
 from router.spots import same_area, same_spot
-from router.status import REOPENS_WITHIN
+from router.what_waits import on_what_waits
 
-CONFIRM_WITHIN = timedelta(days=14)
-RATE_WITHIN = timedelta(days=7)
 SAME_PROBLEM_WITHIN = timedelta(days=14)
 SURELY_MEANT_WITHIN = timedelta(days=1)  # who told of a report that lately means it again
-FEW_WORDS, LETTERS_OF_A_NAME = 4, 5
+FEW_WORDS = 4
 MORE_THAN_A_PLACE = 2  # words
-MOST_OPTIONS = 4
 
 # Who cannot prove to be the reporter (a mail without the thread's token) may only do these.
 _FREE = frozenset(
@@ -159,106 +157,9 @@ def _given_up(about: Known | None, context: Context) -> Decision:
     return _withdraw(about, context)
 
 
-def chosen(said: Said, draft: Draft, pending: Pending, context: Context) -> str | None:
-    """The option that an answer names: by number, code or "new", or by a problem or place that only one has."""
-    options = pending.options
-    if said.number is not None and said.number <= len(options):
-        return options[said.number - 1]
-    if context.named and context.named.code in options:
-        return context.named.code
-    if said.new and NEW in options:
-        return NEW
-    if said.all and pending.kind == "which" and len(set(options) - {NEW}) > 1:
-        return ALL
-    if pending.kind == "which" and (said_service(draft) is None) != (draft.place is None):
-        matching = [each.code for each in _matching(context.reports, draft) if each.code in options]
-        return matching[0] if len(matching) == 1 else None
-    if pending.kind == "reopen" and (said.yes or said.again):
-        return options[0]
-    return _by_a_name(draft, options, context) if pending.kind == "which" else None
-
-
-def _by_a_name(draft: Draft, options: Sequence[str], context: Context) -> str | None:
-    """ "Fatmawati": the option in whose address alone a word of the answer stands."""
-    said = [word for word in draft.description.lower().split() if len(word) >= LETTERS_OF_A_NAME]
-    if not 0 < len(said) <= FEW_WORDS:
-        return None
-    named = [
-        each.code for each in context.reports if each.code in options and set(said) & set(each.spot.words.split())
-    ]
-    return named[0] if len(named) == 1 else None
-
-
-def on_report(known: Known, message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
-    """What a message does that surely speaks of this report."""
-    code = known.code
-    if known.is_unfinished:
-        return _on_unfinished(known, message, draft, said, context)
-    if known.status == "resolved":
-        return _on_resolved(known, message, draft, said)
-    if not known.is_open and known.status != "duplicate":
-        return _on_finished(known, message, draft, said, context)
-    if known.status == "needs_info" and said.later and not has_more(message):
-        return Decision(kind="thanks", code=code)  # the officials wait on
-    if known.status == "needs_info" and not (said.thanks and not said.yes):
-        return Decision(kind="follow_up", code=code)
-    if said.done and not has_more(message):
-        return Decision(kind="confirm", code=code)
-    if (said.yes or said.thanks) and not has_more(message):
-        return Decision(kind="thanks", code=code)
-    return Decision(kind="follow_up", code=code)
-
-
-def _on_unfinished(known: Known, message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
-    """More of it, or the answer to our question. Politeness is none, and neither is "kapan diperbaiki?"."""
-    if not known.acknowledged:
-        return Decision(kind="join", code=known.code)
-    if not has_more(message) and draft.place is None:
-        if said.greets or (said.chases and said_service(draft) is None):
-            return Decision(kind="status", code=known.code)
-        if said.thanks or said.yes:
-            return Decision(kind="thanks", code=known.code)
-    return Decision(kind="answer", code=known.code, value=_numbered(known, said, context.pending))
-
-
-def _numbered(known: Known, said: Said, pending: Pending | None) -> str:
-    """The service whose number stands at the head or the end of an answer: "2, jl kemang raya"."""
-    if pending is None or pending.code != known.code or not said.number_beside:
-        return ""
-    return pending.options[said.number_beside - 1] if said.number_beside <= len(pending.options) else ""
-
-
-def _on_resolved(known: Known, message: InboundMessage, draft: Draft, said: Said) -> Decision:
-    """A yes, thanks or stars confirm; every other word says that it is not done. A picture alone says neither, nor
-    does who will look later."""
-    code = known.code
-    if said.no or said.still:
-        return Decision(kind="deny", code=code)
-    if said.stars is not None:
-        return Decision(kind="rate", code=code, value=str(said.stars))
-    if said.yes or said.thanks or said.done or (said.begins_yes and said_service(draft) is None):
-        return Decision(kind="confirm", code=code)
-    is_denied = has_words(message) and not said.chases and not said.waits
-    return Decision(kind="deny" if is_denied else "follow_up", code=code)
-
-
-def _on_finished(known: Known, message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
-    code, age = known.code, context.now - known.updated_at
-    if said.stars is not None and age <= RATE_WITHIN:
-        return Decision(kind="rate", code=code, value=str(said.stars))
-    if (said.yes or said.thanks or said.done) and not has_more(message):
-        return Decision(kind="thanks", code=code)
-    if age > REOPENS_WITHIN:
-        says_more = said_service(draft) is not None or said.still or said.no or has_more(message)
-        return Decision(kind="report" if draft.is_report and says_more else "status", code=code)
-    if said.no or said.still or said.reopens:
-        return Decision(kind="reopen", code=code)
-    return Decision(kind="ask_reopen", code=code, options=(code, NEW))
-
-
 def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
     """No thread, no code: most phones show no "reply" to a text. What the words say must find the report."""
-    if decision := _on_what_waits(message, draft, said, context):
+    if decision := on_what_waits(message, draft, said, context):
         return decision
     if decision := _corrected(draft, said, context) or _more_of_the_last(message, draft, said, context):
         return decision
@@ -274,7 +175,7 @@ def _without_a_name(message: InboundMessage, draft: Draft, said: Said, context: 
         return Decision(kind="mine" if is_of_theirs else "how_to")
     names_no_problem = not draft.urgent and (said_service(draft) is None or not is_sure(draft))
     if names_no_problem and (draft.place is None or is_bare(message)) and (likely := _lately(context)):
-        return Decision(kind="ask_which", options=_options(likely, with_new=True), value=LATER)
+        return Decision(kind="ask_which", options=options_of(likely, with_new=True), value=LATER)
     return Decision(kind="report", value=_beside(draft, said, context))
 
 
@@ -316,73 +217,6 @@ def _says_nothing(draft: Draft) -> bool:
     return not hints and len(draft.description.split()) <= FEW_WORDS
 
 
-def _on_what_waits(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
-    """An answer to `resolved`, to the officials or to us. A problem with a place of its own is its own report."""
-    if decision := _on_done(message, draft, said, context):
-        return decision
-    asked = [each for each in context.open_ones if each.status == "needs_info" and not each.asked_for]
-    is_an_option = said.number is not None and context.pending is not None  # perhaps of none that there is
-    rated = _just_closed(context) if said.stars and not is_an_option else None
-    if rated and not (asked and asked[0].updated_at > rated.updated_at):
-        return Decision(kind="rate", code=rated.code, value=str(said.stars))
-    if asked and not is_whole(draft):
-        greeted = Decision(kind="status", code=asked[0].code)
-        return greeted if said.greets else on_report(asked[0], message, draft, said, context)
-    unfinished = [each for each in context.reports if each.is_unfinished]
-    meant = next((each for each in unfinished if completes(each, draft)), None) or _ended(
-        message, draft, said, context
-    )
-    return on_report(meant, message, draft, said, context) if meant else None
-
-
-def _ended(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Known | None:
-    """The report that ended last and without their word, where they may say now that it should not have."""
-    since = context.now - RATE_WITHIN
-    is_new = (said.not_yet and not said.still) or said.reopens  # of what they had closed themselves
-    ended = [
-        each
-        for each in context.reports
-        if not each.is_open and (each.said_at < each.updated_at or (is_new and each.updated_at > since))
-    ]
-    last = max(ended, key=lambda each: each.updated_at, default=None)
-    if last is None or any(each.said_at > last.updated_at for each in context.reports):
-        return None
-    names_another = said_service(draft) not in {None, last.service_code} or draft.place is not None
-    is_old = context.now - last.updated_at > REOPENS_WITHIN
-    if is_old or names_another or has_more(message) or draft.not_report in {"question", "news", "advertising"}:
-        return None
-    is_polite = said.greets or said.thanks or said.yes
-    is_no = said.reopens or ((said.no or said.still) and not (said.still and context.open_ones))
-    return last if is_no or (last.status == "rejected" and not is_polite) else None
-
-
-def _on_done(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
-    """What somebody says to "is it done?": yes, no, stars, thanks, or a picture."""
-    since = context.now - CONFIRM_WITHIN
-    resolved = [r for r in context.open_ones if r.status == "resolved" and r.updated_at > since]
-    if not resolved or is_whole(draft):
-        return None
-    is_clear = bool(said.yes or said.no or said.stars or said.still or said.thanks or said.done)
-    is_clear = is_clear or (said.begins_yes and said_service(draft) is None)
-    if not is_clear and (said.greets or (said_service(draft) is not None and not said.chases)):
-        return None
-    if not is_clear and not is_bare(message) and draft.place is not None:
-        return None
-    matching = resolved if said.asks else _matching(resolved, draft)
-    if not matching:
-        return None
-    if len(matching) > 1:
-        return Decision(kind="ask_which", options=_options(matching, with_new=False)) if is_clear else None
-    if not is_clear:
-        return Decision(kind="follow_up", code=matching[0].code)
-    return _on_resolved(matching[0], message, draft, said)
-
-
-def _just_closed(context: Context) -> Known | None:
-    since = context.now - RATE_WITHIN
-    return next((r for r in context.reports if r.status == "closed" and r.updated_at >= since), None)
-
-
 def _more_of_the_last(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
     """A photo, a pin or words without a problem of their own, moments after the report that they belong to."""
     last = _last(context, context.join_within)
@@ -414,34 +248,23 @@ def _is_bare_place(draft: Draft) -> bool:
 def _about_an_old_one(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision:
     """ "masih belum diperbaiki", "kapan dikerjakan?": of the report that they mean, if it can be told."""
     alive = [r for r in context.reports if r.is_open or r.status == "duplicate"]
-    matching = list(alive) if said.asks else _matching(alive, draft)
+    matching = list(alive) if said.asks else matching_of(alive, draft)
     if len(matching) == 1:
         return on_report(matching[0], message, draft, said, context)
     if said.chases and not said.still and not has_more(message) and not is_whole(draft) and matching:
         return Decision(kind="mine")  # "how does it stand?": the list says it
     if matching:
         names_a_problem = said_service(draft) is not None and not said.asks
-        return Decision(kind="ask_which", options=_options(matching, with_new=names_a_problem))
+        return Decision(kind="ask_which", options=options_of(matching, with_new=names_a_problem))
     if is_whole(draft):
         return _said_before(message, draft, said, context) or Decision(kind="report")
-    finished = _matching([r for r in context.reports if r not in alive], draft)
+    finished = matching_of([r for r in context.reports if r not in alive], draft)
     if finished and said.asks:
         return Decision(kind="mine")
     if finished:
         return on_report(finished[0], message, draft, said, context)
     is_told = draft.is_report and not said.asks and (said_service(draft) is not None or draft.place is not None)
     return Decision(kind="report" if is_told else "mine" if said.chases else "how_to")
-
-
-def _matching(reports: Sequence[Known], draft: Draft) -> list[Known]:
-    """Those that the message may mean: its problem's, its place's, or all where it names neither for sure."""
-    service, area = said_service(draft), draft.place.area_code if draft.place else None
-    found = [r for r in reports if service in {None, r.service_code} or r.service_code is None]
-    if not found and not is_sure(draft):
-        found = list(reports)
-    if area:
-        found = [r for r in found if r.area_code is None or same_area(r.area_code, area)]
-    return found
 
 
 def _said_before(message: InboundMessage, draft: Draft, said: Said, context: Context) -> Decision | None:
@@ -459,7 +282,7 @@ def _said_before(message: InboundMessage, draft: Draft, said: Said, context: Con
     if len(unclear) == 1 and _is_surely_meant(unclear[0], context):
         return on_report(unclear[0], message, draft, said, context)
     value = "" if service else LATER
-    return Decision(kind="ask_which", options=_options(unclear, with_new=True), value=value) if unclear else None
+    return Decision(kind="ask_which", options=options_of(unclear, with_new=True), value=value) if unclear else None
 
 
 def _is_surely_meant(report: Known, context: Context) -> bool:
@@ -483,22 +306,3 @@ def _in_area(report: Known, draft: Draft) -> bool | None:
     if not area or report.area_code is None:
         return None
     return same_area(report.area_code, area)
-
-
-def _options(reports: Sequence[Known], *, with_new: bool) -> tuple[str, ...]:
-    codes = tuple(each.code for each in reports[:MOST_OPTIONS])
-    return (*codes, NEW) if with_new else codes
-
-
-def completes(report: Known, draft: Draft) -> bool:
-    """Whether a message goes on with that unfinished report rather than beginning another one.
-
-    A message that says a problem and a place of its own is a report of its own; so is one that names another
-    problem than the report has. Everything else belongs to what is unfinished.
-    """
-    service = said_service(draft)
-    if service != report.service_code:
-        service = told_service(draft)  # a landmark's name may sound like a problem
-    if service is not None and draft.place is not None:
-        return report.service_code in {None, service} and not report.has_place
-    return service is None or report.service_code in {None, service}

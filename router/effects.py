@@ -15,7 +15,6 @@ from router.codes import without_codes
 from router.commands import COMMANDS
 from router.completing import add, choose_service
 from router.context import known_of
-from router.conversation import on_report
 from router.copies import COPIES
 from router.corrections import correct
 from router.facts import share, take_place
@@ -26,6 +25,7 @@ from router.holding import current
 from router.house import House
 from router.known import AGAIN, ALL, LATER, NEW, Context, Decision
 from router.linking import LINKING
+from router.on_report import on_report
 from router.questions import (
     buttons_for,
     held_messages,

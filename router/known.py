@@ -110,8 +110,7 @@ class Decision:
     """What to do with a message: with which report, between which, or with which word.
 
     `value` is an argument: a language, a code, stars, the chosen option, the service that an answer names by its
-    number, LATER, AGAIN or ALL; of a new report the code of
-    the one that it shares its place or its problem with.
+    number, LATER, AGAIN or ALL; of a new report the code of the one that it shares its place or its problem with.
     """
 
     kind: Kind
