@@ -35,6 +35,8 @@ def related(
     words: Words, mentions: Sequence[Mention], weekdays: Container[str], *, has_other: bool
 ) -> list[Mention]:
     """Weigh the names again by the words around them; `has_other`: a street or a landmark stands there too."""
+    if not mentions:
+        return []
     found = [_by_itself(words, each, weekdays) for each in mentions]
     for spot, (one, other) in enumerate(pairwise(found)):
         if _is_route(words, one, other) or _is_between(words, one, other):
