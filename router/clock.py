@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from router.area_news import NEXT_NEWS, tell_subscribers
+from router.between_reports import decide_question
 from router.digests import NEXT_DIGEST, tell_digests
-from router.effects import decide_question
 from router.forget import NEXT_TO_LET_GO, let_go
 from router.heads import make_head, next_head_at
 from router.held import lock_all

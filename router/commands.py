@@ -1,13 +1,11 @@
 """Commands in words, on every channel: STATUS, LAPORAN SAYA, BANTUAN, BERHENTI, MULAI, BAHASA, BATALKAN."""
 
-from collections.abc import Callable
-
 from router.elsewhere import withdraw_owed
 from router.following import BY_CHAT, end_news
 from router.replies import fields_of, place_name, say, service_name, status_name
 from router.reports import BY_CITIZEN
 from router.status import change_status
-from router.turn import Turn, answer, answer_with, settle_rows, was_just_said
+from router.turn import Effect, Turn, answer, answer_with, settle_rows, was_just_said
 from store.models import Report
 from store.near import joined_to
 
@@ -137,7 +135,7 @@ def _how_to(turn: Turn) -> None:
     answer(turn, "how_to")
 
 
-COMMANDS: dict[str, Callable[[Turn], None]] = {
+COMMANDS: dict[str, Effect] = {
     "status": _status,
     "mine": _mine,
     "help": _help,

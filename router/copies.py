@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +21,7 @@ from router.house import House
 from router.one_time import hash_of
 from router.reach import is_public
 from router.subscriptions import lookups_of_address
-from router.turn import Turn, answer, owner_by_link, settle_rows, tell_there
+from router.turn import Effect, Turn, answer, owner_by_link, settle_rows, tell_there
 from store.desk import Deed, Note
 from store.models import Address, Base, Delivery, Message, Photo, Report, Reporter, StatusUpdate
 from store.subscriptions import of_mailbox
@@ -220,4 +220,4 @@ def _some(row: Base, names: str) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names.split()}
 
 
-COPIES: dict[str, Callable[[Turn], None]] = {"copy": _copy}
+COPIES: dict[str, Effect] = {"copy": _copy}

@@ -1,6 +1,6 @@
 """IKUTI and BERHENTI IKUTI: an area's news each morning in a chat on Telegram; elsewhere, where to get them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from channels.telegram import bot_name
 from config.pack import Area
@@ -10,7 +10,7 @@ from router.house import House
 from router.quiet import next_morning
 from router.replies import say
 from router.subscriptions import KIND_OF, MOST_AREAS, end, lookups_of_address
-from router.turn import Turn, answer, answer_with, settle_rows
+from router.turn import Effect, Turn, answer, answer_with, settle_rows
 from store.models import Subscription
 from store.subscriptions import drop, of_mailbox
 
@@ -140,4 +140,4 @@ def _say(turn: Turn, key: str, **fields: str) -> str:
     return say(turn.house.pack, turn.address.reporter.language, key, turn.address.channel, **fields)
 
 
-FOLLOWING: dict[str, Callable[[Turn], None]] = {"follow": _follow, "unfollow": _unfollow}
+FOLLOWING: dict[str, Effect] = {"follow": _follow, "unfollow": _unfollow}

@@ -1,7 +1,7 @@
 """HAPUS DATA SAYA: a person goes from everything; their reports stay as bare facts without a trace of them."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from router.reach import NOBODY
 from router.reports import BY_CITIZEN, BY_ROUTER
 from router.status import Actor, add_line, change_status
 from router.subscriptions import KIND_OF, end, lookups_of, lookups_of_address
-from router.turn import Turn, answer, owner_by_link, settle_rows, tell_there
+from router.turn import Effect, Turn, answer, owner_by_link, settle_rows, tell_there
 from router.ways import tell_programs
 from store.bulk import write_now
 from store.chain import REDACTED
@@ -305,4 +305,4 @@ def _sum(gone: Sequence[Removed]) -> Removed:
     return Removed(**{each.name: sum(getattr(one, each.name) for one in gone) for each in fields(Removed)})
 
 
-FORGETTING: dict[str, Callable[[Turn], None]] = {"forget": _forget}
+FORGETTING: dict[str, Effect] = {"forget": _forget}

@@ -1,7 +1,5 @@
 """One person on many channels: linked by a code that one address gets and another sends, and taken apart again."""
 
-from collections.abc import Callable
-
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -10,7 +8,7 @@ from router.one_time import give, hash_of, may_try, new_digits, note_wrong
 from router.owing import owe_to
 from router.reach import is_public
 from router.replies import say
-from router.turn import Turn, answer, settle_rows
+from router.turn import Effect, Turn, answer, settle_rows
 from store.models import Address, Message, Report, Reporter
 
 DIGITS = 6
@@ -141,4 +139,4 @@ def take_apart(session: Session, address: Address, house: House) -> None:
     session.refresh(address)
 
 
-LINKING: dict[str, Callable[[Turn], None]] = {"link": _link, "unlink": _unlink}
+LINKING: dict[str, Effect] = {"link": _link, "unlink": _unlink}

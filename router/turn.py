@@ -1,7 +1,7 @@
 """One message's turn: what was said, what it was taken for, and the rows that its effect may touch."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -48,6 +48,9 @@ class Turn:
     def is_theirs(self) -> bool:
         """Whether the sender is a reporter of the report."""
         return self.report is not None and self.report.reporter is self.address.reporter
+
+
+Effect = Callable[[Turn], None]
 
 
 def settle_rows(turn: Turn) -> None:
