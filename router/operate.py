@@ -1,10 +1,13 @@
 """What operators ask for: what is stuck, work it off again, is the history unbroken, who may log in."""
 
+import contextlib
+import http.client
 import json
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -196,9 +199,19 @@ def _ask(settings: Settings, path: str, asked: Any) -> Any:
         with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        raise LookupError(json.load(error).get("error", f"the server answered {error.code}")) from None
-    except urllib.error.URLError:
+        raise LookupError(_reason(error)) from None
+    except ValueError:
+        raise OSError(f"what answers at OPS_LISTEN={settings.ops_listen} is not this server") from None
+    except (urllib.error.URLError, http.client.HTTPException):
         raise OSError(f"the journal is in use, and OPS_LISTEN={settings.ops_listen} does not answer") from None
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    """Why the running server refused: in its own words, or what its status means."""
+    with contextlib.suppress(ValueError, LookupError, TypeError):
+        return str(json.load(error)["error"])
+    means = ": the database is away" if error.code == HTTPStatus.SERVICE_UNAVAILABLE else ""
+    return f"the running server answered {error.code}{means}"
 
 
 def blank_here(house: House, settings: Settings, traces: Traces) -> int:
