@@ -58,6 +58,8 @@ def _of_database(error: Exception) -> str | None:
 
     if not isinstance(error, DatabaseError):
         return None
+    if type(error.orig).__name__.startswith("Undefined") or "no such " in str(error.orig):
+        return "the database has not this version's tables: run `run_bots.py migrate` (DATA_DIR, DATABASE_URL)"
     if isinstance(error, IntegrityError | DataError):
         return f"the database refused it ({type(error.orig).__name__}): nothing was changed, please try again"
     words = str(error.orig).splitlines() if isinstance(error, OperationalError) else []

@@ -39,6 +39,15 @@ def read_keys(settings: Settings) -> Keys:
     )
 
 
+def check_keys(settings: Settings) -> None:
+    """Raise SettingsError for keys that are there and cannot be used; none is made."""
+    for name in ("secret_key", "contact_key"):
+        if given := getattr(settings, name):
+            _split(given, name.upper())
+    if (settings.data_dir / "keys.json").exists():
+        read_keys(settings)
+
+
 def _split(text: str, name: str) -> tuple[bytes, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or any(len(part) < 16 for part in parts):

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     telegram_token: str | None = Field(default=None, repr=False)
     telegram_api_url: str | None = None
     telegram_name: str | None = Field(default=None, pattern=r"^@?[A-Za-z][A-Za-z0-9_]{3,31}$")
-    telegram_webhook_secret: str | None = Field(default=None, repr=False)
+    telegram_webhook_secret: str | None = Field(default=None, repr=False, pattern=r"^[A-Za-z0-9_-]{1,256}$")
 
     twilio_account_sid: str | None = None
     twilio_auth_token: str | None = Field(default=None, repr=False)
@@ -248,6 +248,8 @@ def _check_pairs(settings: Settings) -> None:
     _check_urls(settings)
     _check_listeners(settings)
     _ = settings.api_keys
+    if settings.data_dir.exists() and not settings.data_dir.is_dir():
+        raise SettingsError(f"DATA_DIR must be a folder: {settings.data_dir} is none")
     if unknown := settings.totp_roles - set(ROLES):
         raise SettingsError(
             f"TOTP_REQUIRED: there is no role {min(unknown)!r}; there are: {', '.join(sorted(ROLES))}"
@@ -283,6 +285,8 @@ def _check_urls(settings: Settings) -> None:
     """Addresses that nobody could be asked at are refused; none is repeated, it may hold a password."""
     if settings.public_url and not _is_url(settings.public_url, "http", "https"):
         raise SettingsError("PUBLIC_URL must begin with http:// or https://")
+    if any(mark in settings.public_url for mark in "@?#"):  # all links and signatures begin with it
+        raise SettingsError("PUBLIC_URL must be a plain address without user, ? or #: https://lapor.example.org")
     for name in ("telegram_api_url", "twilio_api_url", "x_api_url", "maps_link_url"):
         address = getattr(settings, name)
         if address and not _is_url(address, "http", "https"):

@@ -58,7 +58,7 @@ def add(
     commands: Any, name: str, command: Callable[[argparse.Namespace], int | None], text: str
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, refuse=parser.error)
     return parser
 
 
@@ -92,7 +92,7 @@ def explain(options: argparse.Namespace) -> int:
     if options.jsonl:
         return _explain_lines(pack, model)
     if (options.lat is None) != (options.long is None):
-        raise ValueError("--lat and --long belong together")
+        options.refuse("--lat and --long belong together")
     pin = None if options.lat is None else _pin(options.lat, options.long)
     said = _explained(options.text, options.photo, pin, options.language, pack, model)
     if sys.stdout.isatty():
@@ -153,7 +153,7 @@ def replay(options: argparse.Namespace) -> int:
     from router.learned import look_for_model
 
     if bool(options.ids) == options.failed:
-        raise ValueError("name the messages to replay (stuck lists them), or say --failed")
+        options.refuse("name the messages to replay (stuck lists them), or say --failed")
     settings = read_settings()
     house = open_house(settings)
 

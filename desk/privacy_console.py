@@ -35,7 +35,7 @@ def forget(options: argparse.Namespace) -> int:
     from router.house import open_house
 
     if bool(options.person) == bool(options.list):
-        raise ValueError("name a person, or a list with --list")
+        options.refuse("name a person, or a list with --list")
     settings = read_settings()
     house = open_house(settings)
     known = None if options.list else traces(options.person, house)

@@ -25,6 +25,7 @@ def check_all(settings: Settings) -> int:
 
 def _lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield _tried("city pack", lambda: f"{load_pack(settings.city).name} ({settings.city})")
+    yield _tried("keys", lambda: _keys(settings))
     yield _tried("data", lambda: _disk(settings.data_dir))
     yield _tried("journal", lambda: _room(settings.data_dir / "journal", settings.data_dir))
     yield _sqlite()
@@ -57,6 +58,16 @@ def _tried(name: str, look: Callable[[], str]) -> tuple[str, bool, str]:
         return name, True, look()
     except Exception as error:
         return name, False, str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def _keys(settings: Settings) -> str:
+    from config.keys import check_keys
+    from router.house import check_agencies
+
+    check_keys(settings)
+    check_agencies(settings, load_pack(settings.city))
+    is_given = settings.secret_key and settings.contact_key
+    return "SECRET_KEY and CONTACT_KEY set" if is_given else f"made on the first run in {settings.data_dir}"
 
 
 def _disk(folder: Path) -> str:

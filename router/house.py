@@ -65,16 +65,19 @@ class House:
 def open_house(settings: Settings, pack: Pack | None = None) -> House:
     """Read keys and pack (or take that one) and open the store; nothing is migrated, nothing connected."""
     pack = pack or load_pack(settings.city)
-    for number, key in enumerate(settings.api_keys, 1):
-        if (
-            key.agency_id is not None and key.agency_id not in pack.agencies
-        ):  # part of a key, perhaps: not repeated
-            raise SettingsError(
-                f"OPEN311_API_KEYS: entry {number} names an agency that the city pack does not have"
-            )
+    check_agencies(settings, pack)
     return House(
         settings=settings,
         pack=pack,
         store=open_store(settings, read_keys(settings)),
         readers=Here(settings.city),
     )
+
+
+def check_agencies(settings: Settings, pack: Pack) -> None:
+    """Raise SettingsError for an API key of an agency that is not in the pack."""
+    for number, key in enumerate(settings.api_keys, 1):
+        if key.agency_id is not None and key.agency_id not in pack.agencies:
+            raise SettingsError(  # the word may be a part of a key: not repeated
+                f"OPEN311_API_KEYS: entry {number} names an agency that the city pack does not have"
+            )

@@ -102,7 +102,10 @@ def work_forever(house: House, settings: Settings, queues: list[str]) -> None:
     if any(name.startswith(AGENCIES) for name in queues):
         raise ValueError(f"queues named {AGENCIES}… belong to the agencies' own programs: never serve them here")
     redis = Redis.from_url(settings.redis_url)
-    redis.ping()
+    try:
+        redis.ping()
+    except RedisError as error:
+        raise OSError(f"Redis (REDIS_URL) cannot be used: {error}") from None
     started: Future[Running] = Future()
     threading.Thread(target=uvloop.run, args=(_hold(house, settings, started),), daemon=True).start()
     _running.append(started.result(timeout=60))

@@ -78,6 +78,8 @@ WRONG = {
     "LOG_FORMAT": "xml",
     "LOG_LEVEL": "loud",
     "PUBLIC_URL": "lapor.jakarta.go.id",
+    "TELEGRAM_WEBHOOK_SECRET": "rahasia dengan spasi",
+    "DATA_DIR": "/dev/null",
     "EMAIL_ADDRESS": "lapor",
     "OPEN311_API_KEYS": "crm",
     "TWILIO_API_URL": "ftp://example",
@@ -98,6 +100,21 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, monkeypatch: pytest.Mon
 
     assert str(refused.value).startswith(name)
     assert "\n" not in str(refused.value)
+    assert "rahasia" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "https://u:rahasia@lapor.example",
+        "http://127.0.0.1@evil.example/",
+        "https://lapor.example?a=1",
+        "https://lapor.example#a",
+    ],
+)
+def test_links_begin_with_a_plain_address(mark: str) -> None:
+    with pytest.raises(SettingsError, match="PUBLIC_URL") as refused:
+        read(public_url=mark)
     assert "rahasia" not in str(refused.value)
 
 
@@ -165,6 +182,7 @@ CANNOT_BE_USED = {
     "unable to open database file": {"DATABASE_URL": "sqlite:////dev/null/reports.db"},
     "connection failed": {"DATABASE_URL": "postgresql+psycopg://u:rahasia@127.0.0.1:1/lapor", **KEPT_KEYS},
     "postgresql+psycopg://user": {"DATABASE_URL": "postgresql+psycopg://u:rahasia@host:port/lapor", **KEPT_KEYS},
+    "run `run_bots.py migrate`": {},
     "entry 2 names an agency": {"OPEN311_API_KEYS": "crm:kunci,app:kunci2:rahasia"},
 }
 
@@ -180,6 +198,47 @@ def test_what_cannot_be_used_is_said_in_one_line_without_a_secret(
     assert line.startswith("run_bots.py: ")
     assert words in line
     assert "rahasia" not in line
+
+
+def test_a_worker_without_redis_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("REDIS_URL", "redis://:rahasia@127.0.0.1:1/0")
+    line = said_by(capsys, "work")
+
+    assert line.startswith("run_bots.py: Redis (REDIS_URL) cannot be used: ")
+    assert "rahasia" not in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["replay"], ["replay", "--failed", "2026-11-28:1"], ["forget"], ["explain", "banjir", "--lat", "-6"]],
+)
+def test_words_that_do_not_go_together_are_a_wrong_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert f"usage: run_bots.py {arguments[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("secret_key", "kurz", "SECRET_KEY must have"),
+        ("contact_key", ",", "CONTACT_KEY must have"),
+        ("open311_api_keys", "crm:kunci:nowhere", "entry 1 names an agency"),
+    ],
+)
+def test_check_finds_the_keys_that_the_server_would_refuse(
+    name: str, value: str, words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert check_all(read(data_dir=tmp_path, **{name: value})) == 1
+    (line,) = (each for each in capsys.readouterr().out.splitlines() if each.startswith("WRONG"))
+    assert words in line
+    assert not (tmp_path / "keys.json").exists()
 
 
 @pytest.mark.parametrize("pin", [("nan", "106.8"), ("-6.2", "inf"), ("-6.2", "999")])
@@ -245,9 +304,7 @@ def test_only_this_machine_is_loopback(host: str | None, is_ours: bool) -> None:
     assert is_loopback(host) is is_ours
 
 
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1@evil.example/", "http://localhost.evil.example", "https://[::]/"]
-)
+@pytest.mark.parametrize("url", ["http://localhost.evil.example", "https://[::]/"])
 def test_a_public_url_cannot_pretend_to_be_local(url: str) -> None:
     assert not read(public_url=url).sandbox_in_effect
 
