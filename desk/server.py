@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -148,7 +147,8 @@ def _wrong_method(request: Request, error: Exception) -> Response:
     found = (route for route in request.app.routes if isinstance(route, Route))
     here = (route for route in found if route.matches(request.scope)[0] is not Match.NONE)
     methods = sorted({method for route in here for method in route.methods or ()})
-    return PlainTextResponse("Method Not Allowed", 405, {"Allow": ", ".join(methods)})
+    allowed = ", ".join(methods) or (getattr(error, "headers", None) or {}).get("Allow", "")  # of a mount: its own
+    return PlainTextResponse("Method Not Allowed", 405, {"Allow": allowed})
 
 
 def _database_away(request: Request, error: Exception) -> Response:
@@ -230,5 +230,5 @@ def open_socket(listen: Listen) -> socket.socket:
         listening.listen(2048)
     except OSError as error:
         listening.close()
-        raise OSError(f"cannot listen on {listen}: {os.strerror(error.errno or 0)}") from None
+        raise OSError(f"cannot listen on {listen}: {error.strerror or type(error).__name__}") from None
     return listening

@@ -192,6 +192,23 @@ def test_a_port_in_use_is_one_line_that_names_it(new_town: Callable[..., Town], 
     assert "Traceback" not in refused.stderr
 
 
+def test_a_host_that_is_not_there_is_one_line_that_names_it(new_town: Callable[..., Town]) -> None:
+    refused = new_town(HTTP_LISTEN="nowhere.invalid:8080").run("serve")
+
+    assert refused.returncode == 1
+    (line,) = [line for line in refused.stderr.splitlines() if "run_bots.py:" in line]
+    assert line.startswith("run_bots.py: cannot listen on nowhere.invalid:8080: ")
+    assert "Unknown error" not in line
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("sms/messages", "POST"), ("sms/+62812", "GET, HEAD")])
+def test_a_wrong_method_hears_the_right_ones(town: Town, path: str, allowed: str) -> None:
+    answer = town.client.put(f"/sandbox/api/{path}")
+
+    assert answer.status_code == 405
+    assert set(allowed.split(", ")) <= set(answer.headers["Allow"].split(", "))
+
+
 def test_what_people_say_is_nobody_elses_on_the_machine(town: Town) -> None:
     citizen = new_citizen("email")
     town.say("email", citizen, TEXT, photos=(jpeg(),))
