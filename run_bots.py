@@ -36,11 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command not in {serve, work_queues}:
         gc.set_threshold(MANY_OBJECTS)
     try:
-        return int(options.command(options) or 0)
-    except BrokenPipeError:  # whoever read us has seen enough; Python's own flush at the end must not say so
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _carried_out(options)
+    except BrokenPipeError:  # whoever read us has seen enough
+        _let_go()
         return 1
     except (SettingsError, PackError, OSError, ValueError, LookupError) as error:
+        _let_go()
         print(f"run_bots.py: {error or type(error).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -50,6 +51,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"run_bots.py: {said}", file=sys.stderr)
         return 1
+
+
+def _carried_out(options: argparse.Namespace) -> int:
+    status = int(options.command(options) or 0)
+    sys.stdout.flush()  # a disk that is full is said by us
+    return status
+
+
+def _let_go() -> None:
+    """Drop what cannot be written: Python's own flush at the end must not say so once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def speak_plainly() -> None:
+    """Pipes speak UTF-8 in every locale, a terminal shows what it lacks as a number, closed is nowhere."""
+    for name, mode, errors in (("stdin", "r", "replace"), ("stdout", "w", REPLACED), ("stderr", "w", REPLACED)):
+        stream = getattr(sys, name)
+        if stream is None:  # before a database is opened in its place
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (as long as we live)
+        else:
+            stream.reconfigure(encoding=stream.encoding if stream.isatty() else "utf-8", errors=errors)
 
 
 def _of_database(error: Exception) -> str | None:
@@ -129,6 +154,7 @@ def work_queues(options: argparse.Namespace) -> int:
 
 log = logging.getLogger("lapor.serve")
 
+REPLACED = "backslashreplace"
 MANY_OBJECTS = 100_000  # a command leaves little behind: looking for garbage took a quarter of its time
 SWITCH_SECONDS = 0.001  # Python's 5 ms is what an answer waits for a thread that counts and writes
 THREADS = 32
@@ -394,5 +420,6 @@ def _first_login(settings: Settings, password: str) -> str:
 
 
 if __name__ == "__main__":
+    speak_plainly()
     os.umask(0o077)  # what people say is nobody else's on this machine
     sys.exit(main())

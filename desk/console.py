@@ -118,15 +118,24 @@ def _explain_lines(pack: Pack, model: "Model | None") -> int:
         if not line.strip():
             continue
         try:
-            asked = json.loads(line)
-            has_pin = asked.get("lat") is not None and asked.get("long") is not None
-            pin = _pin(float(asked["lat"]), float(asked["long"])) if has_pin else None
-            text, photos = str(asked.get("text") or ""), asked.get("photos") or []
-            said = _explained(text, photos, pin, asked.get("language"), pack, model)
-        except (ValueError, TypeError, AttributeError, OSError) as error:
+            said = _explained(*_asked(json.loads(line)), pack, model)
+        except (ValueError, TypeError, OSError) as error:
             failed, said = 1, {"error": f"{type(error).__name__}: {error}"}
         say_line(json.dumps(said, ensure_ascii=False))
     return failed
+
+
+def _asked(asked: object) -> "tuple[str, list[str], Position | None, str | None]":
+    """Text, photos, pin and language of a line. Raises TypeError and ValueError for what is none."""
+    if not isinstance(asked, dict):
+        raise TypeError("a line must be a JSON object")
+    lat, long, photos = asked.get("lat"), asked.get("long"), asked.get("photos") or []
+    if (lat is None) != (long is None):
+        raise ValueError("lat and long belong together")
+    pin = _pin(float(lat), float(long)) if lat is not None and long is not None else None
+    if not isinstance(photos, list):
+        raise TypeError("photos must be a list of paths")
+    return str(asked.get("text") or ""), photos, pin, asked.get("language")
 
 
 def _explained(

@@ -252,6 +252,48 @@ def test_explain_takes_no_pin_that_is_nowhere(
     assert list(json.loads(capsys.readouterr().out)) == ["error"]
 
 
+def explained(*lines: bytes, **environment: str) -> list[str]:
+    """What `explain --jsonl` answers to these lines in that environment; the keys of each answer."""
+    command = [sys.executable, str(ROOT / "run_bots.py"), "explain", "--jsonl"]
+    done = subprocess.run(
+        command,
+        input=b"\n".join(lines),
+        capture_output=True,
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", **environment},
+    )
+    assert done.stderr == b""
+    return [json.loads(line).get("error") or "" for line in done.stdout.splitlines()]
+
+
+def test_each_line_has_its_answer_whatever_it_is_and_whatever_the_locale() -> None:
+    words = '{"text": "jalan rusak \u2014 \U0001f600"}'.encode()
+    wrong = [b"\xff\xfe", b"[1]", b'{"photos": "foto.jpg"}', b'{"lat": -6.2}', b'{"photos": ["/nowhere.jpg"]}']
+    answers = explained(words, *wrong, words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+
+    assert [bool(answer) for answer in answers] == [False, *[True] * len(wrong), False]
+    assert answers[2:5] == [
+        "TypeError: a line must be a JSON object",
+        "TypeError: photos must be a list of paths",
+        "ValueError: lat and long belong together",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("explain banjir >/dev/full", 1, "run_bots.py: [Errno 28] No space left on device"),
+        ("explain banjir >&-", 0, ""),
+        ("explain banjir 2>&-", 0, ""),
+        ("explain --jsonl <&-", 0, ""),
+    ],
+)
+def test_a_stream_that_takes_nothing_is_no_traceback(command: str, status: int, said: str) -> None:
+    shell = ["/bin/sh", "-c", f'exec "$0" run_bots.py {command}', sys.executable]
+    done = subprocess.run(shell, capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr.strip()) == (status, said)
+
+
 def test_who_stops_reading_hears_no_complaint(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "run_bots.py"), "explain", "--jsonl"]
     with subprocess.Popen(
