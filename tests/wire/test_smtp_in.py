@@ -76,16 +76,19 @@ class Client:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self.lines: list[str] = []
 
     async def answers(self, count: int = 1) -> list[str]:
         """The codes of so many answers; '' when the server has hung up."""
         codes = []
+        self.lines = []
         async with asyncio.timeout(10):
             while len(codes) < count:
                 try:
                     line = (await self.reader.readline()).decode()
                 except ConnectionError:
                     line = ""
+                self.lines.append(line)
                 if line[3:4] != "-":
                     codes.append(line[:3])
         return codes
@@ -337,3 +340,19 @@ async def test_a_mail_comes_over_starttls_and_what_was_slipped_in_before_it_is_d
         assert await one.say(photo + b".\r\nQUIT\r\n", 2) == ["250", "221"]
 
     assert kept.raws == [photo]
+
+
+@pytest.mark.parametrize("hello", [b"EHLO x\r\n", b"LHLO x\r\n"])
+async def test_nobody_is_asked_to_log_in_behind_tls_either(certificate: Path, hello: bytes) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=certificate)
+    mode = "lmtp" if hello.startswith(b"LHLO") else "smtp"
+    async with serving(Kept(), mode=mode, tls=tls) as port, client(port, hello) as one:
+        assert await one.say(b"STARTTLS\r\n") == ["220"]
+        await one.writer.start_tls(trusting, server_hostname="localhost")
+        assert await one.say(hello) == ["250"]
+        assert [line for line in one.lines if "AUTH" in line] == []
+        assert await one.say(b"AUTH PLAIN AGEAYg==\r\nAUTH LOGIN\r\n", 2) == ["500", "500"]
+        assert await one.say(b"HELP\r\n") == ["250"]
+        assert [line for line in one.lines if "AUTH" in line] == []
