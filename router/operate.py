@@ -13,6 +13,7 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import exists, select
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -153,17 +154,17 @@ def routes(house: House, journal: Journal) -> list[BaseRoute]:
         return JSONResponse(await run_in_threadpool(stuck, house, journal))
 
     async def again(request: Request) -> Response:
-        asked = await request.json()
+        asked = await _asked(request, ids=list, failed=bool)
+        ids = [str(each) for each in asked["ids"]]
         try:
-            done = await run_in_threadpool(
-                lambda: replay_some(house, journal, asked["ids"], failed=asked["failed"])
-            )
+            done = await run_in_threadpool(lambda: replay_some(house, journal, ids, failed=asked["failed"]))
         except LookupError as error:
             return JSONResponse({"error": str(error)}, 404)
         return JSONResponse({"done": done})
 
     async def blank(request: Request) -> Response:
-        traces = Traces(**{name: frozenset(map(tuple, said)) for name, said in (await request.json()).items()})
+        asked = await _asked(request, names=list, ids=list)
+        traces = Traces(**{name: frozenset(map(tuple, said)) for name, said in asked.items()})
         return JSONResponse({"blanked": await run_in_threadpool(blank_journal, journal, traces, house)})
 
     return [
@@ -173,6 +174,15 @@ def routes(house: House, journal: Journal) -> list[BaseRoute]:
         Route("/replay", again, methods=["POST"]),
         Route("/forgotten", blank, methods=["POST"]),
     ]
+
+
+async def _asked(request: Request, **kinds: type) -> dict[str, Any]:
+    """A command's question: a JSON object with these fields. Raises HTTPException: 400."""
+    with contextlib.suppress(ValueError, RecursionError):
+        asked = await request.json()
+        if isinstance(asked, dict) and all(isinstance(asked.get(name), kind) for name, kind in kinds.items()):
+            return {name: asked[name] for name in kinds}
+    raise HTTPException(400, f"the body must be a JSON object with {' and '.join(kinds)}")
 
 
 # --- the same from the command line -----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The operators' port of a running installation: what Prometheus reads, and why a server is not ready."""
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 from town import CHANNELS, PLACE, TEXT, Town, eventually, new_citizen
@@ -66,3 +67,11 @@ def test_ready_says_why_not_and_being_alive_is_another_question(town: Town) -> N
     assert not_ready.json()["reasons"] == ["database: the schema is not this version's: run_bots.py migrate"]
     assert town.client.get("/healthz").status_code == 200
     assert ops(town, "/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b'{"ids": 5}', b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("path", ["/replay", "/forgotten"])
+def test_what_is_no_question_of_a_command_is_refused(town: Town, path: str, body: bytes) -> None:
+    answer = httpx.post(f"http://127.0.0.1:{town.ops}{path}", content=body, timeout=20)
+
+    assert answer.status_code == 400
