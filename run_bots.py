@@ -87,7 +87,8 @@ def _of_database(error: Exception) -> str | None:
         return "the database has not this version's tables: run `run_bots.py migrate` (DATA_DIR, DATABASE_URL)"
     if isinstance(error, IntegrityError | DataError):
         return f"the database refused it ({type(error.orig).__name__}): nothing was changed, please try again"
-    words = str(error.orig).splitlines() if isinstance(error, OperationalError) else []
+    tells_no_row = isinstance(error, OperationalError) or type(error) is DatabaseError  # such as: no database
+    words = str(error.orig).splitlines() if tells_no_row else []
     return f"the database (DATABASE_URL) cannot be used: {words[0] if words else type(error.orig).__name__}"
 
 

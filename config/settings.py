@@ -215,6 +215,8 @@ def read_settings(**overrides: object) -> Settings:
         settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError("; ".join(_one_line(e["loc"], e["msg"]) for e in error.errors())) from None
+    except UnicodeDecodeError:
+        raise SettingsError(".env cannot be read: it must be UTF-8") from None
     _check_pairs(settings)
     return settings
 

@@ -162,6 +162,21 @@ def test_the_env_file_is_read_and_the_environment_wins(tmp_path: Path, monkeypat
     assert (settings.email_address, settings.quiet_seconds) == ("lapor@file.example", 5)
 
 
+def test_an_env_file_that_is_no_text_names_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_bytes(b"EMAIL_ADDRESS=\xff\xfe\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=r"^\.env cannot be read"):
+        read_settings()
+
+
+def test_a_file_that_is_no_database_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "reports.db").write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    assert "file is not a database" in said_by(capsys, "verify")
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         read().sandbox = "off"  # type: ignore[misc]
