@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from sqlalchemy import select
 from town import API_KEY, PLACE, TEXT, Town, code_in, eventually, free_port, jpeg, new_citizen
@@ -172,7 +173,10 @@ def senders(house: House) -> list[str]:
 @pytest.mark.long
 def test_with_postgresql_a_backup_says_what_is_not_in_it(new_town: Callable[..., Town], postgres_url: str) -> None:
     keys = {"SECRET_KEY": "test-secret-key-0123456789", "CONTACT_KEY": "test-contact-key-0123456789"}
-    town = new_town(DATABASE_URL=postgres_url, **keys)
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE backup")  # the one that is given stays empty for other tests
+    address = f"{postgres_url.rpartition('/')[0]}/backup"
+    town = new_town(DATABASE_URL=address, **keys)
     assert town.run("migrate").returncode == 0
     town.start()
     citizen, backup = new_citizen("sms"), town.folder / "city.tar.gz"
@@ -186,7 +190,7 @@ def test_with_postgresql_a_backup_says_what_is_not_in_it(new_town: Callable[...,
     assert "SECRET_KEY" in made.stdout
     assert not {"reports.db", "keys.json"} & set(names_in(backup))
     assert "set DATABASE_URL" in refused(new_town, backup, **keys)
-    there = new_town(DATABASE_URL=postgres_url, **keys)
+    there = new_town(DATABASE_URL=address, **keys)
     restored = there.run("restore", str(backup))
     assert restored.returncode == 0, restored.stderr
     assert "pg_dump" in restored.stdout
