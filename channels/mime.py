@@ -18,6 +18,10 @@ DEPTH_LIMIT = 20
 TEXT_LIMIT = 200_000
 SCAN_LIMIT = 1_000  # lines that look like a boundary: the parser's time grows with them
 
+_REPLIED = (  # set by programs that answer or announce by themselves
+    *("X-Autoreply", "X-Autorespond", "X-Auto-Reply-From", "X-Loop"),
+    *("X-FC-MachineGenerated", "X-Amazon-Mail-Relay-Type"),
+)
 _AUTO_SUBJECT = re.compile(
     r"(?i)^\s*(?:automatic reply|auto(?:matic)?[- ]?(?:reply|response)|out of (?:the )?office|autoreply"
     r"|balasan otomatis|jawaban otomatis|abwesenheit|réponse automatique|respuesta automática)"
@@ -235,9 +239,9 @@ def _auto(mail: Message, sender: str, account: str, meta: Mapping[str, str]) -> 
     if _BOUNCE_SUBJECT.match(subject):
         return "bounce"
     submitted = header(mail, "Auto-Submitted").split(";")[0].strip().lower()
-    replied = bool(_NO_REPLY.match(local)) or any(
-        header(mail, name) for name in ("X-Autoreply", "X-Autorespond", "X-Auto-Reply-From")
-    )
+    replied = bool(_NO_REPLY.match(local)) or any(header(mail, name) for name in _REPLIED)
+    suppressed = set(re.split(r"[\s,]+", header(mail, "X-Auto-Response-Suppress").lower()))
+    replied = replied or not suppressed.isdisjoint({"all", "autoreply"})
     precedence = header(mail, "Precedence").strip().lower() or header(mail, "X-Precedence").strip().lower()
     if submitted not in {"", "no"} or replied or precedence == "auto_reply" or _AUTO_SUBJECT.match(subject):
         return "auto_reply"

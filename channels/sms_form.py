@@ -102,8 +102,14 @@ def _message(form: Form, raw: bytes) -> InboundMessage:
         position=_position(form),
         in_reply_to=_answered(form),
         reply_ref=message_key(form, raw),
+        auto="list" if _is_a_name(sender, form) else None,
         unreadable=None if sender else "no sender",
     )
+
+
+def _is_a_name(sender: str, form: Form) -> bool:
+    """Whether an SMS comes from "TELKOMSEL": nobody hears an answer, and it would be paid for."""
+    return _channel(form) == "sms" and not sender.startswith("+") and any(map(str.isalpha, sender))
 
 
 def _press(form: Form, raw: bytes) -> Press:

@@ -249,7 +249,8 @@ def _is_tiles(text: str) -> bool:
 def _check_pairs(settings: Settings) -> None:
     _check_urls(settings)
     _check_listeners(settings)
-    _ = settings.api_keys
+    if len({each.key for each in settings.api_keys}) < len(settings.api_keys):
+        raise SettingsError("OPEN311_API_KEYS: two entries have the same key")
     if settings.data_dir.exists() and not settings.data_dir.is_dir():
         raise SettingsError(f"DATA_DIR must be a folder: {settings.data_dir} is none")
     if unknown := settings.totp_roles - set(ROLES):

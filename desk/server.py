@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from channels import CHANNELS, email
 from channels.hook import in_front
 from config.settings import Listen, Settings
+from desk import open311_words
 from desk.app import routes as desk_routes
 from desk.live import Live
 from router import operate
@@ -153,7 +154,13 @@ def _wrong_method(request: Request, error: Exception) -> Response:
 
 def _database_away(request: Request, error: Exception) -> Response:
     log.warning("a page fell: the database is away (%s)", type(error).__name__)
-    return PlainTextResponse(AWAY, 503, {"Retry-After": "30", "Cache-Control": "no-store"})
+    headers = {"Retry-After": "30", "Cache-Control": "no-store"}
+    path = request.url.path
+    if path.startswith("/open311/") and path.endswith((".json", ".xml")):
+        response = open311_words.error(path.rpartition(".")[2], 503, "out of order, please try again soon")
+        response.headers.update(headers)
+        return response
+    return PlainTextResponse(AWAY, 503, headers)
 
 
 def _not_here(settings: Settings, request: Request, error: Exception) -> Response:

@@ -248,6 +248,8 @@ def test_a_server_that_starts_while_its_database_is_away_keeps_what_comes(
     town.start()  # it says that it is up
     ready = httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=20)
     assert (ready.status_code, "database" in ready.text) == (503, True)
+    away = town.client.get("/open311/v2/requests.json")
+    assert (away.status_code, away.headers["Retry-After"], away.json()[0]["code"]) == (503, "30", 503)
     assert [send_mail(town, a_citizen("email")) for _ in range(2)] == [250] * 2
     assert [post_sms(town, a_citizen("sms")) for _ in range(2)] == [200] * 2
     cable.mend()

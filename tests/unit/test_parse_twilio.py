@@ -36,6 +36,26 @@ def test_a_text_keeps_its_words_its_sender_and_our_number() -> None:
     assert heard.unreadable is None
 
 
+@pytest.mark.parametrize(
+    ("sender", "is_a_name"),
+    [
+        ("TELKOMSEL", True),
+        ("Bank BRI", True),
+        ("+6281211112222", False),
+        ("081211112222", False),
+        ("96911", False),
+    ],
+)
+def test_a_name_that_sends_sms_hears_nothing(sender: str, is_a_name: bool) -> None:
+    form = {"MessageSid": "SM1", "From": sender, "To": "+622150001234", "Body": "Promo! Sampah numpuk?"}
+    (heard,) = parse(urlencode(form).encode(), MESSAGE)
+    assert isinstance(heard, InboundMessage)
+    assert (heard.sender, heard.auto) == (sender, "list" if is_a_name else None)
+    (spoken,) = parse(urlencode(form | {"From": f"whatsapp:{sender}", "To": "whatsapp:+1"}).encode(), MESSAGE)
+    assert isinstance(spoken, InboundMessage)
+    assert spoken.auto is None  # people's user ids have letters there
+
+
 def test_every_photo_of_an_mms_is_there() -> None:
     photos = one("mms_two_photos").attachments
     assert [photo.content_type for photo in photos] == ["image/jpeg", "image/png"]

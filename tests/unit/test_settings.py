@@ -397,6 +397,13 @@ def test_api_keys_have_a_name_and_perhaps_an_agency() -> None:
     )
 
 
+def test_one_api_key_is_one_clients() -> None:
+    """Two keys of one client are: the new one and the one that it takes the place of."""
+    assert len(read(open311_api_keys="crm:k1,crm:k2").api_keys) == 2
+    with pytest.raises(SettingsError, match="two entries have the same key"):
+        read(open311_api_keys="crm:k1,dbm:k1:dbm")
+
+
 def test_addresses_are_made_without_a_double_slash() -> None:
     assert read(public_url="https://lapor.example/").base_url == "https://lapor.example"
 

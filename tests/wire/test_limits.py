@@ -80,6 +80,9 @@ MARKS = {
     "Precedence": {"Precedence": "bulk"},
     "List-Id": {"List_Id": "<berita.example.org>"},
     "X-Autoreply": {"X_Autoreply": "yes"},
+    "X-Loop": {"X_Loop": "lapor@localhost"},
+    "X-Auto-Response-Suppress": {"X_Auto_Response_Suppress": "DR, OOF, AutoReply"},
+    "FirstClass": {"X_FC_MachineGenerated": "true"},
 }
 
 
