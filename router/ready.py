@@ -64,6 +64,8 @@ def _refusing(journal: Journal) -> Reason:
         journal.probe().result()
     except TemporaryFailure:
         return "the disk refuses, messages are not kept"
+    if broken := journal.broken():
+        return f"{', '.join(broken)} cannot be read or written: what waits there is not worked off"
     return None
 
 

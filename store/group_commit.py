@@ -78,6 +78,7 @@ class GroupCommit:
         self._newest = max((name for name in self.files() if _is_near(name, today())), default=today())
         self.room = Room(folder)
         self._refuse_until = 0.0
+        self.broken: frozenset[str] = frozenset()  # files whose last operation failed, but for the newest
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -201,6 +202,7 @@ class GroupCommit:
                 asked.promise.set_exception(TemporaryFailure(f"journal: {type(error).__name__}"))
             return
         reached("keep, after commit")
+        self.broken -= {name}
         for asked, result in zip(operations, results, strict=True):
             asked.promise.set_result(result)
         self._checkpoint(name, connection)
@@ -229,11 +231,13 @@ class GroupCommit:
     def _drop(self, name: str, error: Exception) -> None:
         if isinstance(error, TimeoutError | Gone):
             return
-        log.error("journal file %s refused: %s", name, type(error).__name__)
+        if name not in self.broken:
+            log.error("journal file %s refused: %s", name, type(error).__name__)
         connection = self._open.pop(name, None)
         with suppress(Exception):
             connection.close()
         if name != self._newest:  # an old file that cannot be read is no reason to refuse what comes
+            self.broken |= {name}
             return
         self._refuse_until = time.monotonic() + PAUSE_SECONDS
         if connection is not None or not isinstance(error, sqlite_module().OperationalError):

@@ -91,6 +91,10 @@ class Journal:
             time.sleep(PAUSE_SECONDS)
             self._files.do(self._files.current(), probe).result()
 
+    def broken(self) -> list[str]:
+        """Older files that could not be read or marked when they were last asked: what waits there waits on."""
+        return sorted(self._files.broken)
+
     # --- keeping ------------------------------------------------------------------------------------------
 
     def put(

@@ -17,8 +17,8 @@ from router.in_time import InTime
 from router.ready import not_ready
 from store.database import sqlite_module
 from store.journal import Journal
-from tests.unit.houses import Town, new_town
-from tests.unit.journals import files_no_longer_than, keep
+from tests.unit.houses import Clock, Town, new_town
+from tests.unit.journals import files_no_longer_than, keep, opened
 
 
 @pytest.fixture
@@ -96,6 +96,27 @@ def test_a_disk_that_refuses_is_a_reason_until_it_takes_again(town: Town, journa
         assert "journal: the disk refuses, messages are not kept" in reasons(town, journal)
 
     eventually(lambda: reasons(town, journal) == [], what="it is ready again")
+
+
+def test_a_days_file_that_is_damaged_is_a_reason_and_is_logged_once(
+    town: Town, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path / "journal", clock) as journal:
+        keep(journal, "SM1").result()
+    (day,) = (tmp_path / "journal").glob("*.sqlite")
+    whole = day.read_bytes()
+    day.write_bytes(b"nothing" * 1000)
+    clock.on(days=1)
+    with opened(tmp_path / "journal", clock) as journal:
+        keep(journal, "SM2").result()
+        assert [[entry.external_id for entry in journal.waiting(10)] for _ in range(3)] == [["SM2"]] * 3
+        assert journal.broken() == [day.stem]
+        assert [each for each in reasons(town, journal) if each.startswith(f"journal: {day.stem} cannot be read")]
+        assert caplog.text.count(f"journal file {day.stem} refused") == 1
+
+        day.write_bytes(whole)
+        assert len(journal.waiting(10)) == 2
+        assert not [each for each in reasons(town, journal) if each.startswith("journal")]
 
 
 def test_a_disk_that_is_nearly_full_is_a_reason_before_it_refuses(tmp_path: Path) -> None:
