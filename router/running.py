@@ -15,6 +15,7 @@ MANY = 50  # or is so many that it need not be
 DATABASE_SECONDS = 5.0  # a database or a journal's disk that went away is asked again at least this often
 DOWN = {"DatabaseDown", "OperationalError"}
 BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
+SAY_SECONDS = 60.0  # how often a part says of a database that is away that it still is
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
 FINISH_SECONDS = 15.0
 
@@ -70,7 +71,7 @@ async def every(seconds: float, once: Callable[[], object]) -> None:
 
 async def keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None:
     """Start a part again when it falls, with back-off; one that returns has nothing to do."""
-    wait, longest = BACK_OFF
+    (wait, longest), said_at = BACK_OFF, -SAY_SECONDS
     while True:
         began = asyncio.get_running_loop().time()
         try:
@@ -81,7 +82,9 @@ async def keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None
             is_down = type(error).__name__ in DOWN or (name == "journal" and isinstance(error, TemporaryFailure))
             wait = min(wait, DATABASE_SECONDS) if is_down else wait
             level = logging.WARNING if is_down else logging.ERROR
-            log.log(level, "%s fell (%s), again in %.0f s", name, type(error).__name__, wait)
+            if not is_down or began - said_at >= SAY_SECONDS:
+                log.log(level, "%s fell (%s), again in %.0f s", name, type(error).__name__, wait)
+                said_at = began
             log.debug("%s", name, exc_info=True)
         else:
             return
