@@ -30,7 +30,7 @@ from router.reports import (
     public_words,
 )
 from router.said import read_signs
-from router.status import add_line, change_status
+from router.status import OPEN, add_line, change_status
 from router.surge import heed_surge, surge_answer
 from store.models import Photo, Report
 
@@ -160,13 +160,13 @@ def _complete(session: Session, report: Report, house: House, *, waited: bool) -
     owe(session, report, text, house, house.now(), asked=True)
 
 
-def ask_for_jpeg(session: Session, report: Report, house: House) -> None:
-    """Ask for a photo once more: it came as HEIC, which cannot be read here."""
+def ask_for_photo(session: Session, report: Report, key: str, house: House) -> None:
+    """Ask for a photo once more; the text `key` says why."""
     now = house.now()
     if may_answer(session, report.address, house, now):
         fields = fields_of(report, house, report.language)
         channel = reply_channel(session, report, asked=True)
-        text = say(house.pack, report.language, "send_jpeg", channel, **fields)
+        text = say(house.pack, report.language, key, channel, **fields)
         owe(session, report, text, house, now, asked=True)
 
 
@@ -176,6 +176,17 @@ def _is_first_heic(session: Session, photo: Photo) -> bool:
     return session.scalar(query.limit(1)) is None
 
 
+def tell_of_lost_photo(session: Session, photo: Photo, house: House) -> None:
+    """Who sent a photo that cannot be had hears of it, once for ten photos; their report goes on without."""
+    report = session.get(Report, photo.report_id) if photo.report_id and not photo.is_after else None
+    if report is None or report.status not in OPEN:
+        return
+    query = select(Photo.id).where(Photo.report_id == report.id, Photo.state == "lost", Photo.id != photo.id)
+    if session.scalar(query.limit(1)) is None:
+        lock(session, report)
+        ask_for_photo(session, report, "send_photo_again", house)
+
+
 def take_photo_facts(session: Session, photo: Photo, facts: PhotoFacts, house: House) -> None:
     """What a fetched photo adds to its report: perhaps the place that was missing, or a question."""
     report = session.get(Report, photo.report_id) if photo.report_id else None
@@ -183,7 +194,7 @@ def take_photo_facts(session: Session, photo: Photo, facts: PhotoFacts, house: H
         return
     lock(session, report)
     if facts.note == NO_HEIC and _is_first_heic(session, photo):
-        ask_for_jpeg(session, report, house)
+        ask_for_photo(session, report, "send_jpeg", house)
     if facts.position is None or _is_disputed(report):
         return
     place = normalize("", photos=[facts], language=report.language, pack=house.pack).place

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from channels.links import short_link_in
 from normalizer.photo import NO_HEIC
 from normalizer.schema import Attachment, Draft, InboundMessage, PhotoFacts
-from router.completing import ask_for_jpeg
+from router.completing import ask_for_photo
 from router.context import context_of
 from router.conversation import decide
 from router.effects import take_effect
@@ -344,7 +344,7 @@ def _turn(
     keep(session, turn.row)
     _photo_rows(session, heard, turn.row, house)
     if turn.report is not None and belongs is not None and _is_heic_unread(heard):
-        ask_for_jpeg(session, turn.report, house)
+        ask_for_photo(session, turn.report, "send_jpeg", house)
     take_effect(turn)
     if turn.row.report is not None and any(photo.media_key for photo in heard.photos):
         look_for_joins(turn.row.report, house)

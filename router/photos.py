@@ -8,7 +8,7 @@ from channels.links import follow_link
 from channels.protocol import Connection
 from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
 from router.after_photos import Brought, compare_after_photo, take_fetched
-from router.completing import take_photo_facts, take_point
+from router.completing import take_photo_facts, take_point, tell_of_lost_photo
 from router.house import LINK, House
 from router.intake import KeptPhoto, keep_photo, state_of_photo
 from router.joins import look_for_joins
@@ -55,7 +55,9 @@ async def _follow(house: House, photo: Photo) -> None:
 
 def _arrive(house: House, photo: Photo, address: str) -> None:
     with house.store.write() as session:
-        row = session.get_one(Photo, photo.id)
+        row = session.get(Photo, photo.id)
+        if row is None:  # its person was forgotten meanwhile
+            return
         report = row.message.report if row.message else None
         session.delete(row)
         if report is not None and address:
@@ -153,3 +155,4 @@ def _lost(house: House, photo: Photo, reason: str) -> None:
         row = session.get(Photo, photo.id)
         if row is not None:
             row.state, row.note, row.lease_until = "lost", reason[:300], None
+            tell_of_lost_photo(session, row, house)

@@ -542,8 +542,8 @@ async def test_an_owed_photo_is_fetched_kept_and_shown(town: Town, provider: Pro
 
 
 async def test_a_photo_that_cannot_be_had_is_shown_as_lost(town: Town, provider: Provider) -> None:
-    for ref in ("gone", "late"):
-        town.tell(WHOLE, attachments=(Attachment(ref=ref),))
+    for number, ref in enumerate(("gone", "late")):
+        town.tell(WHOLE, sender=f"+62{number}", attachments=(Attachment(ref=ref),))
     provider.photos = [PermanentFailure("404"), TemporaryFailure("late", retry_after=1)]
     await fetch_owed(town.house, provider.connections)
     for _ in range(TRIES):
@@ -552,6 +552,16 @@ async def test_a_photo_that_cannot_be_had_is_shown_as_lost(town: Town, provider:
         await fetch_owed(town.house, provider.connections)
 
     assert [(photo.state, photo.note) for photo in town.rows(Photo)] == [("lost", "404"), ("lost", "late")]
+    told = [row.text for row in to_citizen(town) if "tidak sampai" in row.text]
+    assert len(told) == 2
+
+
+async def test_who_sent_ten_photos_that_cannot_be_had_is_told_once(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE, attachments=tuple(Attachment(ref=f"{number}") for number in range(10)))
+    provider.photos = [PermanentFailure("file is too big")] * 10
+    await fetch_owed(town.house, provider.connections)
+
+    assert len([row for row in to_citizen(town) if "tidak sampai" in row.text]) == 1
 
 
 async def test_the_acknowledgement_does_not_wait_for_a_photo(town: Town, provider: Provider) -> None:
