@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
 from desk import console, learning, privacy_console, ways_console
+from desk.terminal import carried_out, let_go, of_database, speak_plainly
 from router.running import Bell, end, every, keep_running, working
 
 if TYPE_CHECKING:
@@ -36,68 +37,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command not in {serve, work_queues}:
         gc.set_threshold(MANY_OBJECTS)
     try:
-        return _carried_out(options)
+        return carried_out(options)
     except BrokenPipeError:  # whoever read us has seen enough
-        _let_go()
+        let_go()
         return 1
     except (SettingsError, PackError, OSError, ValueError, LookupError) as error:
-        _let_go()
+        let_go()
         print(f"run_bots.py: {error or type(error).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if (said := _of_database(error) or _of_redis(error)) is None:
+        if (said := of_database(error)) is None:
             raise
         print(f"run_bots.py: {said}", file=sys.stderr)
         return 1
-
-
-def _carried_out(options: argparse.Namespace) -> int:
-    status = int(options.command(options) or 0)
-    sys.stdout.flush()  # a disk that is full is said by us
-    return status
-
-
-def _let_go() -> None:
-    """Drop what cannot be written: Python's own flush at the end must not say so once more."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def speak_plainly() -> None:
-    """Pipes speak UTF-8 in every locale, a terminal shows what it lacks as a number, closed is nowhere."""
-    for name, mode, errors in (("stdin", "r", "replace"), ("stdout", "w", REPLACED), ("stderr", "w", REPLACED)):
-        stream = getattr(sys, name)
-        if stream is None:  # before a database is opened in its place
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (as long as we live)
-        else:
-            stream.reconfigure(encoding=stream.encoding if stream.isatty() else "utf-8", errors=errors)
-
-
-def _of_database(error: Exception) -> str | None:
-    """What a database says that cannot be reached, or that refused a change; no statement, no row, no password."""
-    from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, OperationalError
-
-    if not isinstance(error, DatabaseError):
-        return None
-    if type(error.orig).__name__.startswith("Undefined") or "no such " in str(error.orig):
-        return "the database has not this version's tables: run `run_bots.py migrate` (DATA_DIR, DATABASE_URL)"
-    if isinstance(error, IntegrityError | DataError):
-        return f"the database refused it ({type(error.orig).__name__}): nothing was changed, please try again"
-    tells_no_row = isinstance(error, OperationalError) or type(error) is DatabaseError  # such as: no database
-    words = str(error.orig).splitlines() if tells_no_row else []
-    return f"the database (DATABASE_URL) cannot be used: {words[0] if words else type(error.orig).__name__}"
-
-
-def _of_redis(error: Exception) -> str | None:
-    from redis import RedisError
-
-    if not isinstance(error, RedisError):
-        return None
-    return f"Redis (REDIS_URL) cannot be used: {type(error).__name__}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,7 +109,6 @@ def work_queues(options: argparse.Namespace) -> int:
 
 log = logging.getLogger("lapor.serve")
 
-REPLACED = "backslashreplace"
 MANY_OBJECTS = 100_000  # a command leaves little behind: looking for garbage took a quarter of its time
 SWITCH_SECONDS = 0.001  # Python's 5 ms is what an answer waits for a thread that counts and writes
 THREADS = 32
@@ -202,7 +155,7 @@ async def serve_until_stopped(given: Settings) -> None:
     beside = clerk.Beside(settings)
     prepare = partial(asyncio.to_thread, _prepare_database, house)
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(_leave_who_hangs, threads)
+        stack.push(partial(_leave_who_hangs, threads))
         stack.callback(house.readers.close)
         stack.callback(beside.close)
         was_here_before = any((settings.data_dir / "journal").glob("*.sqlite"))
@@ -246,7 +199,7 @@ def _asked_to_stop() -> asyncio.Event:
     return stopping
 
 
-def _leave_who_hangs(threads: ThreadPoolExecutor) -> None:
+def _leave_who_hangs(threads: ThreadPoolExecutor, _: object, error: BaseException | None, __: object) -> None:
     """End here and now where a thread waits for a database that hangs: Python would wait for it for ever. What it
     had in hand is in the journal or under its claim, as after a kill."""
     threads.shutdown(wait=False, cancel_futures=True)
@@ -256,9 +209,11 @@ def _leave_who_hangs(threads: ThreadPoolExecutor) -> None:
         each.join(max(0.0, deadline - time.monotonic()))
     if hanging := sum(each.is_alive() for each in working):
         log.warning("%d threads hang and are left behind", hanging)
+        if error is not None:
+            print(f"run_bots.py: {error or type(error).__name__}", file=sys.stderr)
         logging.shutdown()
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(0 if error is None else 1)
 
 
 def _prepare_database(house: "House") -> str | None:

@@ -136,11 +136,12 @@ class _Process:
         raise TimeoutError
 
     def end(self) -> None:
-        self.pipe.close()
+        """The pipe is closed last: who waits at it is woken by the process's end, and by nothing else."""
         if self.process.pid and self.process.exitcode in {None, UNKNOWN}:
             with suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGKILL)
         self.process.join(5)
+        self.pipe.close()
 
 
 # --- in the process beside ----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import pytest
 from town import eventually, is_there
 
 from router import beside
-from router.beside import JobKilled, NobodyThere, Processes
+from router.beside import READY_SECONDS, JobKilled, NobodyThere, Processes
 
 PATIENCE = 60.0  # seconds: far more than any of it takes
 LONG = 50_000_000
@@ -196,6 +196,16 @@ def test_closed_while_they_are_being_made_none_is_left(tmp_path: Path) -> None:
             with suppress(JobKilled, NobodyThere, CancelledError):
                 each.result(PATIENCE)
         eventually(lambda made=processes: not made._alive, what="none is left")
+
+
+def test_closed_while_one_makes_itself_ready_nobody_waits_for_it(tmp_path: Path) -> None:
+    """Python's end waits for the thread that waits for it."""
+    processes = Processes(1, sleep, (tmp_path / "begun",))
+    begun = processes.schedule(pid)
+    eventually((tmp_path / "begun").exists, what="it makes itself ready")
+    processes.close()
+    with pytest.raises(NobodyThere):
+        begun.result(READY_SECONDS / 3)
 
 
 def _never_closes(file: Path) -> None:
