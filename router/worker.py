@@ -111,8 +111,15 @@ def work_forever(house: House, settings: Settings, queues: list[str]) -> None:
     _running.append(started.result(timeout=60))
     names = queues or queue_names(house.pack)
     log.info("serving %d queues", len(names))
-    while _ended_by_redis(SimpleWorker(names, connection=redis, serializer="json")):
+    while _ended_by_redis(_worker(names, redis)):
         time.sleep(REDIS_SECONDS)
+
+
+def _worker(names: list[str], redis: Redis) -> SimpleWorker:
+    """rq's own, which asks for a Redis that went away up to a minute after the last time: answers would wait."""
+    worker = SimpleWorker(names, connection=redis, serializer="json")
+    worker.max_connection_wait_time = REDIS_SECONDS
+    return worker
 
 
 def _ended_by_redis(worker: SimpleWorker) -> bool:

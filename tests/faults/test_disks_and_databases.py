@@ -4,7 +4,7 @@ import contextlib
 import signal
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -193,36 +193,6 @@ def test_while_the_database_is_away_people_are_thanked_and_answered_once_it_is_b
     everybody_is_answered_once(town, crowd, before)
 
 
-@pytest.mark.long
-@pytest.mark.servers
-def test_a_database_and_a_redis_that_hang_hold_up_no_thanks_and_cost_nobody_an_answer(
-    city: tuple[Town, Cable, Valkey],
-) -> None:
-    """Their connections stay, and say nothing: longer than Redis is given, shorter than the database is."""
-    town, cable, valkey = city
-    before = counted(town, "lapor_reports")
-    with talking(town) as crowd:
-        more_are_thanked(crowd, 15)
-        eventually(
-            lambda: town.answers(crowd.citizens[0].channel, crowd.citizens[0].name), what="the worker works"
-        )
-        crowd.pause = 0.1
-        hung_at = datetime.now(UTC)
-        with cable.held(), valkey.held():
-            more_are_thanked(crowd, 60)
-            ready = httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=20)
-            assert (ready.status_code, "database" in ready.text, "redis" in ready.text) == (503, True, True)
-            assert metrics(town)['lapor_part_up{part="database"}'] == 0
-            assert town.client.get("/healthz").status_code == 200
-            is_over = lambda: datetime.now(UTC) - hung_at > timedelta(seconds=15)  # noqa: E731
-            eventually(is_over, within=20, what="Redis is given up")
-        more_are_thanked(crowd, 10)
-    crowd.may_repeat = not_written_down(town)
-    minutes_pass(town, before=hung_at)
-
-    everybody_is_answered_once(town, crowd, before)
-
-
 @pytest.mark.servers
 def test_a_server_whose_database_hangs_ends_when_told_and_loses_nothing(city: tuple[Town, Cable, Valkey]) -> None:
     town, cable, _ = city
@@ -255,23 +225,3 @@ def test_a_server_that_starts_while_its_database_is_away_keeps_what_comes(
     cable.mend()
     eventually(lambda: counted(town, "lapor_reports") == before + 4, within=60, what="four more reports")
     assert httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=20).status_code == 200
-
-
-@pytest.mark.servers
-def test_a_redis_that_is_emptied_and_stopped_under_load_costs_nobody_an_answer(
-    city: tuple[Town, Cable, Valkey],
-) -> None:
-    town, _, valkey = city
-    before = counted(town, "lapor_reports")
-    with talking(town) as crowd:
-        for _ in range(5):
-            more_are_thanked(crowd, 4)
-            valkey.flush()
-        valkey.stop()
-        more_are_thanked(crowd, 30)
-        valkey.start()
-        if town.workers[-1].poll() is not None:
-            town.work()  # it gave up: its service manager starts it again
-        more_are_thanked(crowd, 10)
-
-    everybody_is_answered_once(town, crowd, before)

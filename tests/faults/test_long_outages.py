@@ -1,12 +1,13 @@
-"""Outages in their full length: a minute without a database under load, ten minutes of full disk. `make long`."""
+"""Outages in their full length, a database and a Redis that hang, a worker that stands still. `make long`."""
 
 import contextlib
 import signal
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from town import Town, eventually
 
@@ -72,6 +73,55 @@ def test_a_minute_without_a_database_under_load_costs_nobody_an_answer(city: tup
     minutes_pass(town, before=cut_at)
     print(f"thanked without a database: {heard}")
     everybody_is_answered_once(town, crowd, before, within=900)
+
+
+@pytest.mark.servers
+def test_a_database_and_a_redis_that_hang_hold_up_no_thanks_and_cost_nobody_an_answer(
+    city: tuple[Town, Cable, Valkey],
+) -> None:
+    """Their connections stay, and say nothing: longer than Redis is given, shorter than the database is."""
+    town, cable, valkey = city
+    before = counted(town, "lapor_reports")
+    with talking(town) as crowd:
+        more_are_thanked(crowd, 15)
+        eventually(
+            lambda: town.answers(crowd.citizens[0].channel, crowd.citizens[0].name), what="the worker works"
+        )
+        crowd.pause = 0.1
+        hung_at = datetime.now(UTC)
+        with cable.held(), valkey.held():
+            more_are_thanked(crowd, 60)
+            ready = httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=20)
+            assert (ready.status_code, "database" in ready.text, "redis" in ready.text) == (503, True, True)
+            assert metrics(town)['lapor_part_up{part="database"}'] == 0
+            assert town.client.get("/healthz").status_code == 200
+            is_over = lambda: datetime.now(UTC) - hung_at > timedelta(seconds=15)  # noqa: E731
+            eventually(is_over, within=20, what="Redis is given up")
+        more_are_thanked(crowd, 10)
+    crowd.may_repeat = not_written_down(town)
+    minutes_pass(town, before=hung_at)
+
+    everybody_is_answered_once(town, crowd, before)
+
+
+@pytest.mark.servers
+def test_a_redis_that_is_emptied_and_stopped_under_load_costs_nobody_an_answer(
+    city: tuple[Town, Cable, Valkey],
+) -> None:
+    town, _, valkey = city
+    before = counted(town, "lapor_reports")
+    with talking(town) as crowd:
+        for _ in range(5):
+            more_are_thanked(crowd, 4)
+            valkey.flush()
+        valkey.stop()
+        more_are_thanked(crowd, 30)
+        valkey.start()
+        if town.workers[-1].poll() is not None:
+            town.work()  # it gave up: its service manager starts it again
+        more_are_thanked(crowd, 10)
+
+    everybody_is_answered_once(town, crowd, before)
 
 
 def stopped_in_mid_work(town: Town, worker: Process) -> list[str]:
