@@ -4,14 +4,17 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 import uvloop
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 
 from channels.agency_queue import queue_name
 from channels.protocol import Connection
@@ -111,8 +114,9 @@ def work_forever(house: House, settings: Settings, queues: list[str]) -> None:
     _running.append(started.result(timeout=60))
     names = queues or queue_names(house.pack)
     log.info("serving %d queues", len(names))
-    while _ended_by_redis(_worker(names, redis)):
-        time.sleep(REDIS_SECONDS)
+    with suppress(StopRequested):  # told while it waits for Redis
+        while not _worked_until_told(_worker(names, redis)):
+            time.sleep(REDIS_SECONDS)
 
 
 def _worker(names: list[str], redis: Redis) -> SimpleWorker:
@@ -122,14 +126,22 @@ def _worker(names: list[str], redis: Redis) -> SimpleWorker:
     return worker
 
 
-def _ended_by_redis(worker: SimpleWorker) -> bool:
-    """Work until SIGTERM; True when Redis went away in the middle: what it forgot is carried again."""
-    try:
+def _worked_until_told(worker: SimpleWorker) -> bool:
+    """Work until SIGTERM: True. False where rq gives up, as it does when Redis goes away at a bad moment: what it
+    forgot is carried again."""
+    told: list[int] = []
+    stop: Callable[[int, Any], None] = worker.request_stop
+
+    def request_stop(number: int, frame: Any) -> None:
+        told.append(number)
+        stop(number, frame)
+
+    worker.request_stop = request_stop  # type: ignore[method-assign]
+    with suppress(RedisError):
         worker.work(logging_level="WARNING")
-    except RedisError as error:
-        log.warning("Redis: %s, again in %.0f s", type(error).__name__, REDIS_SECONDS)
-        return True
-    return False
+    if not told:
+        log.warning("Redis went away, again in %.0f s", REDIS_SECONDS)
+    return bool(told)
 
 
 async def _hold(house: House, settings: Settings, started: "Future[Running]") -> None:

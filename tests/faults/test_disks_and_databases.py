@@ -223,5 +223,28 @@ def test_a_server_that_starts_while_its_database_is_away_keeps_what_comes(
     assert [send_mail(town, a_citizen("email")) for _ in range(2)] == [250] * 2
     assert [post_sms(town, a_citizen("sms")) for _ in range(2)] == [200] * 2
     cable.mend()
+    minutes_pass(town)  # or the killed one's turn to poll lasts into the next test
     eventually(lambda: counted(town, "lapor_reports") == before + 4, within=60, what="four more reports")
     assert httpx.get(f"http://127.0.0.1:{town.ops}/readyz", timeout=20).status_code == 200
+
+
+@pytest.mark.servers
+def test_a_redis_that_is_emptied_and_stopped_under_load_costs_nobody_an_answer(
+    city: tuple[Town, Cable, Valkey],
+) -> None:
+    town, _, valkey = city
+    before = counted(town, "lapor_reports")
+    with talking(town) as crowd:
+        for _ in range(5):
+            more_are_thanked(crowd, 4)
+            valkey.flush()
+        valkey.stop()
+        more_are_thanked(crowd, 30)
+        valkey.start()
+        more_are_thanked(crowd, 10)
+
+    everybody_is_answered_once(town, crowd, before)
+    worker = town.workers[-1]
+    assert worker.poll() is None  # it outlives its Redis,
+    worker.terminate()
+    assert worker.wait(20) == 0  # and ends when told

@@ -104,26 +104,6 @@ def test_a_database_and_a_redis_that_hang_hold_up_no_thanks_and_cost_nobody_an_a
     everybody_is_answered_once(town, crowd, before)
 
 
-@pytest.mark.servers
-def test_a_redis_that_is_emptied_and_stopped_under_load_costs_nobody_an_answer(
-    city: tuple[Town, Cable, Valkey],
-) -> None:
-    town, _, valkey = city
-    before = counted(town, "lapor_reports")
-    with talking(town) as crowd:
-        for _ in range(5):
-            more_are_thanked(crowd, 4)
-            valkey.flush()
-        valkey.stop()
-        more_are_thanked(crowd, 30)
-        valkey.start()
-        if town.workers[-1].poll() is not None:
-            town.work()  # it gave up: its service manager starts it again
-        more_are_thanked(crowd, 10)
-
-    everybody_is_answered_once(town, crowd, before)
-
-
 def stopped_in_mid_work(town: Town, worker: Process) -> list[str]:
     """What it has in hand, once it was stopped; nothing where it had nothing, and goes on."""
     worker.send_signal(signal.SIGSTOP)
