@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -188,6 +189,12 @@ class Settings(BaseSettings):
     def has_twilio(self) -> bool:
         return bool(self.twilio_account_sid and self.twilio_auth_token)
 
+    @cached_property
+    def content_sids(self) -> Mapping[str, str]:
+        """TWILIO_CONTENT_SIDS by language; that of "" is for all languages that have none of their own."""
+        entries = (entry.strip() for entry in (self.twilio_content_sids or "").split(","))
+        return dict(_content_sid(entry) for entry in entries if entry)
+
     @property
     def has_x(self) -> bool:
         return bool(self.x_api_key and self.x_api_secret and self.x_access_token and self.x_access_secret)
@@ -207,6 +214,13 @@ def _api_key(entry: str) -> ApiKey:
     if not name or not key:
         raise SettingsError("OPEN311_API_KEYS: each entry must be name:key or name:key:agency_id")
     return ApiKey(name=name, key=key, agency_id=agency or None)
+
+
+def _content_sid(entry: str) -> tuple[str, str]:
+    found = re.fullmatch(r"(?:([a-z]{2,3}) *[:=] *)?(HX\w+)", entry)
+    if not found:
+        raise SettingsError("TWILIO_CONTENT_SIDS: each entry must be language:HX…, or one HX… for all languages")
+    return found[1] or "", found[2]
 
 
 def read_settings(**overrides: object) -> Settings:
@@ -249,6 +263,7 @@ def _is_tiles(text: str) -> bool:
 def _check_pairs(settings: Settings) -> None:
     _check_urls(settings)
     _check_listeners(settings)
+    _ = settings.content_sids
     if len({each.key for each in settings.api_keys}) < len(settings.api_keys):
         raise SettingsError("OPEN311_API_KEYS: two entries have the same key")
     if settings.data_dir.exists() and not settings.data_dir.is_dir():

@@ -161,8 +161,9 @@ class OutboundMessage:
     `thread` is the token a mail's Reply-To carries; `in_reply_to` the provider id that this answers;
     `ask_position` asks for a location where the channel has a button for it. `photos` go along with a mail or
     into a group; with `plain_links` the channel shows no preview of them;
-    `secret` signs a webhook's call, `unsubscribe` is the address that ends a subscription. `not_before` of
-    `find`: when the first try was made.
+    `secret` signs a webhook's call, `unsubscribe` is the address that ends a subscription. `first_tried_at`: when
+    the first try was made, for `find`. `template` is the language of the approved template that must carry the
+    text, where WhatsApp takes no free words any more.
     """
 
     delivery_id: int
@@ -181,6 +182,7 @@ class OutboundMessage:
     secret: str = field(default="", repr=False)
     unsubscribe: str = field(default="", repr=False)
     first_tried_at: datetime | None = None
+    template: str = ""
 
 
 PlaceSource: TypeAlias = Literal["pin", "photo", "text", "none"]

@@ -168,7 +168,7 @@ def channel_lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     stand_in = "the sandbox's stand-in" if settings.sandbox_in_effect else None
     hooks = f"{settings.base_url}/hooks"
     fallback = "fallback: the same on a second server, or here with ?again (docs/operate.md)"
-    webhook = f"number set; webhook: {hooks}/twilio#rc=5&rp=all; {fallback}"
+    webhook = f"number set; webhook: {hooks}/twilio#rc=5&rp=all; {fallback}{_whatsapp(settings)}"
     twilio = webhook if settings.has_twilio else stand_in
     telegram = "token set" if settings.telegram_token else stand_in
     x = "keys set" if settings.has_x else stand_in
@@ -180,3 +180,9 @@ def channel_lines(settings: Settings) -> Iterator[tuple[str, bool, str]]:
     yield "email", relay is not None, words + (relay or "nowhere: set SMTP_RELAY")
     api = f"{len(settings.api_keys)} keys" if settings.api_keys else stand_in and "open to all: the sandbox"
     yield "web", True, f"form at {settings.base_url}/report; API: {api or 'off: set OPEN311_API_KEYS'}"
+
+
+def _whatsapp(settings: Settings) -> str:
+    if not settings.twilio_whatsapp_number or settings.content_sids:
+        return ""
+    return "; WhatsApp brings nothing later than 24 hours after somebody's last message: set TWILIO_CONTENT_SIDS"

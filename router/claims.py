@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -15,9 +16,11 @@ from router.ways import PAUSED, REMOVED, waits_for_photos
 from store.models import AgencyWay, Delivery, Subscription
 from store.subscriptions import subscriptions_by_id
 from store.ways import ways_by_id
-from store.work import claim_deliveries, claimed_deliveries, is_any_due
+from store.work import claim_deliveries, claimed_deliveries, is_any_due, last_heard
 
 PHOTOS_SECONDS = 10.0
+# WhatsApp takes free words for 24 hours after somebody's last message; some minutes less, for what waits between
+FREE_WORDS = timedelta(hours=23, minutes=50)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +68,8 @@ def owed_by(house: House, claimed: Mapping[int, int]) -> list[Owed]:
         subscribed = subscriptions_by_id(
             session, [row.subscription_id for row in rows if row.subscription_id is not None]
         )
-        owed = [_owed(house, session, row, ways, subscribed) for row in rows]
+        late = _late(house, session, rows)
+        owed = [_owed(house, session, row, ways, subscribed, late.get(row.address_id or 0, "")) for row in rows]
     return [
         replace(each, message=replace(each.message, photos=with_bytes(house, each.message)))
         if each.message.photos
@@ -74,12 +78,23 @@ def owed_by(house: House, claimed: Mapping[int, int]) -> list[Owed]:
     ]
 
 
+def _late(house: House, session: Session, rows: Iterable[Delivery]) -> dict[int, str]:
+    """Where WhatsApp takes an approved template only, as nobody wrote there for a day: the addresses, and their
+    people's languages."""
+    asked = {row.address_id for row in rows if row.channel == "whatsapp" and row.address_id is not None}
+    if not asked or not house.settings.content_sids:
+        return {}
+    since = house.now() - FREE_WORDS
+    return {each: language for each, language, heard in last_heard(session, asked) if not heard or heard < since}
+
+
 def _owed(
     house: House,
     session: Session,
     row: Delivery,
     ways: Mapping[int, AgencyWay],
     subscribed: Mapping[int, Subscription],
+    template: str,
 ) -> Owed:
     if row.way_id is not None:
         return _by_way(house, row, ways[row.way_id])
@@ -87,7 +102,7 @@ def _owed(
         return _to_subscriber(house, session, row, subscribed.get(row.subscription_id))
     if row.officer_id is not None:
         return _to_official(house, session, row)
-    return Owed(row=row, message=_message(house, row))
+    return Owed(row=row, message=_message(house, row, template))
 
 
 def _to_official(house: House, session: Session, row: Delivery) -> Owed:
@@ -116,7 +131,7 @@ def _by_way(house: House, row: Delivery, way: AgencyWay) -> Owed:
     return Owed(row=row, message=message_by_way(house, row, way), waits=waits)
 
 
-def _message(house: House, row: Delivery) -> OutboundMessage:
+def _message(house: House, row: Delivery, template: str = "") -> OutboundMessage:
     address, report = row.address, row.report
     return OutboundMessage(
         delivery_id=row.id,
@@ -130,4 +145,5 @@ def _message(house: House, row: Delivery) -> OutboundMessage:
         buttons=tuple(Button(text=text, value=value) for text, value in row.buttons),
         ask_position=row.ask_position,
         first_tried_at=row.first_tried_at,
+        template=template,
     )

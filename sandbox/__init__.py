@@ -34,7 +34,7 @@ def prepare(settings: Settings) -> Settings:
         filled |= {"telegram_token": who.telegram_token, "telegram_api_url": wire_url(settings, "telegram")}
     if not settings.has_twilio:
         filled |= {name: getattr(who, name) for name in _TWILIO}
-        filled |= {"twilio_api_url": wire_url(settings, "twilio")}
+        filled |= {"twilio_api_url": wire_url(settings, "twilio"), "twilio_content_sids": twilio_rest.TEMPLATE}
     if not settings.has_x:
         filled |= {name: getattr(who, name) for name in _X}
         filled |= {"x_api_url": wire_url(settings, "x"), "x_poll_seconds": 1.0}

@@ -19,6 +19,7 @@ from sandbox.twilio import LONGEST_SMS, MOST_MEDIA, opted_out, our_address, sign
 from sandbox.twilio_log import API, as_json, list_media, list_messages
 
 _E164 = re.compile(r"\+[1-9]\d{4,14}")
+TEMPLATE = "HX" + "0" * 32
 WHATSAPP_WINDOW = timedelta(hours=24)
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Select, Table, and_, bindparam, case, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from store.models import IS_UNFINISHED, OWES_PUBLIC, Address, Delivery, Lease, Photo, Report
+from store.models import IS_UNFINISHED, OWES_PUBLIC, Address, Delivery, Lease, Message, Photo, Report, Reporter
 from store.rounds import RetentionRound
 
 DELIVERIES = cast(Table, Delivery.__table__)
@@ -102,6 +102,18 @@ def claimed_deliveries(session: Session, claimed: Mapping[int, int]) -> list[Del
     query = query.options(address, report)
     rows = {row.id: row for row in session.scalars(query)}
     return [rows[each] for each, attempts in claimed.items() if each in rows and rows[each].attempts == attempts]
+
+
+def last_heard(session: Session, addresses: Iterable[int]) -> list[tuple[int, str, datetime | None]]:
+    """Of each of these addresses: its person's language, and when they last wrote from there, if it is known."""
+    when = func.max(func.coalesce(Message.sent_at, Message.received_at))
+    query = (
+        select(Address.id, Reporter.language, when)
+        .join(Reporter)
+        .outerjoin(Message, Message.address_id == Address.id)
+    )
+    query = query.where(Address.id.in_(list(addresses))).group_by(Address.id, Reporter.language)
+    return [(each, language, heard) for each, language, heard in session.execute(query)]
 
 
 def note_sent(session: Session, now: datetime, sent: Mapping[int, tuple[str, str]]) -> None:

@@ -111,6 +111,44 @@ async def test_what_is_said_to_a_stranger_carries_no_thread(town: Town, provider
     assert [message.thread for message in provider.sent if message.channel == "email"] == [None]
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("id", WHOLE), ("en", "The street light at Jl. Manggarai Utara 2, Manggarai is broken")],
+)
+async def test_a_day_after_their_last_word_whatsapp_hears_a_template(
+    tmp_path: Path, provider: Provider, language: str, words: str
+) -> None:
+    town = new_town(tmp_path, twilio_content_sids="HX1")
+    town.tell(words, channel="whatsapp")
+    town.tell(another(2), sender="+6281299")  # by SMS: nothing changes
+    await deliver(town, provider)
+    town.clock.on(hours=23, minutes=30)
+    for number in (0, 1):
+        town.move("in_progress", number=number)
+    await deliver(town, provider)
+    assert {message.template for message in provider.sent} == {""}
+
+    provider.sent.clear()
+    town.clock.on(minutes=21)
+    for number in (0, 1):
+        town.move("resolved", number=number, notes="Lampu diganti")
+    await deliver(town, provider)
+    assert {message.channel: message.template for message in provider.sent} == {"whatsapp": language, "sms": ""}
+
+    provider.sent.clear()
+    town.tell("sudah, terima kasih", channel="whatsapp")
+    await deliver(town, provider)
+    assert [message.template for message in provider.sent if message.channel == "whatsapp"] == [""]
+
+
+async def test_without_a_template_whatsapp_is_asked_with_free_words(town: Town, provider: Provider) -> None:
+    town.tell(WHOLE, channel="whatsapp")
+    town.clock.on(days=3)
+    town.move("resolved", notes="Lampu diganti")
+    await deliver(town, provider)
+    assert {message.template for message in provider.sent} == {""}
+
+
 async def test_messages_of_one_report_go_out_in_their_order(town: Town, provider: Provider) -> None:
     town.tell(WHOLE)
     town.move("in_progress", notes="Tim berangkat")

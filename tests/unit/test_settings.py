@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import ROOT, ApiKey, Listen, Settings, SettingsError, is_loopback, read_settings
-from router.check import check_all
+from router.check import channel_lines, check_all
 from run_bots import main
 
 POSTGRES = "postgresql+psycopg://lapor@127.0.0.1/lapor"
@@ -82,6 +82,7 @@ WRONG = {
     "DATA_DIR": "/dev/null",
     "EMAIL_ADDRESS": "lapor",
     "OPEN311_API_KEYS": "crm",
+    "TWILIO_CONTENT_SIDS": "status",
     "TWILIO_API_URL": "ftp://example",
     "TELEGRAM_API_URL": "example",
     "X_API_URL": "https://",
@@ -445,3 +446,19 @@ def test_check_says_that_our_pages_need_a_host_name_of_their_own(
 ) -> None:
     check_all(read(data_dir=tmp_path, public_url=address))
     assert ("a host name of their own" in capsys.readouterr().out) is is_remarked
+
+
+@pytest.mark.parametrize(
+    ("more", "is_remarked"),
+    [
+        ({}, False),
+        ({"twilio_whatsapp_number": "+622150009999"}, True),
+        ({"twilio_whatsapp_number": "+622150009999", "twilio_content_sids": "id:HX1"}, False),
+    ],
+)
+def test_check_says_what_whatsapp_does_not_bring_without_templates(
+    more: dict[str, str], *, is_remarked: bool
+) -> None:
+    twilio = {"twilio_account_sid": "AC1", "twilio_auth_token": "rahasia", "twilio_number": "+622150001234"}
+    said = {name: words for name, _, words in channel_lines(read(**twilio, **more))}
+    assert ("set TWILIO_CONTENT_SIDS" in said["sms"]) is is_remarked

@@ -1,12 +1,14 @@
 """Twilio on the wire: signed webhooks in, a REST API of the test's own that is late, busy, broken, or gone."""
 
 import asyncio
+import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -208,9 +210,16 @@ class Rest:
         made = format_datetime(datetime.now(UTC) - self.age)
         sid = f"SM{self.created.index(asked):032d}"
         return {
-            "sid": sid, "account_sid": ACCOUNT, "to": asked["To"], "from": asked["From"], "body": asked["Body"],
+            "sid": sid, "account_sid": ACCOUNT, "to": asked["To"], "from": asked["From"], "body": _rendered(asked),
             "direction": "outbound-api", "status": "queued", "date_created": made, "date_updated": made,
         }  # fmt: skip
+
+
+def _rendered(asked: dict[str, str]) -> str:
+    """What Twilio's log shows: of a template its own words with ours in them."""
+    if "ContentVariables" in asked:
+        return "Kabar laporan Anda: " + json.loads(asked["ContentVariables"])["1"] + " Balas pesan ini."
+    return asked["Body"]
 
 
 @pytest.fixture
@@ -244,6 +253,42 @@ async def test_whatsapp_goes_out_by_the_same_connection(rest: Rest) -> None:
         "whatsapp:+6285733334444",
         "whatsapp:+622150009999",
     )
+
+
+@pytest.mark.parametrize(
+    ("sids", "language", "sid"),
+    [("HX1", "en", "HX1"), ("id:HX1, en:HX2", "en", "HX2"), ("id=HX1,HX3", "en", "HX3"), ("id:HX1", "id", "HX1")],
+)
+async def test_outside_of_its_24_hours_whatsapp_gets_a_template_with_our_words(
+    rest: Rest, sids: str, language: str, sid: str
+) -> None:
+    message = told(channel="whatsapp", text="Selesai.\n\n\tTerima   kasih:\nhttps://x/r/1\n", template=language)
+    settings = partial(at, twilio_content_sids=sids)
+    async with serving(answering(rest.answer)) as url, sms.connect(settings(url)) as connection:
+        rest.is_silent = True
+        with pytest.raises(TemporaryFailure):
+            await connection.send(message)
+        assert await connection.find(message) == "SM" + "0" * 32
+    (sent,) = rest.created
+    assert (sent["ContentSid"], "Body" in sent) == (sid, False)
+    assert json.loads(sent["ContentVariables"]) == {"1": "Selesai. · Terima kasih: · https://x/r/1"}
+
+
+async def test_without_a_template_in_their_language_the_words_go_as_they_are(rest: Rest) -> None:
+    message = told(channel="whatsapp", template="en")
+    settings = partial(at, twilio_content_sids="id:HX1")
+    async with serving(answering(rest.answer)) as url, sms.connect(settings(url)) as connection:
+        await connection.send(message)
+    assert rest.created[0]["Body"] == message.text
+
+
+async def test_a_template_takes_900_characters(rest: Rest) -> None:
+    settings = partial(at, twilio_content_sids="HX1")
+    async with serving(answering(rest.answer)) as url, sms.connect(settings(url)) as connection:
+        await connection.send(told(channel="whatsapp", text="kata " * 500, template="id"))
+    (words,) = json.loads(rest.created[0]["ContentVariables"]).values()
+    assert len(words) <= 900
+    assert words.endswith("kata…")
 
 
 async def test_a_text_beyond_1600_characters_is_cut(rest: Rest) -> None:
