@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", env_ignore_empty=True)
 
     data_dir: Path = Path("data")
-    city: Path = Path("config/jakarta")
+    city: Path = ROOT / "config" / "jakarta"
     public_url: str = ""
     http_listen: ListenAddress = Listen("127.0.0.1", 8080)
     ops_listen: ListenAddress = Listen("127.0.0.1", 8081)

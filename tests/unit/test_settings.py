@@ -462,3 +462,8 @@ def test_check_says_what_whatsapp_does_not_bring_without_templates(
     twilio = {"twilio_account_sid": "AC1", "twilio_auth_token": "rahasia", "twilio_number": "+622150001234"}
     said = {name: words for name, _, words in channel_lines(read(**twilio, **more))}
     assert ("set TWILIO_CONTENT_SIDS" in said["sms"]) is is_remarked
+
+
+def test_the_city_is_found_from_wherever_it_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert (read().city / "city.toml").is_file()
