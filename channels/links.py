@@ -5,7 +5,7 @@ import re
 
 import httpx
 
-from channels.fetch import PhotoHosts
+from channels.fetch import PhotoHosts, tls
 from normalizer.schema import PermanentFailure, TemporaryFailure
 
 HOSTS = ("maps.app.goo.gl", "goo.gl")
@@ -28,7 +28,8 @@ async def follow_link(address: str, only: str | None = None) -> str:
     429, 5xx) or PermanentFailure (no redirect, too many), whose words never hold the address.
     """
     try:
-        async with asyncio.timeout(SECONDS), httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
+        client = httpx.AsyncClient(timeout=SECONDS, verify=tls(), trust_env=False)
+        async with asyncio.timeout(SECONDS), client:
             return await _follow(client, httpx.URL(address), only)
     except (TemporaryFailure, PermanentFailure):
         raise

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
+from channels.fetch import Off, PhotoHosts, fetch_photo, read_body, tls
 from channels.hook import hook_route
 from channels.protocol import Accept, Connection
 from channels.sms_form import fields_of, message_key, parse, status_key
@@ -148,7 +148,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
         auth_origin=api_of(settings),
         missing_is_temporary=True,
     )
-    async with httpx.AsyncClient(timeout=HTTP_SECONDS) as http, open_teller(settings) as teller:
+    async with httpx.AsyncClient(timeout=HTTP_SECONDS, verify=tls()) as http, open_teller(settings) as teller:
         yield _Connection(settings=settings, teller=teller, http=http, hosts=hosts)
 
 

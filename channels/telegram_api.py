@@ -14,7 +14,7 @@ from telegram import Bot, InputFile
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter
 from telegram.request import HTTPXRequest
 
-from channels.fetch import Off, PhotoHosts, fetch_photo
+from channels.fetch import Off, PhotoHosts, fetch_photo, tls
 from channels.protocol import Connection
 from channels.telegram_updates import MAX_FILE
 from config.settings import Settings
@@ -52,7 +52,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
         missing_is_temporary=True,
     )
     files = f"{_api(settings)}/file/bot{settings.telegram_token}"
-    async with open_bot(settings) as bot, httpx.AsyncClient(timeout=10) as client:
+    async with open_bot(settings) as bot, httpx.AsyncClient(timeout=10, verify=tls()) as client:
         yield _Connection(bot=bot, client=client, hosts=hosts, files=files)
 
 
@@ -201,7 +201,10 @@ async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # raw calls are meant: one odd update must not spoil its batch, as the library's classes would
     warnings.filterwarnings("ignore", message="Please use 'Bot|Deprecated since version v22.2")
-    request = _Request(connection_pool_size=16, read_timeout=10, connect_timeout=5, pool_timeout=5)
+    more = {"verify": tls()}
+    request = _Request(
+        connection_pool_size=16, read_timeout=10, connect_timeout=5, pool_timeout=5, httpx_kwargs=more
+    )
     api = _api(settings)
     bot = Bot(
         settings.telegram_token or "",

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from channels import web_answers as answers
 from channels.bodies import BadBody, kind_of, read_fields, receive_form, unpack
-from channels.fetch import PhotoHosts, fetch_photo
+from channels.fetch import PhotoHosts, fetch_photo, tls
 from channels.protocol import Accept, Connection, Cursor
 from channels.web_fields import own_id_of, own_page_of, read_form, read_request, sender_named, writer_of
 from channels.web_limits import Budget, Places, client_of
@@ -262,7 +262,7 @@ def _hosts_for(url: str, settings: Settings) -> PhotoHosts | None:
 @asynccontextmanager
 async def connect(settings: Settings) -> AsyncIterator[Connection]:
     """Answers stand on the report's own page; only a media_url is fetched."""
-    async with httpx.AsyncClient(timeout=HTTP_SECONDS) as http:
+    async with httpx.AsyncClient(timeout=HTTP_SECONDS, verify=tls()) as http:
         yield _Connection(settings=settings, http=http)
 
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from channels.fetch import retry_after
+from channels.fetch import retry_after, tls
 from channels.protocol import Connection
 from config.settings import Settings
 from normalizer.schema import (
@@ -59,7 +59,7 @@ def check_address(address: str, *, private: bool) -> str:
 async def connect(settings: Settings) -> AsyncIterator[Connection]:
     """One client for all agencies; no proxy of the environment, no cookie, no redirect."""
     private = settings.webhook_private == "on"
-    async with httpx.AsyncClient(timeout=SECONDS, trust_env=False, follow_redirects=False) as client:
+    async with httpx.AsyncClient(timeout=SECONDS, verify=tls(), trust_env=False, follow_redirects=False) as client:
         yield Caller(client, private)
 
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from channels.fetch import Off, PhotoHosts, fetch_photo, read_body
+from channels.fetch import Off, PhotoHosts, fetch_photo, read_body, tls
 from channels.hook import hook_route
 from channels.protocol import Accept, Connection, Cursor
 from channels.x_posts import Json, as_id, as_list, as_object, author_of, fit, is_ours_or_repost, parse
@@ -202,7 +202,7 @@ async def connect(settings: Settings) -> AsyncIterator[Connection]:
     hosts = PhotoHosts(hosts=MEDIA_HOSTS, only=settings.x_api_url, max_bytes=MAX_MEDIA)
     pool = ThreadPoolExecutor(4, thread_name_prefix="x")
     try:
-        async with httpx.AsyncClient(timeout=HTTP_SECONDS) as http:
+        async with httpx.AsyncClient(timeout=HTTP_SECONDS, verify=tls()) as http:
             yield _Connection(asker=Asker(client=open_client(settings), pool=pool), http=http, hosts=hosts)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

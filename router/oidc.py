@@ -17,6 +17,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from channels.fetch import tls
 from config.settings import Settings, is_safe_issuer
 
 ALGORITHMS = ["RS256", "PS256", "ES256"]  # never `none`, and none whose key is a secret that both sides know
@@ -200,7 +201,9 @@ def _no_auth(request: httpx.Request) -> httpx.Request:
 
 
 def _client() -> httpx.Client:
-    return httpx.Client(timeout=SECONDS, follow_redirects=False, transport=_Bounded(httpx.HTTPTransport()))
+    return httpx.Client(
+        timeout=SECONDS, follow_redirects=False, transport=_Bounded(httpx.HTTPTransport(verify=tls()))
+    )
 
 
 class _Bounded(httpx.BaseTransport):

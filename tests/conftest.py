@@ -1,5 +1,6 @@
 """What the tests share: a running installation of its own for whoever asks, and real servers on free ports."""
 
+import functools
 import gc
 import os
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx._transports.default as transports
 import hypothesis
 import playwright.async_api
 import playwright.sync_api
@@ -25,6 +27,9 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 10, 10)
     gc.enable()
 
+
+# A client reads the list of authorities, 17 ms; all of a test process share one.
+transports.create_ssl_context = functools.cache(transports.create_ssl_context)
 
 # Other tests run beside: how long one example or one page takes says nothing here.
 hypothesis.settings.register_profile("beside others", deadline=None)
