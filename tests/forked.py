@@ -32,6 +32,10 @@ EVERYTHING = (
     "router.tried",
     "router.worker",
     "router.clock",
+    # what is loaded when it is needed first, at every start
+    *("channels.sms_api", "channels.x_api", "twilio.rest.api.v2010", "config.logs", "router.learned"),
+    *("router.leases", "router.photos", "router.public_photos", "router.search"),
+    *("anyio._backends._asyncio", "httpcore", "multiprocessing.popen_forkserver", "uvicorn.lifespan.on"),
 )
 ASKED_BYTES = 100_000
 
