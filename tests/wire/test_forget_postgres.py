@@ -96,7 +96,7 @@ def test_two_that_wait_for_each_other_both_come_through(town: Town) -> None:
     with ThreadPoolExecutor(2) as pool:
         for each in [pool.submit(take, first, second), pool.submit(take, second, first)]:
             each.result()
-    assert len(tries) == 3
+    assert len(tries) > 2  # more, where who tries again is quicker than who was waiting
 
 
 def test_many_are_forgotten_while_officials_move_join_and_the_clock_tells(town: Town) -> None:
