@@ -3,11 +3,11 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
-from normalizer.misspelt import SHORTEST, Spellings, may_end, may_lead, spellings
+from normalizer.misspelt import DIGITS, SHORTEST, Spellings, may_end, may_lead, spellings
 from normalizer.remembered import remembered
 from normalizer.street_names import beginnings_of_street, street_key
 from normalizer.tokens import tokens_of
@@ -20,6 +20,8 @@ _LAST_NUMBER = re.compile(r"\s+\d{1,2}$")
 _STOP_AT = ("simpang ", "arah ", "sbr ", "seberang ", "jl ", "jln ", "jalan ", "jl. ", "gang ", "gg. ")
 _SIDES, _LONG_SIBLINGS = frozenset(["Utara", "Selatan", "Barat", "Timur"]), 6  # letters
 _LEFT_OFF, _NO_BARE_NAMES = word_list("landmark_left_off"), word_list("no_bare_names")
+_STOPS_AT = {"bus": ("Halte",), "krl": ("Stasiun",), "mrt": ("Stasiun", "MRT"), "lrt": ("Stasiun", "LRT")}
+_RAIL = frozenset(["krl", "mrt", "lrt"])
 _SHORTEST_GLUED = 6  # letters: "ditebet"
 
 
@@ -82,7 +84,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         may_begin=_may_begin(areas),
         first_words=frozenset(words[0] for words in long_names),
         last_words=frozenset(words[-1] for words in long_names),
-        landmark_beginnings=frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name),
+        landmark_beginnings=_landmark_beginnings(pack),
         ordinary=frozenset(pack.settings["ordinary_names"].split()),
         ordinary_after_in=frozenset(pack.settings["ordinary_after_in"].split()),
         ordinary_after_level=frozenset(pack.settings.get("ordinary_after_level", "").split()),
@@ -193,9 +195,24 @@ def _landmarks(landmarks: Iterable[Landmark], areas: Container[str]) -> dict[str
             is_known = landmark.kind == "known" and len(key) >= 3
             if kept is not tokens and key in _NO_BARE_NAMES:
                 continue  # "Rumah Sakit Jakarta" is no rumah sakit
-            if (is_name or is_known) and len(kept) <= LONGEST_NAME and not _is_area(key, areas):
+            if (is_name or is_known) and len(kept) <= LONGEST_NAME and not _is_area(key.rstrip(DIGITS), areas):
                 names[key].append(landmark)
-    return {key: tuple(found) for key, found in names.items()}
+            for led in _STOPS_AT.get(landmark.kind, ()):
+                if led.lower() != tokens[0] and key and len(kept) < LONGEST_NAME:
+                    names[f"{led.lower()}{key}"].append(replace(landmark, name=f"{led} {landmark.name}"))
+    return {key: _stations_first(found) for key, found in names.items()}
+
+
+def _stations_first(landmarks: Sequence[Landmark]) -> tuple[Landmark, ...]:
+    """A station rather than the bus stops at it that are called so as well."""
+    if any(mark.kind in _RAIL for mark in landmarks):
+        return tuple(mark for mark in landmarks if mark.kind != "bus")
+    return tuple(landmarks)
+
+
+def _landmark_beginnings(pack: Pack) -> frozenset[str]:
+    led = {word.lower() for words in _STOPS_AT.values() for word in words}
+    return frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name) | led
 
 
 def _is_area(key: str, areas: Container[str]) -> bool:

@@ -23,11 +23,13 @@ _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "ged
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """A landmark that a text names: its words from `first` up to `last`, and the places that bear the name."""
+    """A landmark that a text names: its words from `first` up to `last`, and the places that bear the name;
+    `is_far`: it may only be where a road leads."""
 
     first: int
     last: int
     marks: tuple[Landmark, ...]
+    is_far: bool = False
 
     @property
     def codes(self) -> tuple[str, ...]:

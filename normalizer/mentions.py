@@ -25,9 +25,9 @@ _BEFORE_AN_AREA = word_list("before_an_area")
 _IN = frozenset(["di", "dari", "in", "at"])
 _AMONG = _IN | {"warga", "sekitar", "sekitaran", "kampung", "kp", "puskesmas", "rptra"}
 _TOWARDS = frozenset(["arah", "menuju", "jurusan", "tujuan", "towards", "kiriman"])
+_SMALL, _KINDS = word_list("small"), word_list("landmarks")
 _PARTING = frozenset(",;()!?\n")
 _UNITS = frozenset(["rt", "rw"])
-_SMALL = word_list("small")
 _LED_BY, _LED_TO = word_list("name_begins"), word_list("street_endings") | word_list("name_goes_on")
 
 # What a name counts, alone: at ENOUGH it stands for the place.
@@ -130,6 +130,7 @@ def _weight(words: Words, names: Gazetteer, key: str, place: int, last: int, str
 def towards(words: Words, place: int) -> bool:
     """Whether a name says where a road leads or water comes from, not where something is: "arah Slipi", "menuju ke
     Kampung Melayu", "banjir kiriman dari Manggarai"."""
+    place -= place > 1 and words.tokens[place - 1] in _KINDS  # "arah terminal Kampung Melayu"
     before = words.tokens[max(0, place - 2) : place]
     return bool(before) and (before[-1] in _TOWARDS or (before[0] in _TOWARDS and before[-1] in {"ke", "dari"}))
 

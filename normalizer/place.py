@@ -8,6 +8,7 @@ from config.pack import Area, Landmark, Pack
 from normalizer.address import Street, streets_in
 from normalizer.bare_streets import bare_streets
 from normalizer.beside import misspelt_beside
+from normalizer.called_after import called_after
 from normalizer.coordinates import point_in
 from normalizer.fuse import place_of
 from normalizer.gazetteer import Gazetteer, fold, gazetteer, unglued
@@ -15,7 +16,7 @@ from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
 from normalizer.mentions import ENOUGH, ORDINARY_WORD, PLAIN, Mention, mentions_in
 from normalizer.misspelt import strange_in
-from normalizer.relations import is_here, lives_there, related
+from normalizer.relations import is_here, lives_there, meant, related
 from normalizer.rt_rw import RtRw, rt_rw_in
 from normalizer.said import Said, Settled
 from normalizer.schema import Candidate, Position
@@ -51,9 +52,11 @@ def told_by(words: Words, pack: Pack) -> Told:
     streets, strange = streets_in(words, folded, names, known), strange_in(words, known)
     mentions = mentions_in(words, folded, names, streets, strange)
     landmarks = landmarks_in(words, folded, names, streets, known)
+    landmarks = meant(words, landmarks, has_street=bool(streets)) if landmarks else landmarks
     if not streets and not landmarks and not any(each.weight > ORDINARY_WORD for each in mentions):
         streets = bare_streets(words, folded, names, known)
     mentions += misspelt_beside(mentions, folded, strange, names)
+    mentions = list(called_after(words, mentions, landmarks))
     mentions = related(words, mentions, names.weekdays, has_other=bool(streets or landmarks))
     scores = weigh(mentions)
     said = Said(pack=pack, names=names, scores=scores, mentions=mentions, streets=streets, landmarks=landmarks)

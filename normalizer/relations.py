@@ -4,6 +4,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from normalizer.landmarks import Known
 from normalizer.mentions import GOES_ON, LEVEL_WORDS, READ_AS_WORDS, Mention, towards
 from normalizer.said import apart
 from normalizer.tokens import Words
@@ -15,7 +16,8 @@ _OWN = frozenset(["saya", "sy", "kami", "aku", "gue", "gw"])
 _HERE, _LIVES = word_list("here"), word_list("lives_in")
 _BETWEEN = frozenset(LEVEL_WORDS) | word_list("before_an_area") | {"di", "in", "yang", "yg", "dari", "from"}
 _LANDMARKS = word_list("landmarks")
-_TO_DENIED = _BETWEEN | _LANDMARKS
+_BESIDE = word_list("beside") - {"arah", "menuju"}
+_TO_DENIED = _BETWEEN | _LANDMARKS | _BESIDE
 _TO_HOME = _BETWEEN | _OWN | {"rt", "rw", "ada", "asli", "sekitar", "perumahan", "komplek", "of"}
 _THEN = word_list("requesting") | word_list("turning") | word_list("then")
 _DENYING = frozenset(["bukan", "bkn", "not"])
@@ -50,6 +52,24 @@ def related(
     ]
 
 
+def meant(words: Words, landmarks: Sequence[Known], *, has_street: bool) -> list[Known]:
+    """Leave the landmarks out that are denied, and those where something leads that is itself named: "bukan di
+    pasar Rumput", "Jl. Otista arah terminal Kampung Melayu"; where nothing else is, they are a question."""
+    here = [each for each in landmarks if not _is_denied(words, each.first, each.last)]
+    far = [each for each in here if _is_an_aim(words, each.first)]
+    if not far:
+        return here
+    near = [each for each in here if each not in far]
+    return near if near or has_street else [replace(each, is_far=True) for each in far]
+
+
+def _is_an_aim(words: Words, place: int) -> bool:
+    """Whether something leads to what begins here: "arah stasiun Tebet", "sampai depan pasar Rumput"."""
+    while place > 1 and words.tokens[place - 1] in _BESIDE:
+        place -= 1
+    return towards(words, place) or (place > 0 and words.tokens[place - 1] in _TO)
+
+
 def lives_there(words: Words, place: int) -> bool:
     """Whether somebody lives in what begins here: "saya warga RT 5 kel. …", "rumah saya di …"."""
     spot = place - 1
@@ -76,21 +96,21 @@ def _less(mention: Mention, weight: float) -> Mention:
 
 
 def _by_itself(words: Words, mention: Mention, weekdays: Container[str]) -> Mention:
-    if _is_denied(words, mention) or _is_a_day(words, mention, weekdays) or _is_a_block(words, mention):
+    is_denied = _is_denied(words, _begin(mention), mention.last)
+    if is_denied or _is_a_day(words, mention, weekdays) or _is_a_block(words, mention):
         return _less(mention, NOT_HERE)
     if mention.level is None and mention.first and _is_called_so(words, mention.first):
         return _less(mention, GOES_ON)
     return mention
 
 
-def _is_denied(words: Words, mention: Mention) -> bool:
+def _is_denied(words: Words, spot: int, last: int) -> bool:
     """Whether it is just not there: "bukan di Menteng", but not "bukan di Menteng saja"."""
-    spot = _begin(mention)
     while spot > 0 and words.tokens[spot - 1] in _TO_DENIED and not _parted(words, spot):
         spot -= 1
     if not spot or words.tokens[spot - 1] not in _DENYING or _parted(words, spot):
         return False
-    return mention.last == len(words.tokens) or words.tokens[mention.last] not in _NOT_ALONE
+    return last == len(words.tokens) or words.tokens[last] not in _NOT_ALONE
 
 
 def _is_a_day(words: Words, mention: Mention, weekdays: Container[str]) -> bool:

@@ -1,12 +1,12 @@
 """Which area a text means that names none: its landmarks, then its streets, each narrowed by the others."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from config.pack import Area, Landmark
 from normalizer.address import Street
 from normalizer.gazetteer import Gazetteer
-from normalizer.mentions import LONG_NAME
+from normalizer.mentions import LONG_NAME, ORDINARY_WORD
 from normalizer.misspelt import right_spellings
 from normalizer.said import (
     FAMILY,
@@ -44,15 +44,22 @@ def by_landmark(said: Said, inside: str) -> Settled | None:
         codes = list(dict.fromkeys(mark.area_code for mark in marks))
         if not codes:
             continue
-        is_sure = len(codes) == 1 and (bool(inside) or not _is_common(marks[0]))
+        is_sure = len(codes) == 1 and not known.is_far and (bool(inside) or not _is_common(marks[0]))
         sure = SURE_LANDMARK if is_sure else SURE_GUESS - 0.05
         return Settled(
             area=said.pack.areas[codes[0]],
             confidence=sure,
             landmark=marks[0],
-            candidates=candidates_of(said, {code: round(sure / len(codes), 2) for code in codes[1:]}),
+            candidates=candidates_of(said, _others(said, codes, sure)),
         )
     return None
+
+
+def _others(said: Said, codes: Sequence[str], sure: float) -> dict[str, float]:
+    """The other kelurahan of a landmark, and those that it is called after: "Plaza Senayan" lies in Gelora."""
+    named = (area for mention in said.mentions if mention.weight > ORDINARY_WORD for area in mention.areas)
+    after = [area.code for area in named if area.level == "kelurahan" and area.code not in codes]
+    return dict.fromkeys([*codes[1:], *after], round(sure / len(codes), 2))
 
 
 def _is_common(mark: Landmark) -> bool:

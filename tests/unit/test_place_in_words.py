@@ -244,7 +244,7 @@ def test_a_kelurahan_in_a_streets_name_is_not_sure_beside_its_kecamatan() -> Non
 def test_a_landmark_is_known_by_its_english_name() -> None:
     found = place("broken lamp near Tebet station")
     assert found
-    assert found.address_string == "Stasiun Tebet, Bukit Duri, Tebet, Jakarta Selatan"
+    assert found.address_string == "Stasiun Tebet, Tebet Timur, Tebet, Jakarta Selatan"
 
 
 def test_a_cry_is_a_name_all_the_same() -> None:

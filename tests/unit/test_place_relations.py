@@ -59,7 +59,9 @@ def test_a_home_in_a_neighbouring_city_is_none_of_ours(text: str) -> None:
         ("bukan di Manggarai saja", "Manggarai"),
         ("bukan pak, di Bukit Duri", "Bukit Duri"),
         ("bukan. Bukit Duri", "Bukit Duri"),
-        ("bukan di stasiun Cikini tapi di stasiun Gondangdia", "Gondangdia"),
+        ("bukan di stasiun Cikini tapi di stasiun Gondangdia", "Kebon Sirih"),
+        ("bukan depan pasar Rumput tapi depan pasar Manggis", "Pasar Manggis"),
+        ("bukan di pasar rumput", None),
         ("bukan di Manggarai", None),
     ],
 )
@@ -129,3 +131,68 @@ def test_a_day_of_the_week_is_no_place(text: str) -> None:
     assert told(f"Manggarai gelap {text}").candidates == ()
     assert told(f"lampu mati {text}").confidence < 0.4
     assert name_of("di Senen pagi ini macet") == "Senen"
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("parkir liar di depan Plaza Senayan", "Gelora"),
+        ("pasar induk beras cipinang becek", "Pisangan Timur"),
+        ("stasiun palmerah banyak pkl", "Gelora"),
+        ("lapas cipinang temboknya retak", "Cipinang Besar Utara"),
+        ("rs marinir cilandak macet", "Cilandak Timur"),
+        ("RS Gading Pluit parkirnya luber", "Pegangsaan Dua"),
+        ("pasar waru doyong becek", "Pisangan Timur"),
+    ],
+)
+def test_a_place_lies_where_we_know_it_not_where_its_name_says(text: str, kelurahan: str) -> None:
+    found = told(text)
+    assert found.area
+    assert (found.area.name, found.confidence) == (kelurahan, 0.65)
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("pasar kali anyar becek", "Kali Anyar"),
+        ("depan RS Pondok Kelapa banjir", "Pondok Kelapa"),
+        ("mal Utan Panjang sampahnya numpuk", "Utan Panjang"),
+    ],
+)
+def test_a_market_or_a_hospital_that_we_do_not_know_may_be_next_door(text: str, kelurahan: str) -> None:
+    assert name_of(text) == kelurahan
+    assert told(text).confidence < ASK
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("stasiun manggarai eskalatornya rusak", "Manggarai"),
+        ("terminal pulo gebang gelap", "Pulo Gebang"),
+        ("di Menteng Atas dekat pasar Rumput banyak sampah", "Menteng Atas"),
+        ("puskesmas kelurahan Rawa Terate tutup", "Rawa Terate"),
+        ("sampah di Pasar Minggu kel. Jati Padang", "Jati Padang"),
+    ],
+)
+def test_where_a_place_lies_in_what_it_is_called_after_nothing_changes(text: str, kelurahan: str) -> None:
+    assert name_of(text) == kelurahan
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jl otista arah terminal kampung melayu macet",
+        "bus tujuan terminal Kalideres sopirnya ugal-ugalan",
+        "angkot jurusan pasar rumput ngetem",
+        "macet sampai depan pasar rumput",
+    ],
+)
+def test_a_place_where_something_leads_is_a_question(text: str) -> None:
+    assert told(text).confidence < ASK
+
+
+def test_a_street_is_not_where_it_leads() -> None:
+    found = told("Jl Cipinang Jaya arah stasiun palmerah rusak")
+    assert found.area
+    assert found.area.name != "Gelora"
+    assert found.landmark is None
