@@ -64,6 +64,7 @@ class Area:
     lat: float
     long: float
     aliases: tuple[str, ...] = ()
+    postal_code: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -314,6 +315,7 @@ def _area(row: Mapping[str, str]) -> Area:
         lat=float(row["lat"]),
         long=float(row["long"]),
         aliases=tuple(filter(None, row["aliases"].split(";"))),
+        postal_code=row.get("postal_code", ""),
     )
 
 

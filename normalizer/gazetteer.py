@@ -50,6 +50,7 @@ class Gazetteer:
     readable: frozenset[str]
     outside: frozenset[str]
     weekdays: frozenset[str]
+    postal_codes: Mapping[str, tuple[str, ...]]
 
 
 @remembered
@@ -91,6 +92,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         readable=frozenset(pack.settings["readable_names"].split()),
         outside=frozenset(pack.settings["outside_names"].split()),
         weekdays=frozenset(pack.settings.get("weekday_names", "").split()),
+        postal_codes=_postal_codes(pack),
     )
 
 
@@ -106,6 +108,14 @@ def _areas(pack: Pack) -> dict[str, tuple[Area, ...]]:
         if not any(joined(area.name) == name for area in names[name].values()):
             names[name].update({area.code: area for area in found})
     return {key: tuple(found.values()) for key, found in names.items()}
+
+
+def _postal_codes(pack: Pack) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for area in pack.areas.values():
+        if area.postal_code:
+            found[area.postal_code] = (*found.get(area.postal_code, ()), area.code)
+    return found
 
 
 def _may_begin(areas: Iterable[str]) -> Callable[[str], bool]:

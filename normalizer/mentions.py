@@ -204,13 +204,13 @@ def _misspelt_at(
 ) -> tuple[Mention | None, int]:
     """Read the longest name with one wrong letter that begins at a word and is longer than the right one there;
     also how many words were tried."""
-    tries = 0
     if not folded[place][0].isalpha():
-        return None, tries
-    leads, new = names.may_lead_misspelt(folded[place]), right.last if right else place
+        return None, 0
+    tries, leads, new = 0, names.may_lead_misspelt(folded[place]), right.last if right else place
     for last in range(min(place + 3, len(folded)), right.last if right else place, -1):
-        if (right and len(folded[last - 1]) < 3) or (last - place > 1 and len(folded[place]) < 3):
-            continue  # "kampung bali I", "gang V Rorotan"
+        is_number = right and (len(folded[last - 1]) < 3 or folded[last - 1].isdigit())
+        if is_number or (last - place > 1 and len(folded[place]) < 3):
+            continue  # "kampung bali I", "Menteng 10310", "gang V Rorotan"
         is_alone = last == place + 1
         if not (is_alone or leads or names.may_end_misspelt(folded[last - 1])):
             continue

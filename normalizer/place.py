@@ -16,6 +16,7 @@ from normalizer.landmarks import landmarks_in
 from normalizer.lexicon import lexicon
 from normalizer.mentions import ENOUGH, ORDINARY_WORD, PLAIN, Mention, mentions_in
 from normalizer.misspelt import strange_in
+from normalizer.postal import postal_codes_in
 from normalizer.relations import is_here, lives_there, meant, related
 from normalizer.rt_rw import RtRw, rt_rw_in
 from normalizer.said import Said, Settled
@@ -59,7 +60,15 @@ def told_by(words: Words, pack: Pack) -> Told:
     mentions = list(called_after(words, mentions, landmarks))
     mentions = related(words, mentions, names.weekdays, has_other=bool(streets or landmarks))
     scores = weigh(mentions)
-    said = Said(pack=pack, names=names, scores=scores, mentions=mentions, streets=streets, landmarks=landmarks)
+    said = Said(
+        pack=pack,
+        names=names,
+        scores=scores,
+        mentions=mentions,
+        streets=streets,
+        landmarks=landmarks,
+        postal=postal_codes_in(folded, names, mentions),
+    )
     is_ours = any(each.level or each.weight > PLAIN for each in mentions) or not _outside(
         words, names, streets, mentions
     )

@@ -31,7 +31,8 @@ class Settled:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
-    """Everything that a text says about a place; `scores` are the areas' by code."""
+    """Everything that a text says about a place; `scores` are the areas' by code, `postal` the kelurahan of a
+    postal code."""
 
     pack: Pack
     names: Gazetteer
@@ -39,6 +40,7 @@ class Said:
     mentions: Sequence[Mention]
     streets: Sequence[Street]
     landmarks: Sequence[Known]
+    postal: Sequence[str] = ()
 
 
 def apart(code: str, other: str) -> bool:

@@ -17,7 +17,7 @@ from normalizer.said import (
     apart,
     candidates_of,
 )
-from normalizer.unnamed import alone, by_family, by_landmark, by_name_in_street, by_street
+from normalizer.unnamed import alone, by_family, by_landmark, by_name_in_street, by_postal_code, by_street
 
 NEAR_M = 1500  # metres: a landmark this near a named kelurahan is meant, and may lie next door
 
@@ -34,6 +34,8 @@ def settle(said: Said) -> Settled:
     found = by_landmark(said, inside) or by_street(said, area, inside) or by_name_in_street(said, area, inside)
     if found:
         return found if not named else _named(found, area)
+    if found := by_postal_code(said, area, inside):
+        return found
     if found := by_family(said, f"{weak.code}." if weak else "") if not named else None:
         return found
     if weak is not None:

@@ -39,7 +39,7 @@ def by_landmark(said: Said, inside: str) -> Settled | None:
     streets = _street_codes(said, inside)
     for known in sorted(said.landmarks, key=lambda each: (len(each.codes), each.first - each.last)):
         marks = [mark for mark in known.marks if mark.area_code.startswith(inside)]
-        if narrowed := [mark for mark in marks if mark.area_code in streets]:
+        if narrowed := [mark for mark in marks if mark.area_code in streets or mark.area_code in said.postal]:
             marks = narrowed
         codes = list(dict.fromkeys(mark.area_code for mark in marks))
         if not codes:
@@ -68,13 +68,15 @@ def _is_common(mark: Landmark) -> bool:
 
 
 def _street_codes(said: Said, inside: str) -> Counter[str]:
-    """The kelurahan that the streets run through, the likeliest first; where two meet, only there."""
+    """The kelurahan that the streets run through, the likeliest first; where two meet, only there; with a
+    postal code only in its kecamatan."""
     found: Counter[str] = Counter()
     for street in said.streets:
         codes = _codes_of(said, street, inside)
         meeting = {code: found[code] + codes[code] for code in found if code in codes}
         found = Counter(meeting) if meeting else found + codes
-    return found
+    coded = {code[:8] for code in said.postal if code.startswith(inside)}
+    return Counter({code: found[code] for code in found if code[:8] in coded}) if coded else found
 
 
 def _codes_of(said: Said, street: Street, inside: str) -> Counter[str]:
@@ -131,11 +133,24 @@ def by_street(said: Said, area: Area | None, inside: str) -> Settled | None:
 
 
 def _lone_street(said: Said, area: Area | None) -> float:
-    """A street that we know once: sure in its kecamatan; else perhaps one of many that bear the name."""
-    if area and area.level == "kecamatan":
+    """A street that we know once: sure in its kecamatan or with its postal code; else perhaps one of many that
+    bear the name."""
+    if (area and area.level == "kecamatan") or said.postal:
         return SURE_STREET
     common = all(token in _COMMON or len(token) < 4 for token in said.streets[0].tokens[:2])
     return SURE_GUESS if not common else LONE_STREET
+
+
+def by_postal_code(said: Said, area: Area | None, inside: str) -> Settled | None:
+    """The kelurahan of a postal code: of what was written with a kelurahan too it names that one in 5 of 6 cases,
+    its kecamatan nearly always; enough with a street or its kecamatan beside it."""
+    codes = [code for code in said.postal if code.startswith(inside)]
+    if not codes:
+        return None
+    is_enough = len(codes) == 1 and (said.streets or (area and area.level == "kecamatan"))
+    sure = STREET_IN_KECAMATAN if is_enough else SURE_GUESS
+    others = candidates_of(said, dict.fromkeys(codes[1:], sure))
+    return Settled(area=said.pack.areas[codes[0]], confidence=sure, candidates=others)
 
 
 def by_name_in_street(said: Said, area: Area | None, inside: str) -> Settled | None:

@@ -485,3 +485,28 @@ def test_of_a_thousand_names_the_first_are_weighed() -> None:
     strange = strange_in(words, lexicon(PACK).known)
     assert len(mentions_in(words, list(words.tokens), gazetteer(PACK), (), strange)) == MOST_NAMES
     assert place("Koja " * 1_000).kecamatan == "Koja"
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan", "confidence"),
+    [
+        ("Jl. Kwini No 3 Jakarta Pusat 10410", "Senen", 0.6),
+        ("Jl. Kemang Timur No 8, RT 3/RW 4, Jakarta Selatan, DKI Jakarta 12730, Indonesia", "Bangka", 0.6),
+        ("Jl. Gatot Subroto macet, Jakarta 12780", "Pancoran", 0.6),
+        ("lampu mati di jl anggrek no 5 kode pos 12420", "Gandaria Selatan", 0.55),
+        ("sampah numpuk di Menteng 10310", "Menteng", 0.55),
+        ("pju mati di Jakarta Selatan 12730", "Bangka", 0.45),
+        ("jalan rusak, kodepos 13220", "Rawamangun", 0.45),
+        # a name is surer than a code
+        ("kel. Cikini, Menteng, Jakarta Pusat 10310", "Cikini", 0.9),
+    ],
+)
+def test_a_postal_code_is_of_a_kelurahan(text: str, kelurahan: str, confidence: float) -> None:
+    found = told_by(words_of(text), PACK)
+    assert found.area
+    assert (found.area.name, found.confidence) == (kelurahan, confidence)
+
+
+@pytest.mark.parametrize("text", ["tagihan saya 12730 rupiah", "nomor tiket 12730", "sudah 10310 hari"])
+def test_any_other_number_is_no_postal_code(text: str) -> None:
+    assert told_by(words_of(text), PACK).area is None

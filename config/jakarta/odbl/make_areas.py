@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-COLUMNS = ("code", "level", "name", "kecamatan", "kota", "lat", "long", "aliases")
+COLUMNS = ("code", "level", "name", "kecamatan", "kota", "lat", "long", "aliases", "postal_code")
 
 # Spellings that people use and the source does not have, by our own knowledge.
 MORE_ALIASES = {
@@ -38,6 +38,7 @@ def _row(row: dict[str, str]) -> dict[str, str]:
         "lat": row["lat"],
         "long": row["lon"],
         "aliases": ";".join(aliases),
+        "postal_code": row["postal_code"],
     }
 
 
