@@ -1,7 +1,8 @@
 """One citizen's message becomes a draft of a report: what, where, in which language, how urgent."""
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
 from typing import Literal
 
 from config.pack import Pack, Service
@@ -17,6 +18,10 @@ from normalizer.tokens import Words, plain, split_hashtags, words_of
 from normalizer.urgency import danger_in
 
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
+# Where one problem may end and the next one begin; not at the dot of "jl."
+_CLAUSES = re.compile(
+    r"(?:(?<=\w{4})\.|[;!?\n]|,(?!\d))\s*|\s(?=\d[.)]\s)|\s(?:dan|lalu|terus|trus|sama|serta|sedangkan|and|while)\s"
+)
 NOT_A_REPORT, NO_REPORT_SURE = "bukan_aduan", 0.7
 CRIES = ("question", "abuse", "spam")  # who asks for a number or swears beside a danger cries for help
 
@@ -55,6 +60,9 @@ def normalize(
     is_named = named in pack.services
     if is_named:
         service, alternatives, has_hint = Guess(service_code=str(named), confidence=1.0), (), True
+    also = also_said(pack, tokens, service)
+    if also and service:
+        told = _place_of_first(read, told, service.service_code, {guess.service_code for guess in also}, pack)
     place = place_of(told, pack, pin=pin, photo=_photo_position(photos))
     folded = list(map(plain, _without_links(words)))
     heard = Heard(
@@ -78,7 +86,7 @@ def normalize(
         missing=missing(service, place, pack) if kind is None else (),
         learned=learned.version if learned is not None and said and not is_named else None,
         named=is_named,
-        also=also_said(pack, tokens, service) if kind is None else (),
+        also=also if kind is None else (),
         not_report=kind,
         danger=danger,
     )
@@ -97,6 +105,38 @@ def _heard(
     told = told_by(words, pack)
     spoken, named = language_of(read, language), _without(words, told.covered | _in_links(words))
     return words, told, spoken, without_false_friends(named) if spoken == "en" else named
+
+
+def _place_of_first(read: str, told: Told, first: str, others: Set[str], pack: Pack) -> Told:
+    """Of several problems that each have a place of their own the first one's: "lampu mati di Tebet Barat, dan
+    sampah menumpuk di Menteng Dalam"."""
+    if not (told.candidates or told.landmark or (told.street and told.area)):
+        return told
+    found = [(service, place) for service, place in _problems(read, {first, *others}, pack) if _is_place(place)]
+    own = next((place for service, place in found if service == first), None)
+    if own is None or all(service == first or place.area == own.area for service, place in found):
+        return told
+    return replace(own, point=told.point, covered=told.covered)
+
+
+def _problems(read: str, said: Set[str], pack: Pack) -> Iterator[tuple[str, Told]]:
+    """The problems of a message with what is told of each one's place; a clause without one belongs to the one
+    before."""
+    clauses: list[str] = []
+    service = ""
+    for clause in _CLAUSES.split(read):
+        guessed, _ = guess_service(pack, service_words(clause, pack))
+        if guessed and guessed.service_code in said:
+            if service and guessed.service_code != service:
+                yield service, told_by(words_of(", ".join(clauses)), pack)
+                clauses = []
+            service = guessed.service_code
+        clauses.append(clause)
+    yield service, told_by(words_of(", ".join(clauses)), pack)
+
+
+def _is_place(told: Told) -> bool:
+    return told.area is not None or bool(told.street)
 
 
 def warm_up(pack: Pack) -> None:

@@ -510,3 +510,30 @@ def test_a_postal_code_is_of_a_kelurahan(text: str, kelurahan: str, confidence: 
 @pytest.mark.parametrize("text", ["tagihan saya 12730 rupiah", "nomor tiket 12730", "sudah 10310 hari"])
 def test_any_other_number_is_no_postal_code(text: str) -> None:
     assert told_by(words_of(text), PACK).area is None
+
+
+@pytest.mark.parametrize(
+    ("text", "service", "kelurahan"),
+    [
+        ("got mampet di tebet barat, dan lampu mati di menteng dalam", "saluran", "Tebet Barat"),
+        ("lampu mati di tebet barat dan sampah numpuk di menteng dalam", "sampah", "Menteng Dalam"),
+        ("Di klender ada parkir liar trus di pondok bambu ada sampah numpuk", "sampah", "Pondok Bambu"),
+        ("There is a pothole in Kayu Manis and the street light is broken in Utan Kayu Selatan", "jalan_rusak",
+         "Kayu Manis"),
+        ("Di jl radio dalam banyak lubang; di Kebon Sirih lampu jalan mati", "lampu_jalan", "Kebon Sirih"),
+        # one place for both
+        ("Kapuk, Cengkareng: lampu jalan mati, sampah numpuk", "sampah", "Kapuk"),
+        ("lampu jalan mati di Kapuk, dan sampah menumpuk di depan rumah", "lampu_jalan", "Kapuk"),
+    ],
+)  # fmt: skip
+def test_of_two_problems_at_two_places_the_first_ones_place(text: str, service: str, kelurahan: str) -> None:
+    draft = normalize(text, pack=PACK)
+    assert draft.service
+    assert draft.place
+    assert (draft.service.service_code, draft.place.kelurahan) == (service, kelurahan)
+
+
+def test_of_two_problems_the_street_of_one_and_the_market_of_the_other_do_not_mix() -> None:
+    draft = normalize("lampu mati di jl cipinang jaya 2, sampah numpuk di depan pasar rumput", pack=PACK)
+    assert draft.place
+    assert draft.place.address_string == "jl cipinang jaya 2"
