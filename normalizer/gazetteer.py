@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from config.pack import Area, Landmark, Pack
 from normalizer.misspelt import DIGITS, SHORTEST, Spellings, may_end, may_lead, spellings
+from normalizer.other_names import other_names
 from normalizer.remembered import remembered
 from normalizer.street_names import beginnings_of_street, street_key
 from normalizer.tokens import tokens_of
@@ -205,8 +206,9 @@ def _landmarks(landmarks: Iterable[Landmark], areas: Container[str]) -> dict[str
             is_known = landmark.kind == "known" and len(key) >= 3
             if kept is not tokens and key in _NO_BARE_NAMES:
                 continue  # "Rumah Sakit Jakarta" is no rumah sakit
-            if (is_name or is_known) and len(kept) <= LONGEST_NAME and not _is_area(key.rstrip(DIGITS), areas):
-                names[key].append(landmark)
+            if (is_name or is_known) and not _is_area(key.rstrip(DIGITS), areas):
+                for name in (key, *other_names(kept)):
+                    names[name].append(landmark)
             for led in _STOPS_AT.get(landmark.kind, ()):
                 if led.lower() != tokens[0] and key and len(kept) < LONGEST_NAME:
                     names[f"{led.lower()}{key}"].append(replace(landmark, name=f"{led} {landmark.name}"))

@@ -17,6 +17,7 @@ _KINDS_BEHIND = {
 }  # fmt: skip
 _NO_BARE_NAMES = word_list("no_bare_names")
 _INSTITUTIONS = word_list("institutions")
+_COUNTED = frozenset(["orang", "org", "siswa", "anak", "kali", "tahun", "thn", "hari", "jam"])  # "SMA 3 orang"
 _SHORTEST = 5  # letters: "mini market"
 _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "gedung", "perempatan", "pertigaan"])
 
@@ -86,6 +87,8 @@ def _is_meant(
     name of our own list half may be: "gandaria city macet"."""
     tokens = words.tokens[place:end]
     if "".join(tokens) in _NO_BARE_NAMES and not (place and words.tokens[place - 1] in _STOPS):
+        return False
+    if tokens[-1].isdigit() and end < len(words.tokens) and words.tokens[end] in _COUNTED:
         return False
     before = words.tokens[place - 1] if place else ""
     led, is_upper = before in _STOPS or before in _BESIDE, words.text[words.starts[place]].isupper()

@@ -278,6 +278,10 @@ def test_a_name_that_is_an_ordinary_word_with_a_wrong_letter_is_asked_about() ->
         ("trotoar rusak di depan stasiun tebet", "Tebet Timur"),
         ("halte buaran atapnya bocor", "Klender"),
         ("banyak PKL di halte Pakin", "Penjaringan"),
+        ("tawuran di depan SMA 8", "Bukit Duri"),
+        ("SMAN 3 jakarta pagarnya roboh", "Setia Budi"),
+        ("parkir liar depan rsud budi asih", "Cawang"),
+        ("rumah sakit budhi asih macet", "Cawang"),
         ("lampu padam jl komplek depag rt 2 rw 3", "Kedaung Kali Angke"),
         ("got mampet Jalan Dalam Toko Tiga Seberang", "Glodok"),
     ],
@@ -537,3 +541,8 @@ def test_of_two_problems_the_street_of_one_and_the_market_of_the_other_do_not_mi
     draft = normalize("lampu mati di jl cipinang jaya 2, sampah numpuk di depan pasar rumput", pack=PACK)
     assert draft.place
     assert draft.place.address_string == "jl cipinang jaya 2"
+
+
+@pytest.mark.parametrize("text", ["siswa sma 3 orang tawuran", "rumah sakit penuh", "sma negeri pagarnya roboh"])
+def test_what_a_place_is_alone_is_no_place(text: str) -> None:
+    assert told_by(words_of(text), PACK).area is None
