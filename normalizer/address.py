@@ -33,6 +33,8 @@ _ENDINGS = word_list("street_endings")
 _STOP = word_list("no_street")
 _LED_BY = word_list("street_led_by")
 _BEGIN_NAMES = word_list("street_begins")
+_INITIALS = frozenset(["di"])  # "jalan di panjaitan", not "jalan di tebet barat"
+_MAY_LEAD = _LED_BY | _BEGIN_NAMES | {"kota", "anak"}  # "jalan kota bambu", "jalan anak agung"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +120,9 @@ def _may_begin(
         return False
     token = words.tokens[place]
     if token in _STOP:
-        is_led = token in _LED_BY and words.tokens[marker] != "jalanan"
+        is_led = token in _MAY_LEAD and words.tokens[marker] != "jalanan"
+        if token in _INITIALS:
+            is_led = not any(key in names.areas for _, key in keys_from(folded, place + 1))
         return (is_led or _is_name(words, place)) and _known_end(words, folded, place, names) > place + 1
     if (
         words.tokens[marker] in _SHORT_STREET_WORDS

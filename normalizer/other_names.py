@@ -1,4 +1,4 @@
-"""What else a place is called: "SMA Negeri 8 Jakarta" is SMAN 8 and SMA 8, "Rumah Sakit Budhi Asih" RS Budhi Asih."""
+"""What else a place is called: "SMA Negeri 8 Jakarta" is SMA 8, "Rumah Sakit Koja" RS Koja."""
 
 from collections.abc import Iterator, Sequence
 

@@ -23,6 +23,7 @@ _THEN = word_list("requesting") | word_list("turning") | word_list("then")
 _DENYING = frozenset(["bukan", "bkn", "not"])
 _NOT_ALONE = frozenset(["saja", "aja", "doang", "only", "juga"])
 _TITLES, _GIVEN = word_list("titles"), word_list("given_names")
+_OF_A_PERSON = word_list("told_of_a_person")
 _VOCATIVE = word_list("courtesy") | word_list("requesting")
 _PLANTS = frozenset(["pohon", "phon", "buah", "bibit", "daun", "kayu"])
 _LINES, _TO = word_list("lines"), frozenset(["ke", "to", "sampai", "sampe", "hingga"])
@@ -99,7 +100,7 @@ def _by_itself(words: Words, mention: Mention, weekdays: Container[str]) -> Ment
     is_denied = _is_denied(words, _begin(mention), mention.last)
     if is_denied or _is_a_day(words, mention, weekdays) or _is_a_block(words, mention):
         return _less(mention, NOT_HERE)
-    if mention.level is None and mention.first and _is_called_so(words, mention.first):
+    if mention.level is None and mention.first and _is_called_so(words, mention.first, mention.last):
         return _less(mention, GOES_ON)
     return mention
 
@@ -128,15 +129,19 @@ def _is_a_block(words: Words, mention: Mention) -> bool:
     return words.tokens[mention.first] == "blok" and (behind.isdigit() or behind in {"no", "nomor", "nomer"})
 
 
-def _is_called_so(words: Words, place: int) -> bool:
+def _is_called_so(words: Words, place: int, last: int) -> bool:
     """Whether a person, a tree or a line may be called so: "ada pak Tomang", "pohon bintaro", "JAK 41 Pulo
-    Gebang"; not where somebody is spoken to: "tolong pak Tomang banjir"."""
+    Gebang"; not where somebody is spoken to: "tolong pak Tomang banjir", unless what follows tells of a person."""
     before, earlier = words.tokens[place - 1], words.tokens[place - 2] if place > 1 else ""
     if _parted(words, place):
         return False
     if before in _TITLES:
         is_spoken_to = place == 1 or earlier in _VOCATIVE or _parted(words, place - 1)
-        return not is_spoken_to or words.tokens[place] in _GIVEN
+        return (
+            not is_spoken_to
+            or words.tokens[place] in _GIVEN
+            or not _OF_A_PERSON.isdisjoint(words.tokens[last : last + 1])
+        )
     if (earlier, before) == ("nama", "saya") or before in _PLANTS:
         return True
     return before in {"rute", "trayek"} or (earlier in _LINES and any(map(str.isdigit, before)))

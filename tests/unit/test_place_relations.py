@@ -196,3 +196,23 @@ def test_a_street_is_not_where_it_leads() -> None:
     assert found.area
     assert found.area.name != "Gelora"
     assert found.landmark is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pak Tomang yang jaga pos ronda sering mabuk",
+        "Pak Tomang tetangga saya bakar sampah tiap sore",
+        "bang Manggarai ketua RT kami pungli",
+        "Lapor, pak Klender tetangga kami bakar sampah",
+    ],
+)
+def test_whom_something_personal_is_told_of_is_no_place_for_sure(text: str) -> None:
+    assert told(text).confidence < ASK
+
+
+@pytest.mark.parametrize(
+    "text", ["pak Tomang banjir lagi nih", "bang manggarai macet", "pak cawang yg deket UKI macet"]
+)
+def test_who_is_spoken_to_of_a_place_is_not_called_so(text: str) -> None:
+    assert name_of(text) in {"Tomang", "Manggarai", "Cawang"}
