@@ -206,7 +206,7 @@ def _landmarks(landmarks: Iterable[Landmark], areas: Container[str]) -> dict[str
             is_known = landmark.kind == "known" and len(key) >= 3
             if kept is not tokens and key in _NO_BARE_NAMES:
                 continue  # "Rumah Sakit Jakarta" is no rumah sakit
-            if (is_name or is_known) and not _is_area(key.rstrip(DIGITS), areas):
+            if (is_name or is_known) and not _is_area(_numbered(landmark, key), areas):
                 for name in (key, *other_names(kept)):
                     names[name].append(landmark)
             for led in _STOPS_AT.get(landmark.kind, ()):
@@ -225,6 +225,11 @@ def _stations_first(landmarks: Sequence[Landmark]) -> tuple[Landmark, ...]:
 def _landmark_beginnings(pack: Pack) -> frozenset[str]:
     led = {word.lower() for words in _STOPS_AT.values() for word in words}
     return frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name) | led
+
+
+def _numbered(landmark: Landmark, key: str) -> str:
+    """A bus stop's name without its number: "Tegal Parang 2" is called so after Tegal Parang."""
+    return key.rstrip(DIGITS) if landmark.kind == "bus" else key
 
 
 def _is_area(key: str, areas: Container[str]) -> bool:

@@ -18,6 +18,7 @@ _KINDS_BEHIND = {
 _NO_BARE_NAMES = word_list("no_bare_names")
 _INSTITUTIONS = word_list("institutions")
 _COUNTED = frozenset(["orang", "org", "siswa", "anak", "kali", "tahun", "thn", "hari", "jam"])  # "SMA 3 orang"
+_LONG = 3  # words
 _SHORTEST = 5  # letters: "mini market"
 _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "gedung", "perempatan", "pertigaan"])
 
@@ -84,7 +85,7 @@ def _is_meant(
     shouting: bool,
 ) -> bool:
     """Whether the words are the name: led by what it is, written as a name, or few of them ordinary words; of a
-    name of our own list half may be: "gandaria city macet"."""
+    name of our own list half may be, of three words all: "gandaria city macet", "jakarta garden city"."""
     tokens = words.tokens[place:end]
     if "".join(tokens) in _NO_BARE_NAMES and not (place and words.tokens[place - 1] in _STOPS):
         return False
@@ -94,8 +95,11 @@ def _is_meant(
     led, is_upper = before in _STOPS or before in _BESIDE, words.text[words.starts[place]].isupper()
     if "".join(tokens) in _INSTITUTIONS:
         return led
+    is_ours = any(mark.kind == "known" for mark in marks)
     if end - place == 1:
-        return led or (tokens[0] not in known and (len(tokens[0]) >= 4 or is_upper or before in _BEFORE))
+        return led or (
+            (is_ours or tokens[0] not in known) and (len(tokens[0]) >= 4 or is_upper or before in _BEFORE)
+        )
     if folded[place] in _LEAD or led or before in _BEFORE:
         return True
     if all(words.text[words.starts[spot]].isupper() for spot in range(place, end)) and not shouting:
@@ -103,5 +107,4 @@ def _is_meant(
     if end < len(words.tokens) and is_number(words.tokens[end]):
         return False  # a street: "setu indah V"
     strange = sum(token not in known for token in tokens)
-    is_ours = any(mark.kind == "known" for mark in marks)
-    return 2 * strange >= len(tokens) + (not is_ours)
+    return (is_ours and len(tokens) >= _LONG) or 2 * strange >= len(tokens) + (not is_ours)
