@@ -7,7 +7,7 @@ from config.pack import Area, Landmark
 from normalizer.address import Street
 from normalizer.gazetteer import Gazetteer
 from normalizer.mentions import LONG_NAME, ORDINARY_WORD
-from normalizer.misspelt import right_spellings
+from normalizer.misspelt import SHORT, right_spellings
 from normalizer.said import (
     FAMILY,
     LONE_STREET,
@@ -96,9 +96,11 @@ def _codes_of(said: Said, street: Street, inside: str) -> Counter[str]:
 
 
 def _misspelt_street(names: Gazetteer, key: str) -> Mapping[str, int]:
-    """The long street whose name is one letter off."""
-    is_long = len(key) >= LONG_NAME and key.isalpha()
-    found = right_spellings(names.misspelt_streets, key) if is_long else ()
+    """The long street whose name is one letter off; of shorter names those that run through several kelurahan
+    only: there are more small streets that nobody lists than mistakes."""
+    found = right_spellings(names.misspelt_streets, key) if len(key) >= SHORT and key.isalpha() else ()
+    if len(key) < LONG_NAME:
+        found = {name for name in found if len(names.streets[name]) >= WELL_KNOWN}
     return names.streets[min(found)] if found else {}
 
 

@@ -285,6 +285,8 @@ def test_a_name_that_is_an_ordinary_word_with_a_wrong_letter_is_asked_about() ->
         ("citra garden 2 banjir", "Pegadungan"),
         ("di kebun binatang banyak sampah", "Ragunan"),
         ("simpang guntur macet", "Guntur"),
+        ("jl sudirmn macet", "Karet Tengsin"),
+        ("jl senopti gelap", "Senayan"),
         ("jl radio dlm raya no 5 gelap", "Gandaria Utara"),
         ("jalan kampung janis banjir", "Pekojan"),
         ("jalan kota bambu raya macet", "Kota Bambu Utara"),
