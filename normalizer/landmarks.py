@@ -13,8 +13,10 @@ _LANDMARK_WORDS, _BESIDE, _BEFORE = word_list("landmarks"), word_list("beside"),
 _LEAD = _LANDMARK_WORDS | {"kampung", "situ", "waduk", "danau", "patung"}
 _KINDS_BEHIND = {
     "station": "stasiun", "market": "pasar", "hospital": "rs", "park": "taman", "mosque": "masjid",
-    "stadium": "stadion", "museum": "museum", "terminal": "terminal", "flyover": "flyover",
+    "stadium": "stadion", "museum": "museum", "terminal": "terminal", "flyover": "flyover", "stop": "halte",
+    "lake": "danau", "reservoir": "waduk", "church": "gereja", "university": "universitas",
 }  # fmt: skip
+_BETWEEN = frozenset(["bus", "krl", "lrt", "mrt", "train"])  # "Fatmawati MRT station"
 _NO_BARE_NAMES = word_list("no_bare_names")
 _INSTITUTIONS = word_list("institutions")
 _COUNTED = frozenset(["orang", "org", "siswa", "anak", "kali", "tahun", "thn", "hari", "jam"])  # "SMA 3 orang"
@@ -49,10 +51,11 @@ def landmarks_in(
 def _in_english(words: Words, folded: Sequence[str], names: Gazetteer) -> Iterator[Known]:
     """Landmarks with what they are behind their name: "Tebet station", "Rumput market"."""
     for last in places_of(words.tokens, _KINDS_BEHIND):
-        for first in range(max(0, last - 3), last):
-            name = "".join(folded[first:last])
-            kind = _KINDS_BEHIND[words.tokens[last]]
-            if len(name) >= _SHORTEST and (marks := names.landmarks.get(f"{kind}{name}")):
+        kind, end = _KINDS_BEHIND[words.tokens[last]], last - (last > 1 and folded[last - 1] in _BETWEEN)
+        for first in range(max(0, end - 3), end):
+            name = "".join(folded[first:end])
+            keys = (f"{kind}{name}", f"{kind}{''.join(folded[end:last])}{name}") if len(name) >= _SHORTEST else ()
+            if marks := next(filter(None, map(names.landmarks.get, keys)), None):
                 yield Known(first=first, last=last + 1, marks=marks)
                 break
 

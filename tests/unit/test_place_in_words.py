@@ -247,6 +247,20 @@ def test_a_landmark_is_known_by_its_english_name() -> None:
     assert found.address_string == "Stasiun Tebet, Tebet Timur, Tebet, Jakarta Selatan"
 
 
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("pothole near Fatmawati MRT station", "Cilandak Barat"),
+        ("broken roof at Buaran bus stop", "Klender"),
+        ("Sunter lake is full of garbage", "Sunter Agung"),
+    ],
+)
+def test_what_a_landmark_is_stands_behind_its_name_in_english(text: str, kelurahan: str) -> None:
+    found = place(text)
+    assert found
+    assert found.kelurahan == kelurahan
+
+
 def test_a_cry_is_a_name_all_the_same() -> None:
     assert area("banjirrrr di manggaraiiiii") == ("Manggarai", "Tebet")
 
