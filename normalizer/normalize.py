@@ -110,7 +110,7 @@ def _heard(
 def _place_of_first(read: str, told: Told, first: str, others: Set[str], pack: Pack) -> Told:
     """Of several problems that each have a place of their own the first one's: "lampu mati di Tebet Barat, dan
     sampah menumpuk di Menteng Dalam"."""
-    if not (told.candidates or told.landmark or (told.street and told.area)):
+    if not (told.candidates or (told.street and (told.landmark or told.named))):
         return told
     found = [(service, place) for service, place in _problems(read, {first, *others}, pack) if _is_place(place)]
     own = next((place for service, place in found if service == first), None)

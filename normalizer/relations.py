@@ -27,6 +27,7 @@ _OF_A_PERSON = word_list("told_of_a_person")
 _VOCATIVE = word_list("courtesy") | word_list("requesting")
 _PLANTS = frozenset(["pohon", "phon", "buah", "bibit", "daun", "kayu"])
 _LINES, _TO = word_list("lines"), frozenset(["ke", "to", "sampai", "sampe", "hingga"])
+_COME, _FROM = frozenset(["ke", "to"]), frozenset(["dari", "dr", "from"])
 _AND, _BETWEEN_TWO = (
     frozenset(["dan", "dgn", "dengan", "sama", "and"]),
     frozenset(["antara", "between", "perbatasan"]),
@@ -65,10 +66,13 @@ def meant(words: Words, landmarks: Sequence[Known], *, has_street: bool) -> list
 
 
 def _is_an_aim(words: Words, place: int) -> bool:
-    """Whether something leads to what begins here: "arah stasiun Tebet", "sampai depan pasar Rumput"."""
+    """Whether something leads to what begins here: "arah stasiun Tebet", "sampai depan pasar Rumput", "dari … ke
+    pasar Rumput"; not "tolong datang ke pasar Rumput"."""
     while place > 1 and words.tokens[place - 1] in _BESIDE:
         place -= 1
-    return towards(words, place) or (place > 0 and words.tokens[place - 1] in _TO)
+    before = words.tokens[max(0, place - 7) : place]
+    is_end = before[-1:] and before[-1] in _TO and (before[-1] not in _COME or not _FROM.isdisjoint(before))
+    return towards(words, place) or bool(is_end)
 
 
 def lives_there(words: Words, place: int) -> bool:

@@ -56,10 +56,12 @@ def by_landmark(said: Said, inside: str) -> Settled | None:
 
 
 def _others(said: Said, codes: Sequence[str], sure: float) -> dict[str, float]:
-    """The other kelurahan of a landmark, and those that it is called after: "Plaza Senayan" lies in Gelora."""
+    """The other kelurahan of a landmark, those that it is called after ("Plaza Senayan" lies in Gelora) and those
+    of other landmarks."""
     named = (area for mention in said.mentions if mention.weight > ORDINARY_WORD for area in mention.areas)
     after = [area.code for area in named if area.level == "kelurahan" and area.code not in codes]
-    return dict.fromkeys([*codes[1:], *after], round(sure / len(codes), 2))
+    beside = [known.codes[0] for known in said.landmarks if len(known.codes) == 1 and known.codes[0] not in codes]
+    return dict.fromkeys([*codes[1:], *after, *beside], round(sure / len(codes), 2))
 
 
 def _is_common(mark: Landmark) -> bool:

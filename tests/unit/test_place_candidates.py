@@ -536,6 +536,7 @@ def test_any_other_number_is_no_postal_code(text: str) -> None:
         ("Di klender ada parkir liar trus di pondok bambu ada sampah numpuk", "sampah", "Pondok Bambu"),
         ("There is a pothole in Kayu Manis and the street light is broken in Utan Kayu Selatan", "jalan_rusak",
          "Kayu Manis"),
+        ("sampah numpuk depan Grand Indonesia dan lampu jalan mati depan Pasar Rumput", "sampah", "Kebon Melati"),
         ("Di jl radio dalam banyak lubang; di Kebon Sirih lampu jalan mati", "lampu_jalan", "Kebon Sirih"),
         # one place for both
         ("Kapuk, Cengkareng: lampu jalan mati, sampah numpuk", "sampah", "Kapuk"),

@@ -191,6 +191,11 @@ def test_a_place_where_something_leads_is_a_question(text: str) -> None:
     assert told(text).confidence < ASK
 
 
+def test_who_is_called_to_a_place_is_called_there() -> None:
+    assert name_of("tolong kirim damkar ke pasar rumput, kebakaran") == "Pasar Manggis"
+    assert told("tolong kirim damkar ke pasar rumput, kebakaran").confidence >= ASK
+
+
 def test_a_street_is_not_where_it_leads() -> None:
     found = told("Jl Cipinang Jaya arah stasiun palmerah rusak")
     assert found.area
