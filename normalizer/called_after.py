@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from normalizer.landmarks import Known
-from normalizer.mentions import GOES_ON, IN_STREET, Mention
+from normalizer.mentions import IN_STREET, Mention
 from normalizer.tokens import Words
 from normalizer.wordlists import words as word_list
 
+LENT = 0.55  # what a name counts that a place is only called by: a guess
 _LEND = word_list("lend_a_name")
 
 
@@ -28,7 +29,7 @@ def _most(words: Words, mention: Mention, landmarks: Sequence[Known]) -> float:
             is_in = all(any(code.startswith(area.code) for area in mention.areas) for code in known.codes)
             return mention.weight if is_in else IN_STREET
     before = words.tokens[mention.first - 1] if mention.first else ""
-    return GOES_ON if before in _LEND else mention.weight
+    return LENT if before in _LEND else mention.weight
 
 
 def _stands_in(mention: Mention, known: Known) -> bool:

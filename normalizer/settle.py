@@ -1,6 +1,7 @@
 """Which area a text means: names of areas first, then landmarks, then streets, each narrowed by the others."""
 
 from config.pack import Area, Landmark, Pack
+from normalizer.called_after import LENT
 from normalizer.cells import metres_to
 from normalizer.gazetteer import siblings_of
 from normalizer.mentions import ENOUGH, EXPLICIT, GOES_ON, GUESSED, IN_STREET, Mention
@@ -134,8 +135,8 @@ def _sureness(said: Said, area: Area) -> float:
         sure = SURE_EXPLICIT
     elif said.scores.get(area.code[:8], 0.0) >= ENOUGH:
         sure = SURE_IN_KECAMATAN
-    if all(mention.weight == IN_STREET for mention in own):
-        sure = min(sure, SURE_STREET)  # "Jl. Cikini Raya, Menteng": a street is never sure alone
+    if all(mention.weight in {IN_STREET, LENT} for mention in own):
+        sure = min(sure, SURE_STREET)  # "Jl. Cikini Raya, Menteng", "pasar Klender, Duren Sawit": never sure alone
     exact = any(mention.exact for mention in own)
     return round(sure - 0.15 * bool(_rivals(said, area)) - 0.1 * (not exact), 2)
 

@@ -164,6 +164,12 @@ def test_a_market_or_a_hospital_that_we_do_not_know_may_be_next_door(text: str, 
     assert told(text).confidence < ASK
 
 
+def test_what_is_called_after_a_kelurahan_is_not_sure_beside_its_kecamatan() -> None:
+    found = told("pasar kali anyar, Tambora becek")
+    assert found.area
+    assert (found.area.name, found.confidence) == ("Kali Anyar", 0.6)
+
+
 @pytest.mark.parametrize(
     ("text", "kelurahan"),
     [
