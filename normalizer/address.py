@@ -122,7 +122,8 @@ def _may_begin(
     if token in _STOP:
         is_led = token in _MAY_LEAD and words.tokens[marker] != "jalanan"
         if token in _INITIALS:
-            is_led = not any(key in names.areas for _, key in keys_from(folded, place + 1))
+            is_area = any(key in names.areas for _, key in keys_from(folded, place + 1))
+            is_led = not is_area and plain("".join(words.tokens[place + 1 : place + 2])) not in known
         return (is_led or _is_name(words, place)) and _known_end(words, folded, place, names) > place + 1
     if (
         words.tokens[marker] in _SHORT_STREET_WORDS

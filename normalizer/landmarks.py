@@ -20,6 +20,7 @@ _BETWEEN = frozenset(["bus", "krl", "lrt", "mrt", "train"])  # "Fatmawati MRT st
 _NO_BARE_NAMES = word_list("no_bare_names")
 _INSTITUTIONS = word_list("institutions")
 _COUNTED = frozenset(["orang", "org", "siswa", "anak", "kali", "tahun", "thn", "hari", "jam"])  # "SMA 3 orang"
+_SCHOOLS = frozenset(["sma", "sman", "smk", "smkn", "smp", "smpn"])
 _LONG = 3  # words
 _SHORTEST = 5  # letters: "mini market"
 _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "gedung", "perempatan", "pertigaan"])
@@ -28,12 +29,12 @@ _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "ged
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
     """A landmark that a text names: its words from `first` up to `last`, and the places that bear the name;
-    `is_far`: it may only be where a road leads."""
+    `is_unsure`: it may only be where a road leads, or spoken of."""
 
     first: int
     last: int
     marks: tuple[Landmark, ...]
-    is_far: bool = False
+    is_unsure: bool = False
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -72,9 +73,17 @@ def _found(
         for end, key in keys_from(folded, place):
             marks = names.landmarks.get(key)
             if marks and _is_meant(words, folded, place, end, marks, known, shouting=shouting):
-                yield Known(first=place, last=end, marks=marks)
+                is_unsure = _is_spoken_of(words, place, end)
+                yield Known(first=place, last=end, marks=marks, is_unsure=is_unsure)
                 last = end
                 break
+
+
+def _is_spoken_of(words: Words, place: int, end: int) -> bool:
+    """Whether a school may only be spoken of: "anak saya ditolak SMA 13", not "di SMA 13", "depan SMA 13"."""
+    if words.tokens[place] not in _SCHOOLS or not words.tokens[end - 1].isdigit():
+        return False
+    return place > 0 and words.tokens[place - 1] not in _STOPS | _BESIDE | _BEFORE
 
 
 def _is_meant(

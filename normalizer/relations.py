@@ -62,7 +62,7 @@ def meant(words: Words, landmarks: Sequence[Known], *, has_street: bool) -> list
     if not far:
         return here
     near = [each for each in here if each not in far]
-    return near if near or has_street else [replace(each, is_far=True) for each in far]
+    return near if near or has_street else [replace(each, is_unsure=True) for each in far]
 
 
 def _is_an_aim(words: Words, place: int) -> bool:

@@ -44,7 +44,7 @@ def by_landmark(said: Said, inside: str) -> Settled | None:
         codes = list(dict.fromkeys(mark.area_code for mark in marks))
         if not codes:
             continue
-        is_sure = len(codes) == 1 and not known.is_far and (bool(inside) or not _is_common(marks[0]))
+        is_sure = len(codes) == 1 and not known.is_unsure and (bool(inside) or not _is_common(marks[0]))
         sure = SURE_LANDMARK if is_sure else SURE_GUESS - 0.05
         return Settled(
             area=said.pack.areas[codes[0]],

@@ -556,6 +556,14 @@ def test_of_two_problems_the_street_of_one_and_the_market_of_the_other_do_not_mi
     assert draft.place.address_string == "jl cipinang jaya 2"
 
 
-@pytest.mark.parametrize("text", ["siswa sma 3 orang tawuran", "rumah sakit penuh", "sma negeri pagarnya roboh"])
+@pytest.mark.parametrize("text", ["anak saya ditolak SMA 13", "KIP anak saya tidak cair sejak lulus smp 14"])
+def test_a_school_that_is_spoken_of_is_a_question(text: str) -> None:
+    assert told_by(words_of(text), PACK).confidence < ASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["siswa sma 3 orang tawuran", "rumah sakit penuh", "sma negeri pagarnya roboh", "lampu jalan di pos RT mati"],
+)
 def test_what_a_place_is_alone_is_no_place(text: str) -> None:
     assert told_by(words_of(text), PACK).area is None
