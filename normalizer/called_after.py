@@ -28,7 +28,9 @@ def _most(words: Words, mention: Mention, landmarks: Sequence[Known]) -> float:
         if _stands_in(mention, known):
             is_in = all(any(code.startswith(area.code) for area in mention.areas) for code in known.codes)
             return mention.weight if is_in else IN_STREET
-    before = words.tokens[mention.first - 1] if mention.first else ""
+    spot = mention.first - 1
+    spot -= spot > 0 and words.tokens[spot] == "jaya"  # "pasar jaya Cijantung"
+    before = words.tokens[spot] if spot >= 0 else ""
     return LENT if before in _LEND else mention.weight
 
 

@@ -40,6 +40,7 @@ class Gazetteer:
     may_end_misspelt: Callable[[str], bool]
     short: tuple[str, ...]
     misspelt_streets: Spellings
+    misspelt_landmarks: Spellings
     street_beginnings: frozenset[str]
     may_begin: Callable[[str], bool]
     first_words: frozenset[str]
@@ -82,6 +83,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         may_end_misspelt=remembered(may_end(misspelt)),
         short=tuple(name for name in areas if 4 <= len(name) <= SHORTEST),
         misspelt_streets=spellings(streets),
+        misspelt_landmarks=spellings(landmarks),
         street_beginnings=_street_beginnings(pack),
         may_begin=_may_begin(areas),
         first_words=frozenset(words[0] for words in long_names),

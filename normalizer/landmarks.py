@@ -4,8 +4,9 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from config.pack import Landmark
-from normalizer.address import Street, is_number
-from normalizer.gazetteer import Gazetteer, keys_from
+from normalizer.address import Street, is_number, no_gap_between
+from normalizer.gazetteer import LONGEST_NAME, Gazetteer, keys_from
+from normalizer.misspelt import right_spellings
 from normalizer.tokens import Words, places_of
 from normalizer.wordlists import words as word_list
 
@@ -21,6 +22,7 @@ _NO_BARE_NAMES = word_list("no_bare_names")
 _INSTITUTIONS = word_list("institutions")
 _COUNTED = frozenset(["orang", "org", "siswa", "anak", "kali", "tahun", "thn", "hari", "jam"])  # "SMA 3 orang"
 _SCHOOLS = frozenset(["sma", "sman", "smk", "smkn", "smp", "smpn"])
+_LONG_KEY = 10  # letters of a place's name that may have one wrong
 _LONG = 3  # words
 _SHORTEST = 5  # letters: "mini market"
 _STOPS = frozenset(["halte", "stasiun", "simpang", "bus", "stop", "kantor", "gedung", "perempatan", "pertigaan"])
@@ -70,13 +72,40 @@ def _found(
     for place in places_of(folded, names.landmark_beginnings):
         if place < last or place in in_streets:
             continue
+        found = None
         for end, key in keys_from(folded, place):
             marks = names.landmarks.get(key)
             if marks and _is_meant(words, folded, place, end, marks, known, shouting=shouting):
-                is_unsure = _is_spoken_of(words, place, end)
-                yield Known(first=place, last=end, marks=marks, is_unsure=is_unsure)
-                last = end
+                found = Known(first=place, last=end, marks=marks, is_unsure=_is_spoken_of(words, place, end))
                 break
+        found = _misspelt(words, folded, names, place, found.last if found else place + 1, known) or found
+        if found:
+            yield found
+            last = found.last
+
+
+def _misspelt(
+    words: Words, folded: Sequence[str], names: Gazetteer, place: int, right: int, known: Container[str]
+) -> Known | None:
+    """The one place that a word tells the kind of and whose name has a wrong letter: "pasar induk beras cpinang";
+    a question. It is longer than the right name there, which ends before `right`."""
+    if folded[place] not in _LEAD:
+        return None
+    for end in range(min(place + LONGEST_NAME, len(folded)), right, -1):
+        last = words.tokens[end - 1]
+        key = "".join(folded[place:end])
+        if (
+            last in known
+            or is_number(last)
+            or folded[end - 1] in names.areas
+            or len(key) < _LONG_KEY
+            or not key.isalpha()
+        ):
+            continue
+        found = right_spellings(names.misspelt_landmarks, key) if no_gap_between(words, place, end) else set()
+        if len(found) == 1:
+            return Known(first=place, last=end, marks=names.landmarks[found.pop()], is_unsure=True)
+    return None
 
 
 def _is_spoken_of(words: Words, place: int, end: int) -> bool:

@@ -39,8 +39,10 @@ def by_landmark(said: Said, inside: str) -> Settled | None:
     streets = _street_codes(said, inside)
     for known in sorted(said.landmarks, key=lambda each: (len(each.codes), each.first - each.last)):
         marks = [mark for mark in known.marks if mark.area_code.startswith(inside)]
-        if narrowed := [mark for mark in marks if mark.area_code in streets or mark.area_code in said.postal]:
-            marks = narrowed
+        narrowed = [mark for mark in marks if mark.area_code in streets or mark.area_code in said.postal]
+        if known.is_unsure and streets and not narrowed:
+            continue
+        marks = narrowed or marks
         codes = list(dict.fromkeys(mark.area_code for mark in marks))
         if not codes:
             continue

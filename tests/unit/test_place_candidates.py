@@ -567,3 +567,30 @@ def test_a_school_that_is_spoken_of_is_a_question(text: str) -> None:
 )
 def test_what_a_place_is_alone_is_no_place(text: str) -> None:
     assert told_by(words_of(text), PACK).area is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kelurahan"),
+    [
+        ("pasar induk beras cpinang becek", "Pisangan Timur"),
+        ("stasiun palmerha banyak pkl", "Gelora"),
+        ("pasar jaya cijntung sampahnya numpuk", "Gedong"),
+        ("parkir liar depan universitas trisaktti", "Tomang"),
+    ],
+)
+def test_a_place_with_a_wrong_letter_is_a_question(text: str, kelurahan: str) -> None:
+    found = told_by(words_of(text), PACK)
+    assert found.area
+    assert found.confidence < ASK
+    assert kelurahan in {found.area.name, *(PACK.areas[each.area_code].name for each in found.candidates)}
+
+
+@pytest.mark.parametrize(
+    "text", ["pasar kami banjir", "stasiun radio mati lampu", "taman bermain rusak", "rs penuh"]
+)
+def test_no_place_is_made_of_ordinary_words_behind_what_it_is(text: str) -> None:
+    assert told_by(words_of(text), PACK).area is None
+
+
+def test_a_number_behind_a_place_is_no_wrong_letter() -> None:
+    assert told_by(words_of("banjir di kompleks setu indah V"), PACK).confidence >= ASK
