@@ -24,6 +24,7 @@ _LEFT_OFF, _NO_BARE_NAMES = word_list("landmark_left_off"), word_list("no_bare_n
 _STOPS_AT = {"bus": ("Halte",), "krl": ("Stasiun",), "mrt": ("Stasiun", "MRT"), "lrt": ("Stasiun", "LRT")}
 _RAIL = frozenset(["krl", "mrt", "lrt"])
 _SHORTEST_GLUED = 6  # letters: "ditebet"
+KINDS = word_list("landmarks") | {"kampung", "situ", "waduk", "danau", "patung"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +84,7 @@ def gazetteer(pack: Pack) -> Gazetteer:
         may_end_misspelt=remembered(may_end(misspelt)),
         short=tuple(name for name in areas if 4 <= len(name) <= SHORTEST),
         misspelt_streets=spellings(streets),
-        misspelt_landmarks=spellings(landmarks),
+        misspelt_landmarks=spellings(_behind_their_kind(landmarks)),
         street_beginnings=_street_beginnings(pack),
         may_begin=_may_begin(areas),
         first_words=frozenset(words[0] for words in long_names),
@@ -227,6 +228,13 @@ def _stations_first(landmarks: Sequence[Landmark]) -> tuple[Landmark, ...]:
 def _landmark_beginnings(pack: Pack) -> frozenset[str]:
     led = {word.lower() for words in _STOPS_AT.values() for word in words}
     return frozenset(_landmark_tokens(mark)[0] for mark in pack.landmarks if mark.name) | led
+
+
+def _behind_their_kind(names: Iterable[str]) -> set[str]:
+    """Names without the word that says what they are, which hundreds begin with: "masjid", "pasar"."""
+    kinds = tuple(KINDS)
+    led = [name for name in names if name.startswith(kinds)]
+    return {name.removeprefix(kind) for name in led for kind in KINDS if name.startswith(kind)}
 
 
 def _numbered(landmark: Landmark, key: str) -> str:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from config.pack import Landmark
 from normalizer.address import Street, is_number, no_gap_between
-from normalizer.gazetteer import LONGEST_NAME, Gazetteer, keys_from
+from normalizer.gazetteer import KINDS, LONGEST_NAME, Gazetteer, keys_from
 from normalizer.misspelt import right_spellings
 from normalizer.tokens import Words, places_of
 from normalizer.wordlists import words as word_list
 
-_LANDMARK_WORDS, _BESIDE, _BEFORE = word_list("landmarks"), word_list("beside"), word_list("before_a_place")
-_LEAD = _LANDMARK_WORDS | {"kampung", "situ", "waduk", "danau", "patung"}
+_BESIDE, _BEFORE = word_list("beside"), word_list("before_a_place")
 _KINDS_BEHIND = {
     "station": "stasiun", "market": "pasar", "hospital": "rs", "park": "taman", "mosque": "masjid",
     "stadium": "stadion", "museum": "museum", "terminal": "terminal", "flyover": "flyover", "stop": "halte",
@@ -89,22 +88,18 @@ def _misspelt(
 ) -> Known | None:
     """The one place that a word tells the kind of and whose name has a wrong letter: "pasar induk beras cpinang";
     a question. It is longer than the right name there, which ends before `right`."""
-    if folded[place] not in _LEAD:
+    kind = folded[place]
+    if kind not in KINDS:
         return None
     for end in range(min(place + LONGEST_NAME, len(folded)), right, -1):
-        last = words.tokens[end - 1]
-        key = "".join(folded[place:end])
-        if (
-            last in known
-            or is_number(last)
-            or folded[end - 1] in names.areas
-            or len(key) < _LONG_KEY
-            or not key.isalpha()
-        ):
+        last, name = words.tokens[end - 1], "".join(folded[place + 1 : end])
+        is_name = name.isalpha() and last not in known and folded[end - 1] not in names.areas
+        if not is_name or is_number(last) or len(kind + name) < _LONG_KEY or not no_gap_between(words, place, end):
             continue
-        found = right_spellings(names.misspelt_landmarks, key) if no_gap_between(words, place, end) else set()
+        meant = [kind + near for near in right_spellings(names.misspelt_landmarks, name)]
+        found = [names.landmarks[each] for each in meant if each in names.landmarks]
         if len(found) == 1:
-            return Known(first=place, last=end, marks=names.landmarks[found.pop()], is_unsure=True)
+            return Known(first=place, last=end, marks=found[0], is_unsure=True)
     return None
 
 
@@ -141,7 +136,7 @@ def _is_meant(
         return led or (
             (is_ours or tokens[0] not in known) and (len(tokens[0]) >= 4 or is_upper or before in _BEFORE)
         )
-    if folded[place] in _LEAD or led or before in _BEFORE:
+    if folded[place] in KINDS or led or before in _BEFORE:
         return True
     if all(words.text[words.starts[spot]].isupper() for spot in range(place, end)) and not shouting:
         return True
