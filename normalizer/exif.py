@@ -79,7 +79,7 @@ def _position(gps: Mapping[int, Any]) -> tuple[Position | None, str | None]:
 def _degrees(parts: Any, side: Any, negative: str) -> float:
     degrees, minutes, seconds = (*[float(part) for part in parts], 0.0, 0.0)[:3]
     seconds = 0.0 if math.isnan(seconds) else seconds  # some cameras write minutes with decimals and 0/0 seconds
-    if not 0 <= minutes < 60 or not 0 <= seconds < 60:
+    if not 0 <= minutes <= 60 or not 0 <= seconds <= 60:  # 60 itself: 59.9999 that was rounded
         raise ValueError("minutes and seconds go up to 60")
     value = degrees + minutes / 60 + seconds / 3600
     letter = side.decode("latin-1") if isinstance(side, bytes) else str(side or "")

@@ -109,6 +109,12 @@ def test_an_impossible_position_is_left_out_with_a_note(gps: dict[int, object]) 
     assert facts.note
 
 
+def test_seconds_that_were_rounded_to_sixty_are_the_next_minute() -> None:
+    position = read_photo(with_exif({**MONAS, GPS.GPSLongitude: (106.0, 48.0, 60.0)})).position
+    assert position is not None
+    assert position.long == pytest.approx(106.0 + 49 / 60, abs=1e-6)
+
+
 def test_a_picture_without_position_has_no_note() -> None:
     facts = read_photo(picture())
     assert facts.position is None
