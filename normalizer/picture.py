@@ -4,7 +4,7 @@ import io
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from normalizer.exif import orientation_of
 from normalizer.photo import broken, facts_of, open_photo, refusal
@@ -71,6 +71,7 @@ def upright(image: Image.Image, max_side: int) -> Image.Image:
     image.draft("RGB", (max_side, max_side))
     picture = _with_colours(image)
     picture.thumbnail((max_side, max_side), HAMMING)
+    picture = _in_srgb(picture, image.info.get("icc_profile"))
     if picture.mode == "RGBA":
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
@@ -85,6 +86,25 @@ def _with_colours(image: Image.Image) -> Image.Image:
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
         return image.convert("RGBA")
     return image.convert("RGB") if image.mode in {"P", "1"} else image
+
+
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """As every screen shows it that knows of no profile; unchanged where the profile is broken or another mode's.
+
+    Phones photograph in Display P3, cameras in Adobe RGB: their numbers without the profile look faded.
+    """
+    if not profile or b"sRGB" in profile.replace(b"\0", b""):  # its name may be UTF-16
+        return picture
+    try:
+        return _converted(picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except Exception:
+        return picture
+
+
+def _converted(picture: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+    wanted = ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(picture, profile, wanted, outputMode=mode) or picture
 
 
 def jpeg(picture: Image.Image) -> bytes:

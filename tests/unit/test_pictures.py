@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageEnhance
+from PIL import Image, ImageCms, ImageDraw, ImageEnhance
 
 from normalizer.photo import read_photo
 from normalizer.photo_hash import NEAR, bands_near, distance
@@ -61,6 +61,33 @@ def test_copies_are_upright_small_and_bare() -> None:
             assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
             assert not image.getexif()
         assert b"Budi" not in copy
+
+
+def profile_with_red_and_blue_exchanged() -> bytes:
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    named = plain.replace("sRGB".encode("utf-16-be"), "odd!".encode("utf-16-be"))
+    return named.replace(b"rXYZ", b"?").replace(b"bXYZ", b"rXYZ").replace(b"?", b"bXYZ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "profile", "colour"),
+    [
+        ("JPEG", "RGB", profile_with_red_and_blue_exchanged(), (0, 0, 255)),
+        ("PNG", "RGBA", profile_with_red_and_blue_exchanged(), (0, 0, 255)),
+        ("WEBP", "RGB", profile_with_red_and_blue_exchanged(), (0, 0, 255)),
+        ("JPEG", "RGB", b"no profile", (255, 0, 0)),
+        ("JPEG", "L", profile_with_red_and_blue_exchanged(), (76, 76, 76)),  # of another mode
+        ("JPEG", "RGB", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), (255, 0, 0)),
+    ],
+)
+def test_a_copy_has_the_colours_that_the_photos_profile_means(
+    kind: str, mode: str, profile: bytes, colour: tuple[int, ...]
+) -> None:
+    red = Image.new("RGB", (64, 64), "red").convert(mode)
+    with opened(copies_of(saved(red, kind, icc_profile=profile)).copy) as image:
+        seen = image.getpixel((32, 32))
+        assert isinstance(seen, tuple)
+        assert all(abs(one - other) < 8 for one, other in zip(seen, colour, strict=True)), seen
 
 
 def test_a_small_picture_is_not_made_larger() -> None:
