@@ -1,6 +1,5 @@
 """Reads a mail as people really send it: broken MIME, unknown charsets and bounces included."""
 
-import html
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -8,8 +7,8 @@ from email import message_from_bytes, policy
 from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
-from html.parser import HTMLParser
 
+from channels.mail_html import html_text, pictures_within
 from channels.mail_proof import is_proven
 from normalizer.schema import Attachment, AutoKind, InboundMessage
 
@@ -83,7 +82,7 @@ def _read(mail: Message, account: str, meta: Mapping[str, str], recipients: list
         account=account,
         external_id=meta.get("external_id", ""),
         sender=sender,
-        text=clean(plain if plain.strip() else html_text(rich))[:TEXT_LIMIT],
+        text=clean(plain if plain.strip() else html_text(rich[: TEXT_LIMIT * 5]))[:TEXT_LIMIT],
         subject=clean(header(mail, "Subject"))[:500].strip(),
         attachments=tuple(attachments),
         in_reply_to=_references(mail),
@@ -156,7 +155,9 @@ def _contents(mail: Message) -> tuple[str, str, list[Attachment]]:
             name and kind != "text/plain"
         )
         if kind in {"text/plain", "text/html"} and not attached:
-            (plain if kind == "text/plain" else rich).append(_text(part))
+            words, pasted = pictures_within(_text(part), PART_LIMIT)
+            (plain if kind == "text/plain" else rich).append(words)
+            attachments += pasted
         elif kind not in _OF_A_REPORT:
             content = _bytes(part)
             if content:
@@ -254,54 +255,3 @@ def _is_own(sender: str, account: str) -> bool:
     local, _, domain = sender.lower().rpartition("@")
     our_local, _, our_domain = account.lower().rpartition("@")
     return domain == our_domain and local.partition("+")[0] in {our_local, "bounces"}
-
-
-class _Words(HTMLParser):
-    """Collects what a reader of an HTML mail sees, a line for each block; quoted mail behind ">"."""
-
-    BLOCKS = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "blockquote"})
-    HIDDEN = frozenset({"script", "style", "head", "title", "template"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self._hidden = 0
-        self._quotes: list[bool] = []  # the open blockquotes: whether each is a mail that is answered
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in self.HIDDEN
-        if tag == "blockquote":
-            self._quotes.append(_is_quoted_mail(dict(attrs)))
-        if tag in self.BLOCKS:
-            self._break()
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = max(self._hidden - (tag in self.HIDDEN), 0)
-        if tag == "blockquote" and self._quotes:
-            self._quotes.pop()
-        if tag in self.BLOCKS:
-            self._break()
-
-    def _break(self) -> None:
-        self.words.append("\n> " if any(self._quotes) else "\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.words.append(re.sub(r"\s+", " ", data))
-
-
-def _is_quoted_mail(said: Mapping[str, str | None]) -> bool:
-    """How mail programs mark what they answer; a blockquote without is an indented paragraph."""
-    return said.get("type") == "cite" or "quote" in (said.get("class") or "")
-
-
-def html_text(source: str) -> str:
-    """The visible words of an HTML mail."""
-    reader = _Words()
-    try:
-        reader.feed(source[: TEXT_LIMIT * 5])
-        reader.close()
-    except Exception:
-        return html.unescape(re.sub(r"<[^>]*>", " ", source))
-    lines = (" ".join(line.split()) for line in "".join(reader.words).split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

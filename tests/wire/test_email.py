@@ -1,6 +1,7 @@
 """Email over real SMTP: what is kept, what is refused, what leaves, and that hostile mail stops nothing."""
 
 import asyncio
+import base64
 import contextlib
 import copy
 import json
@@ -337,6 +338,46 @@ def test_html_mail_is_read_as_people_see_it() -> None:
     )
 
     assert read_mail(mail, META).text.strip() == "Lampu jalan mati di Manggarai"
+
+
+def html_mail(source: str) -> InboundMessage:
+    head = b"From: siti@example.org\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+    return read_mail(head + source.encode(), META)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("<table><tr><td>Lokasi</td><td>Jl. Kemang Raya</td></tr></table>", "Lokasi Jl. Kemang Raya"),
+        ("<dl><dt>Lokasi<dd>Kemang</dl>Mati<hr>Gelap", "Lokasi\nKemang\nMati\nGelap"),
+        (
+            "<html><head><meta charset=utf-8><style>p{}</style><body>Got mampet",
+            "Got mampet",
+        ),  # heads end by themselves
+        (
+            '<p><a href="https://maps.app.goo.gl/abcDEF123">Lokasi saya</a></p>',
+            "Lokasi saya https://maps.app.goo.gl/abcDEF123",
+        ),
+        (
+            '<a href="https://maps.google.com/?q=-6.2,106.8">https://maps.google.com/?q=-6.2,106.8</a>',
+            "https://maps.google.com/?q=-6.2,106.8",
+        ),
+        ('<a href="https://shop.example/track">Toko</a>', "Toko"),
+    ],
+)
+def test_cells_heads_and_links_to_maps_are_read_as_people_see_them(source: str, words: str) -> None:
+    assert html_mail(source).text == words
+
+
+def test_pictures_pasted_into_an_html_mail_are_photos_and_no_words() -> None:
+    pasted = base64.b64encode(b"\x89PNG" + bytes(200)).decode()
+    broken = "data:image/gif;base64," + "A" * 101
+    read = html_mail(f'<p>Got mampet <img src="data:image/png;base64,{pasted}"> di sini</p><img src="{broken}">')
+
+    assert read.text == "Got mampet di sini"
+    assert [(each.content_type, (each.content or b"")[:4]) for each in read.attachments] == [
+        ("image/png", b"\x89PNG")
+    ]
 
 
 @given(st.binary(max_size=3000))
