@@ -44,12 +44,20 @@ def without_gaps(text: str) -> str:
 
 
 _RULE = r"[-_=*\u2013\u2014 ]{2,}"
-_REPLY_HEAD = re.compile(r"^[\s>*]*(?:\S.{0,260})?\b(?:wrote|menulis|schrieb|a écrit)\s*:?\s*$", re.IGNORECASE)
+_WROTE = r"(?:wrote|menulis|schrieb|a écrit)"
+_REPLY_HEAD = re.compile(rf"^(?=.*\d)[\s>*-]*(?:\S.{{0,260}})?\b{_WROTE}\s*(?::|-+)?\s*$", re.IGNORECASE)
+_REPLY_STARTS = ("on ", "pada ", "at ", "aktif ")  # "aktif": Zoho's own Indonesian for "on"
+# Yahoo on Android writes what is answered behind the head, on its line.
+_REPLY_HEAD_AND_MORE = re.compile(
+    rf"^[\s>*]*(?:on|pada)\b(?=.*\d).{{6,260}}<[\w.+-]{{1,64}}@[\w.-]{{3,80}}>\s*{_WROTE}:\s+\S", re.IGNORECASE
+)
 # Whatever the language: a date and a mail address before a colon, or a title between dashes above a mail head.
 _ANY_REPLY_HEAD = re.compile(r"^(?=.*\d).{6,260}[\w.+-]{1,64}@[\w.-]{3,80}.{0,40}:\s*$")
+_NAMED_REPLY_HEAD = re.compile(rf"^.{{0,200}}<[\w.+-]{{1,64}}@[\w.-]{{3,80}}>\s*{_WROTE}:\s*$", re.IGNORECASE)
 _ANY_ORIGINAL = re.compile(r"^\s*-{4,} ?\w.{3,40}\w ?-{4,}\s*$")
 _ORIGINAL = re.compile(
-    rf"^\s*(?:{_RULE}(?:original message|pesan asli|pesan sebelumnya|original appointment){_RULE}|_{{10,}})\s*$",
+    rf"^\s*(?:{_RULE}(?:(?:original|replied) message|pesan (?:asli|asal|sebelumnya)|original appointment){_RULE}"
+    r"(?:(?:from|dari):.*)?|_{10,})\s*$",
     re.IGNORECASE,
 )
 _FORWARDED = re.compile(
@@ -57,18 +65,41 @@ _FORWARDED = re.compile(
     re.IGNORECASE,
 )
 _MAIL_HEAD = re.compile(
-    r"^[\s>*]*(?:from|dari|sent|dikirim|terkirim|date|tanggal|to|kepada|subject|perihal|subjek|cc)\s*\*?:",
+    r"^[\s>*]*(?:from|dari|sent|dikirim|terkirim|date|tanggal|to|kepada|ke|subject|perihal|subjek|cc)\s*\*?:",
     re.IGNORECASE,
 )
+# A letter to an office begins like a mail's head: "Kepada Yth:", "Dari:", "Perihal:", "Tanggal:".
+_OF_A_MAIL = re.compile(r"@|\d[.:]\d\d|^[\s>*]*(?:sent|dikirim|terkirim)\b", re.IGNORECASE)
 _SENT_FROM = re.compile(
-    r"^\W{0,3}(?:sent (?:from|via|with|by)|dikirim (?:dari|melalui|lewat|menggunakan|via)|terkirim dari|"
-    r"get outlook for|dapatkan outlook untuk)\b.{0,80}$",
+    r"^\W{0,3}(?:(?:sent (?:from|via|with|by)|dikirim (?:dari|melalui|lewat|menggunakan|via)|terkirim dari|"
+    r"dikirim dengan (?:aman|surel|e-?mail)|powered by [\w ]{0,30}blackberry|get \W?outlook for|"
+    r"(?:dapatkan|unduh) outlook untuk|from my (?:iphone|ipad|android|phone|samsung|galaxy|blackberry))\b.{0,80}"
+    r"|(?:virus-free|bebas virus)\. ?www\.avast.{0,300}|<#[0-9a-f-]{36}>)$",
     re.IGNORECASE,
 )
+# What companies' servers put below (or above) each mail: first how such a line may begin, then what it must say.
+_MAY_BE_NOTICE = re.compile(
+    r"\W{0,4}(?:disclaimer|confidential|caution|external|\w{0,12} ?notice|this|the information|if you"
+    r"|the contents?|please|p please|mohon|perhatian|peringatan|penyangkalan|pernyataan|penting"
+    r"|e-?mail|surel|surat el|pesan|informasi|isi|apabila|jika|dokumen)\b",
+    re.IGNORECASE,
+)
+_A_MAIL = re.compile(
+    r"(?i)\b(?:e-?mail|surel|surat elektronik|pesan|informasi|message|communication|information)\b"
+)
+_NOTICE = re.compile(
+    r"\b(?:intended (?:only|solely|exclusively|recipient)|privileged|addressee|originated (?:from )?outside"
+    r"|received .{0,30}in error|consider the environment before print|lingkungan (?:hidup )?sebelum mencetak"
+    r"|penerima (?:yang )?(?:dituju|dimaksud|sah|seharusnya)|bukan (?:merupakan )?penerima (?:yang|surel|pesan)"
+    r"|alamat yang dituju|hanya ditujukan|ditujukan (?:hanya|khusus)|rahasia\b.{0,60}\bditujukan)",
+    re.IGNORECASE,
+)
+NOTICE_LOOKED_AT = 600  # characters
 
 
 def own_words(text: str) -> str:
-    """Give what the writer wrote now: without quoted mail, reply headers, signature and "sent from my phone".
+    """Give what the writer wrote now: without quoted mail, reply headers, signature, "sent from my phone" and what
+    companies put below each mail.
 
     A forwarded message stays: it is what the writer wants to show. Where nothing would be left, all is.
     """
@@ -84,6 +115,10 @@ def own_words(text: str) -> str:
             skip = length - 1
         elif kept and _ends_here(lines, number):
             break
+        elif _is_notice(lines, number):
+            if any(kept):
+                break
+            skip = _paragraph(lines, number) - 1
         elif not line.startswith(">") and not _SENT_FROM.match(line):
             kept.append(line)
     return "\n".join(kept).strip() or text.strip()
@@ -91,13 +126,13 @@ def own_words(text: str) -> str:
 
 def _reply_head(lines: Sequence[str], number: int) -> int:
     """How many lines a "Pada …, … menulis:" beginning here takes: mail programs break it into up to three."""
-    start = lines[number].lstrip(" >*").lower()
-    if not start.startswith(("on ", "pada ")):
+    start = lines[number].lstrip(" >*-").lower()
+    if not start.startswith(_REPLY_STARTS):
         return _reply_head_of_any_language(lines, number)
     for length in (1, 2, 3):
         if _REPLY_HEAD.match(" ".join(lines[number : number + length])):
             return length
-    return 0
+    return 1 if "@" in start and _REPLY_HEAD_AND_MORE.match(lines[number]) else 0
 
 
 def _reply_head_of_any_language(lines: Sequence[str], number: int) -> int:
@@ -105,9 +140,22 @@ def _reply_head_of_any_language(lines: Sequence[str], number: int) -> int:
         return 0
     for length in (1, 2):
         head = " ".join(lines[number : number + length])
-        if "@" in head and head.rstrip().endswith(":") and _ANY_REPLY_HEAD.match(head):
-            return length
+        if "@" in head and head.rstrip().endswith(":"):
+            return length if _ANY_REPLY_HEAD.match(head) or _NAMED_REPLY_HEAD.match(head) else 0
     return 0
+
+
+def _is_notice(lines: Sequence[str], number: int) -> bool:
+    """Whether a notice of confidentiality begins here, or one that this came from outside."""
+    if not _MAY_BE_NOTICE.match(lines[number]):
+        return False
+    said = " ".join(lines[number : number + 4])[:NOTICE_LOOKED_AT]
+    return bool(_A_MAIL.search(said) and _NOTICE.search(said))
+
+
+def _paragraph(lines: Sequence[str], number: int) -> int:
+    """How many lines up to the next empty one."""
+    return next((at for at, line in enumerate(lines[number:]) if not line.strip()), len(lines) - number)
 
 
 def _quote_follows(lines: Sequence[str], number: int) -> bool:
@@ -124,7 +172,8 @@ def _ends_here(lines: Sequence[str], number: int) -> bool:
         return any("@" in near for near in lines[number + 1 : number + 4])
     if not _MAIL_HEAD.match(line) or any(_FORWARDED.match(near) for near in lines[max(0, number - 2) : number]):
         return False
-    return sum(1 for near in lines[number : number + 5] if _MAIL_HEAD.match(near)) >= 3
+    head = [near for near in lines[number : number + 5] if _MAIL_HEAD.match(near)]
+    return len(head) >= 3 and any(map(_OF_A_MAIL.search, head))
 
 
 _SPOKEN_IN = {

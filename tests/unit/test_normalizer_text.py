@@ -35,6 +35,19 @@ def test_letters_are_composed() -> None:
         "Jalan rusak\n-----Original Message-----\nFrom: lapor",
         "Jalan rusak\n----- Pesan Asli -----\nhalo",
         "Jalan rusak\n________________________________\nFrom: Lapor",
+        "Jalan rusak\n\nLapor <lapor@localhost> menulis:\n\nTerima kasih",  # K-9
+        "Jalan rusak\n\n  Pada Sel, 3 Nov 2026 pada 10:15, Lapor<lapor@localhost> menulis:   Terima kasih",  # Yahoo
+        "Jalan rusak\n\n---- Aktif Sel, 03 Nov 2026 10:15:20 +0700 Lapor <lapor@localhost> menulis ----\n\nHalo",
+        "Jalan rusak\n\nAt 11/3/2026 10:15 AM, you wrote:\n> Terima kasih",
+        "Jalan rusak\n-------- Pesan Asal --------Dari: Lapor <lapor@localhost> Tanggal: 03/11/26\nHalo",  # Samsung
+        "Jalan rusak\n---- Replied Message ----\n| From | Lapor |\nHalo",  # Xiaomi
+        "Jalan rusak\n\nUnduh Outlook untuk Android<https://aka.ms/AAb9ysg>",
+        "Jalan rusak\n\nPowered by Telkomsel BlackBerry\u00ae",
+        "Jalan rusak\n\nBebas virus.www.avast.com<https://www.avast.com/sig-email?utm_medium=email>",
+        "Jalan rusak\n\nDISCLAIMER: This e-mail is confidential and\nintended solely for the addressee.\n\nPT X",
+        "Jalan rusak\n\nPERHATIAN: Email ini bersifat rahasia dan hanya ditujukan kepada penerima yang dituju.",
+        "Jalan rusak\n\nIf you are not the intended recipient of this message, please delete it.",
+        "CAUTION: This email originated from outside of the organization.\nBeware of links.\n\nJalan rusak",
     ],
 )
 def test_quotes_heads_and_signatures_are_left_out(text: str) -> None:
@@ -48,6 +61,22 @@ def test_a_forwarded_message_stays() -> None:
 
 def test_a_colon_in_a_report_is_no_mail_head() -> None:
     assert own_words("Ada masalah\nDari: warga RT 3\nlampu mati") == "Ada masalah\nDari: warga RT 3\nlampu mati"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kepada Yth: Gubernur\nDari: Warga RT 03\nPerihal: lampu\nTanggal: 3 November 2026\n\nLampu mati",
+        "Nama: Budi\nEmail: budi@localhost\nAlamat: Jl. Kemang\nKeluhan: lampu mati",
+        "Pesan ini ditujukan kepada Bapak Gubernur.\n\nLampu mati",
+        "Email ini bersifat rahasia, mohon identitas saya dilindungi.\n\nAda pungli",
+        "Sampah numpuk.\nPlease consider the environment and clean the river",
+        "Jika saya bukan penerima bansos, kenapa?\nPerhatian: lampu mati",
+        "Sampah di sudut jalan\nAt the corner people wrote\nsomething",
+    ],
+)
+def test_letters_and_reports_that_begin_like_heads_and_notices_stay(text: str) -> None:
+    assert own_words(text) == text
 
 
 def test_a_message_of_quotes_alone_is_kept() -> None:
