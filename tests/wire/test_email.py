@@ -313,6 +313,17 @@ async def test_a_subject_cannot_smuggle_a_header() -> None:
         (MAIL.replace(b"siti@", b"MAILER-DAEMON@"), "x@example.org", "bounce"),
         (MAIL.replace(b"siti@example.org", OURS.encode()), "x@example.org", "own"),
         (MAIL.replace(b"Lampu mati", b"Balasan otomatis: cuti"), "siti@example.org", "auto_reply"),
+        (MAIL.replace(b"Lampu mati", b"[Auto-Reply] Cuti"), "siti@example.org", "auto_reply"),
+        (MAIL.replace(b"Lampu mati", b"Sedang di luar kantor"), "siti@example.org", "auto_reply"),
+        (MAIL.replace(b"Lampu mati", b"Di luar kantor kelurahan banyak sampah"), "siti@example.org", None),
+        (b"X-Mail-Autoreply: yes\r\n" + MAIL, "siti@example.org", "auto_reply"),
+        (MAIL.replace(b"siti@", b"post_master@"), "x@example.org", "bounce"),
+        (MAIL.replace(b"Lampu mati", b"[Netease DMARC Failure Report] Halo"), "abuse@example.org", "bounce"),
+        (
+            MAIL.replace(b"Lampu mati", b"[Preview] Report Domain: a.id Submitter: b.com"),
+            "x@example.org",
+            "bounce",
+        ),
     ],
 )
 def test_what_a_program_sent_is_known_as_such(mail: bytes, sender: str, auto: str | None) -> None:
