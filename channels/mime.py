@@ -10,11 +10,13 @@ from email.utils import getaddresses, parsedate_to_datetime
 
 from channels.mail_html import html_text, pictures_within
 from channels.mail_proof import is_proven
+from normalizer.photo import read_photo
 from normalizer.schema import Attachment, AutoKind, InboundMessage
 
 PART_LIMIT = 200
 DEPTH_LIMIT = 20
 TEXT_LIMIT = 200_000
+PHOTO_SIDE = 100  # pixels
 SCAN_LIMIT = 1_000  # lines that look like a boundary: the parser's time grows with them
 
 _REPLIED = (  # set by programs that answer or announce by themselves
@@ -148,7 +150,7 @@ def _parts(mail: Message, depth: int = 0) -> Iterator[Message]:
 def _contents(mail: Message) -> tuple[str, str, list[Attachment]]:
     plain: list[str] = []
     rich: list[str] = []
-    attachments: list[Attachment] = []
+    attachments: list[tuple[str, Attachment]] = []  # with their Content-ID
     for number, part in enumerate(_parts(mail)):
         if number >= PART_LIMIT:
             break
@@ -160,12 +162,23 @@ def _contents(mail: Message) -> tuple[str, str, list[Attachment]]:
         if kind in {"text/plain", "text/html"} and not attached:
             words, pasted = pictures_within(_text(part), PART_LIMIT)
             (plain if kind == "text/plain" else rich).append(words)
-            attachments += pasted
+            attachments += [("", each) for each in pasted]
         elif kind not in _OF_A_REPORT:
             content = _bytes(part)
             if content:
-                attachments.append(Attachment(content_type=kind, name=name, content=content))
-    return "\n".join(plain), "\n".join(rich), attachments
+                content_id = header(part, "Content-ID").strip("<> ")
+                attachments.append((content_id, Attachment(content_type=kind, name=name, content=content)))
+    source = "\n".join(rich)
+    brought = [each for content_id, each in attachments if not _is_decoration(content_id, each, source)]
+    return "\n".join(plain), source, brought
+
+
+def _is_decoration(content_id: str, attachment: Attachment, source: str) -> bool:
+    """Whether the HTML shows this, and it is too small for a photo: a signature's logo, an icon, a pixel."""
+    if not content_id or f"cid:{content_id}" not in source:
+        return False
+    facts = read_photo(attachment.content or b"")
+    return facts.readable and min(facts.width, facts.height) < PHOTO_SIDE
 
 
 def _kind(part: Message) -> str:

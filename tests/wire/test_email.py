@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import copy
+import io
 import json
 import smtplib
 import socket
@@ -19,6 +20,7 @@ from aiosmtpd.controller import Controller
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from PIL import Image
 from town import free_port
 
 from channels import email
@@ -389,6 +391,22 @@ def test_pictures_pasted_into_an_html_mail_are_photos_and_no_words() -> None:
     assert [(each.content_type, (each.content or b"")[:4]) for each in read.attachments] == [
         ("image/png", b"\x89PNG")
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "shown", "kept"),
+    [(160, 50, True, False), (1, 1, True, False), (640, 480, True, True), (160, 50, False, True)],
+)
+def test_a_signatures_logo_is_no_photo(width: int, height: int, shown: bool, kept: bool) -> None:
+    mail = EmailMessage()
+    mail["From"] = "siti@example.org"
+    mail.set_content("Got mampet")
+    mail.add_alternative(f"<p>Got mampet</p>{'<img src=cid:logo@x>' if shown else ''}", subtype="html")
+    picture = io.BytesIO()
+    Image.new("RGB", (width, height)).save(picture, "PNG")
+    mail.add_attachment(picture.getvalue(), "image", "png", filename="image001.png", cid="<logo@x>")
+
+    assert bool(read_mail(mail.as_bytes(), META).attachments) == kept
 
 
 @given(st.binary(max_size=3000))
