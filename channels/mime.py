@@ -10,6 +10,7 @@ from email.utils import getaddresses, parsedate_to_datetime
 
 from channels.mail_html import html_text, pictures_within
 from channels.mail_proof import is_proven
+from channels.tnef import files_in
 from normalizer.photo import read_photo
 from normalizer.schema import Attachment, AutoKind, InboundMessage
 
@@ -45,6 +46,13 @@ _OF_A_REPORT = {  # what a bounce brings along (RFC 3464, RFC 6533): no attachme
     "text/rfc822-headers",
     "message/global-headers",
 }
+
+_OF_PROGRAMS = {  # what mail programs add by themselves: signatures, cards, answers to invitations
+    *("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"),
+    *("application/pgp-keys", "text/vcard", "text/x-vcard", "text/calendar", "application/ics"),
+    *("text/x-amp-html", "text/watch-html"),
+}
+_OF_OUTLOOK = {"application/ms-tnef", "application/vnd.ms-tnef"}
 
 _NO_REPLY = re.compile(r"(?i)^(?:no|do-?not|dont|jangan)[._-]?(?:reply|balas)")
 
@@ -163,7 +171,9 @@ def _contents(mail: Message) -> tuple[str, str, list[Attachment]]:
             words, pasted = pictures_within(_text(part), PART_LIMIT)
             (plain if kind == "text/plain" else rich).append(words)
             attachments += [("", each) for each in pasted]
-        elif kind not in _OF_A_REPORT:
+        elif kind in _OF_OUTLOOK or name.lower() == "winmail.dat":
+            attachments += [("", each) for each in files_in(_bytes(part), PART_LIMIT)]
+        elif kind not in _OF_A_REPORT | _OF_PROGRAMS:
             content = _bytes(part)
             if content:
                 content_id = header(part, "Content-ID").strip("<> ")

@@ -409,6 +409,57 @@ def test_a_signatures_logo_is_no_photo(width: int, height: int, shown: bool, kep
     assert bool(read_mail(mail.as_bytes(), META).attachments) == kept
 
 
+def with_file(kind: str, name: str, content: bytes) -> InboundMessage:
+    mail = EmailMessage()
+    mail["From"] = "siti@example.org"
+    mail.set_content("Got mampet")
+    mail.add_attachment(content, *kind.split("/"), filename=name)
+    return read_mail(mail.as_bytes(), META)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("application/pkcs7-signature", "smime.p7s"),
+        ("application/pgp-signature", "signature.asc"),
+        ("text/x-vcard", "siti.vcf"),
+        ("application/ics", "undangan.ics"),
+    ],
+)
+def test_what_mail_programs_add_by_themselves_was_not_brought_by_the_citizen(kind: str, name: str) -> None:
+    assert with_file(kind, name, b"x").attachments == ()
+    assert with_file("application/pdf", name, b"x").attachments
+
+
+def tnef(*attributes: tuple[int, bytes]) -> bytes:
+    """A winmail.dat with these attributes (MS-OXTNEF, 2.1.3)."""
+    parts = [
+        b"\x02"
+        + kind.to_bytes(4, "little")
+        + len(value).to_bytes(4, "little")
+        + value
+        + sum(value).to_bytes(4)[2:]
+        for kind, value in attributes
+    ]
+    return b"\x78\x9f\x3e\x22\1\0" + b"".join(parts)
+
+
+def test_outlooks_winmail_dat_is_opened() -> None:
+    begins, title, content = 0x00069002, 0x00018010, 0x0006800F
+    packed = tnef(
+        (0x00089006, b"\0\0\1\0"),
+        *((begins, bytes(14)), (title, b"got/1.jpg\0"), (content, b"\xff\xd8\xff one")),
+        *((begins, bytes(14)), (content, b"\xff\xd8\xff two"), (title, b"got2.jpg\0")),
+    )
+    brought = with_file("application/ms-tnef", "winmail.dat", packed).attachments
+    assert [(each.name, each.content) for each in brought] == [
+        ("got_1.jpg", b"\xff\xd8\xff one"),
+        ("got2.jpg", b"\xff\xd8\xff two"),
+    ]
+    for end in range(len(packed)):
+        assert len(with_file("application/octet-stream", "winmail.dat", packed[:end]).attachments) <= 2
+
+
 @given(st.binary(max_size=3000))
 @hypothesis_settings(max_examples=200, deadline=None)
 def test_no_bytes_make_the_reader_raise(raw: bytes) -> None:
