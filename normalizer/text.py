@@ -61,7 +61,8 @@ _ORIGINAL = re.compile(
     re.IGNORECASE,
 )
 _FORWARDED = re.compile(
-    rf"^\s*(?:{_RULE}(?:forwarded message|pesan (?:yang )?diteruskan|pesan terusan)|begin forwarded message)",
+    rf"^\s*(?:{_RULE}(?:forwarded message|pesan (?:yang )?diteruskan|pesan terusan)"
+    r"|begin forwarded message|(?:me)?mulai pesan (?:yang )?(?:di)?terus|awal pesan (?:yang )?diteruskan)",
     re.IGNORECASE,
 )
 _MAIL_HEAD = re.compile(
@@ -95,6 +96,7 @@ _NOTICE = re.compile(
     re.IGNORECASE,
 )
 NOTICE_LOOKED_AT = 600  # characters
+HEAD_LINES = 20
 
 
 def own_words(text: str) -> str:
@@ -104,7 +106,7 @@ def own_words(text: str) -> str:
     A forwarded message stays: it is what the writer wants to show. Where nothing would be left, all is.
     """
     kept: list[str] = []
-    lines = text.split("\n")
+    lines = _with_forwarded(text.split("\n"))
     skip = 0
     for number, line in enumerate(lines):
         if skip:
@@ -124,6 +126,14 @@ def own_words(text: str) -> str:
     return "\n".join(kept).strip() or text.strip()
 
 
+def _with_forwarded(lines: list[str]) -> list[str]:
+    """Without the ">" that Apple's programs put before all of a message that is forwarded."""
+    for number, line in enumerate(lines):
+        if line.startswith(">") and _FORWARDED.match(line.lstrip("> ")):
+            return lines[:number] + [each.lstrip(">").removeprefix(" ") for each in lines[number:]]
+    return lines
+
+
 def _reply_head(lines: Sequence[str], number: int) -> int:
     """How many lines a "Pada …, … menulis:" beginning here takes: mail programs break it into up to three."""
     start = lines[number].lstrip(" >*-").lower()
@@ -141,8 +151,14 @@ def _reply_head_of_any_language(lines: Sequence[str], number: int) -> int:
     for length in (1, 2):
         head = " ".join(lines[number : number + length])
         if "@" in head and head.rstrip().endswith(":"):
+            if length == 2 and _is_head(lines[number + 1]):  # the writer's last line, right above it
+                return 0
             return length if _ANY_REPLY_HEAD.match(head) or _NAMED_REPLY_HEAD.match(head) else 0
     return 0
+
+
+def _is_head(line: str) -> bool:
+    return any(pattern.match(line) for pattern in (_REPLY_HEAD, _ANY_REPLY_HEAD, _NAMED_REPLY_HEAD))
 
 
 def _is_notice(lines: Sequence[str], number: int) -> bool:
@@ -170,10 +186,18 @@ def _ends_here(lines: Sequence[str], number: int) -> bool:
         return True
     if _ANY_ORIGINAL.match(line) and not _FORWARDED.match(line):
         return any("@" in near for near in lines[number + 1 : number + 4])
-    if not _MAIL_HEAD.match(line) or any(_FORWARDED.match(near) for near in lines[max(0, number - 2) : number]):
+    if not _MAIL_HEAD.match(line) or _is_forwarded(lines, number):
         return False
     head = [near for near in lines[number : number + 5] if _MAIL_HEAD.match(near)]
     return len(head) >= 3 and any(map(_OF_A_MAIL.search, head))
+
+
+def _is_forwarded(lines: Sequence[str], number: int) -> bool:
+    """Whether the line of a mail's head belongs to a message that is forwarded."""
+    for line in reversed(lines[max(0, number - HEAD_LINES) : number]):
+        if line.strip() and not _MAIL_HEAD.match(line):
+            return _FORWARDED.match(line) is not None
+    return False
 
 
 _SPOKEN_IN = {

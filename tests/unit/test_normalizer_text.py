@@ -35,6 +35,8 @@ def test_letters_are_composed() -> None:
         "Jalan rusak\n-----Original Message-----\nFrom: lapor",
         "Jalan rusak\n----- Pesan Asli -----\nhalo",
         "Jalan rusak\n________________________________\nFrom: Lapor",
+        "Jalan rusak\n> On 3 Nov 2026, at 10:15, Lapor <lapor@localhost> wrote:\n>\n> Thank you",
+        "Jalan rusak\nLapor <lapor@localhost> menulis:\nTerima kasih",
         "Jalan rusak\n\nLapor <lapor@localhost> menulis:\n\nTerima kasih",  # K-9
         "Jalan rusak\n\n  Pada Sel, 3 Nov 2026 pada 10:15, Lapor<lapor@localhost> menulis:   Terima kasih",  # Yahoo
         "Jalan rusak\n\n---- Aktif Sel, 03 Nov 2026 10:15:20 +0700 Lapor <lapor@localhost> menulis ----\n\nHalo",
@@ -57,6 +59,20 @@ def test_quotes_heads_and_signatures_are_left_out(text: str) -> None:
 def test_a_forwarded_message_stays() -> None:
     head = "---------- Forwarded message ---------\nDari: Pak RT\nTanggal: Senin\nPerihal: got\nKepada: saya"
     assert "Got mampet" in own_words(f"{head}\n\nGot mampet")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FYI\n\n-------- Forwarded Message --------\n\nSubject: got\nDate: Mon\nFrom: Ani <ani@localhost>\n"
+        "Reply-To: ani@localhost\nTo: saya@localhost\nCC: RT\n\nGot mampet",  # Thunderbird
+        "FYI\n\n> Begin forwarded message:\n>\n> From: Ani <ani@localhost>\n> Subject: got\n> Date: 3 Nov 2026\n"
+        "> To: saya@localhost\n>\n> Got mampet",  # Apple
+    ],
+)
+def test_a_forwarded_message_stays_with_a_long_head_and_behind_marks(text: str) -> None:
+    assert own_words(text).endswith("\nGot mampet")
+    assert own_words(text).startswith("FYI")
 
 
 def test_a_colon_in_a_report_is_no_mail_head() -> None:
