@@ -54,6 +54,14 @@ _OF_PROGRAMS = {  # what mail programs add by themselves: signatures, cards, ans
 }
 _OF_OUTLOOK = {"application/ms-tnef", "application/vnd.ms-tnef"}
 
+# Outlook writes above what is forwarded just what it writes above what is answered; the subject tells them apart.
+_FORWARDS = re.compile(r"(?i)^\s*(?:fwd?|trs|penerusan|(?:di)?teruskan)\s*:")
+_HEAD_BEGINS = re.compile(
+    r"(?im)^(?:\W{0,3}(?:_{10,}|-{2,} ?(?:original message|pesan asli) ?-{2,})\s*\n)?"
+    r"(?=\*?(?:from|dari)\s*\*?:.*@)"
+)
+_FORWARD_MARK = "---------- Forwarded message ---------\n"
+
 _NO_REPLY = re.compile(r"(?i)^(?:no|do-?not|dont|jangan)[._-]?(?:reply|balas)")
 
 
@@ -89,14 +97,16 @@ def _bounded(raw: bytes) -> bytes:
 def _read(mail: Message, account: str, meta: Mapping[str, str], recipients: list[str]) -> InboundMessage:
     plain, rich, attachments = _contents(mail)
     sender = _address(mail, "From") or meta.get("mail_from", "")
+    subject = clean(header(mail, "Subject"))[:500].strip()
+    text = clean(plain if plain.strip() else html_text(rich[: TEXT_LIMIT * 5]))[:TEXT_LIMIT]
     message_id = header(mail, "Message-ID").strip()[:900]
     return InboundMessage(
         channel="email",
         account=account,
         external_id=meta.get("external_id", ""),
         sender=sender,
-        text=clean(plain if plain.strip() else html_text(rich[: TEXT_LIMIT * 5]))[:TEXT_LIMIT],
-        subject=clean(header(mail, "Subject"))[:500].strip(),
+        text=_with_forward_mark(text) if _FORWARDS.match(subject) else text,
+        subject=subject,
         attachments=tuple(attachments),
         in_reply_to=_references(mail),
         thread=_thread(recipients),
@@ -106,6 +116,11 @@ def _read(mail: Message, account: str, meta: Mapping[str, str], recipients: list
         auto=_auto(mail, sender, account, meta),
         proven=is_proven(mail, meta.get("authserv", "")),
     )
+
+
+def _with_forward_mark(text: str) -> str:
+    """As other programs write it, so that what is shown is not taken for what is answered."""
+    return text if "orwarded message" in text else _HEAD_BEGINS.sub(_FORWARD_MARK, text, count=1)
 
 
 def header(mail: Message, name: str) -> str:

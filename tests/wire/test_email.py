@@ -29,6 +29,7 @@ from channels.mime import read_mail
 from channels.smtp_in import SIZE_LIMIT
 from config.settings import Listen, Settings
 from normalizer.schema import InboundMessage, OutboundMessage, PermanentFailure, TemporaryFailure
+from normalizer.text import own_words
 
 OURS = "lapor@jakarta.example"
 META = {"account": OURS, "mail_from": "siti@example.org", "recipients": OURS, "external_id": "e"}
@@ -407,6 +408,19 @@ def test_a_signatures_logo_is_no_photo(width: int, height: int, shown: bool, kep
     mail.add_attachment(picture.getvalue(), "image", "png", filename="image001.png", cid="<logo@x>")
 
     assert bool(read_mail(mail.as_bytes(), META).attachments) == kept
+
+
+@pytest.mark.parametrize("above", ["________________________________\n", "-----Original Message-----\n", ""])
+@pytest.mark.parametrize("subject", ["FW: got", "Fwd: got", "RE: got"])
+def test_what_outlook_forwards_is_told_from_what_it_answers(above: str, subject: str) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "siti@example.org", subject
+    head = "From: Ani <ani@example.org>\nSent: Monday, 3 November 2026 10:15\nTo: Siti\nSubject: got\n\n"
+    mail.set_content(f"Mohon dibantu\n\n{above}{head}Got mampet\n")
+
+    own = own_words(read_mail(mail.as_bytes(), META).text)
+    assert own.startswith("Mohon dibantu")
+    assert own.endswith("Got mampet") == (subject != "RE: got")
 
 
 def with_file(kind: str, name: str, content: bytes) -> InboundMessage:
