@@ -17,32 +17,13 @@ _PICTURE = re.compile(r"data:(image/[a-z.+-]{1,20});base64,([A-Za-z0-9+/\s]{100,
 class _Words(HTMLParser):
     """Collects what a reader of an HTML mail sees, a line for each block; quoted mail behind ">"."""
 
-    BLOCKS = frozenset(
-        (
-            "p",
-            "div",
-            "br",
-            "tr",
-            "li",
-            "h1",
-            "h2",
-            "h3",
-            "h4",
-            "h5",
-            "h6",
-            "table",
-            "ul",
-            "ol",
-            "dl",
-            "dt",
-            "dd",
-            "hr",
-        )
-    ) | frozenset(("blockquote", "pre", "section", "article", "header", "footer", "address", "center", "option"))
+    BLOCKS = frozenset([
+        "p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "dl", "dt", "dd",
+        "hr", "blockquote", "pre", "section", "article", "header", "footer", "address", "center", "option",
+    ])  # fmt: skip
     CELLS = frozenset({"td", "th"})
-    HIDDEN = frozenset(
-        {"script", "style", "title", "template"}
-    )  # all that has words in a head, whose end is optional
+    # of a head only what has words: its end may be left out
+    HIDDEN = frozenset({"script", "style", "title", "template"})
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

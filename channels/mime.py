@@ -18,6 +18,7 @@ PART_LIMIT = 200
 DEPTH_LIMIT = 20
 TEXT_LIMIT = 200_000
 PHOTO_SIDE = 100  # pixels
+_JPEG = b"\xff\xd8\xff"
 SCAN_LIMIT = 1_000  # lines that look like a boundary: the parser's time grows with them
 
 _REPLIED = (  # set by programs that answer or announce by themselves
@@ -199,8 +200,9 @@ def _contents(mail: Message) -> tuple[str, str, list[Attachment]]:
 
 
 def _is_decoration(content_id: str, attachment: Attachment, source: str) -> bool:
-    """Whether the HTML shows this, and it is too small for a photo: a signature's logo, an icon, a pixel."""
-    if not content_id or f"cid:{content_id}" not in source:
+    """Whether the HTML shows this, and it is too small for a photo: a signature's logo, an icon, a pixel. What
+    cameras make, JPEG, is none."""
+    if not content_id or f"cid:{content_id}" not in source or (attachment.content or b"").startswith(_JPEG):
         return False
     facts = read_photo(attachment.content or b"")
     return facts.readable and min(facts.width, facts.height) < PHOTO_SIDE

@@ -395,17 +395,23 @@ def test_pictures_pasted_into_an_html_mail_are_photos_and_no_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "shown", "kept"),
-    [(160, 50, True, False), (1, 1, True, False), (640, 480, True, True), (160, 50, False, True)],
+    ("width", "height", "kind", "shown", "kept"),
+    [
+        (160, 50, "PNG", True, False),
+        (1, 1, "GIF", True, False),
+        (640, 480, "PNG", True, True),
+        (160, 50, "PNG", False, True),
+        (64, 64, "JPEG", True, True),
+    ],
 )
-def test_a_signatures_logo_is_no_photo(width: int, height: int, shown: bool, kept: bool) -> None:
+def test_a_signatures_logo_is_no_photo(width: int, height: int, kind: str, shown: bool, kept: bool) -> None:
     mail = EmailMessage()
     mail["From"] = "siti@example.org"
     mail.set_content("Got mampet")
     mail.add_alternative(f"<p>Got mampet</p>{'<img src=cid:logo@x>' if shown else ''}", subtype="html")
     picture = io.BytesIO()
-    Image.new("RGB", (width, height)).save(picture, "PNG")
-    mail.add_attachment(picture.getvalue(), "image", "png", filename="image001.png", cid="<logo@x>")
+    Image.new("RGB", (width, height)).save(picture, kind)
+    mail.add_attachment(picture.getvalue(), "image", kind.lower(), filename="image001", cid="<logo@x>")
 
     assert bool(read_mail(mail.as_bytes(), META).attachments) == kept
 
