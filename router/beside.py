@@ -1,12 +1,14 @@
 """Processes that do jobs for this one, each over a pipe of its own.
 
 They share no queue and no lock: whichever is killed, at whatever moment, takes along what it has in hand and
-nothing else. It is made anew for the next job.
+nothing else. It is made anew for the next job. One that stands still is killed.
 """
 
 import atexit
 import os
 import signal
+import socket
+import struct
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,9 +19,10 @@ from multiprocessing.context import ForkServerProcess
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
-from router.fork_server import forked
+from router.fork_server import ended_where_it_hangs, forked
 
 READY_SECONDS = 60.0  # until one takes a job: a fork takes milliseconds, a fork server that starts anew seconds
+STILL_SECONDS = 10  # one that is there takes a job, and goes on with its answer, in no time: else it stands still
 UNKNOWN = 255  # exit code: the fork server is gone and cannot say; its children may well be there
 
 _Job: TypeAlias = tuple[Callable[..., Any], Sequence[Any]]
@@ -82,26 +85,28 @@ class Processes:
 
     def _with_it_in_hand(self, process: "_Process | None", job: _Job) -> "_Process":
         """This process, or a new one where it is gone. Raises NobodyThere."""
-        if process is not None and process.takes(job):
+        if process is not None and process.takes(job, STILL_SECONDS):
             return process
         self._end(process)
         try:
             process = self._made()
         except (OSError, EOFError) as error:
             raise NobodyThere(type(error).__name__) from error
-        if process.takes(job):
+        if process.takes(job, READY_SECONDS):
             return process
         self._end(process)
         raise NobodyThere("it ended at once")
 
     def _made(self) -> "_Process":
         ours, theirs = forked().Pipe()
+        _wait_no_longer(ours)
         arguments = (theirs, self._prepare, self._arguments)
         process = forked().Process(target=_serve, args=arguments, name="beside", daemon=True)
         with theirs, self._lock:  # Python's list of children is nobody's to change at the same time
             if self._is_closed:
                 raise NobodyThere("closed")
-            process.start()
+            with ended_where_it_hangs():
+                process.start()
             made = _Process(process, ours)
             self._alive.add(made)
         return made
@@ -118,11 +123,11 @@ class _Process:
     process: ForkServerProcess
     pipe: "Connection[Any, Any]"
 
-    def takes(self, job: _Job) -> bool:
-        """Whether it has the job in hand; if not, it is gone and never had it."""
+    def takes(self, job: _Job, seconds: float) -> bool:
+        """Whether it has the job in hand; if not, it is gone, or stands still, and is to be ended."""
         try:
             self.pipe.send(job)
-            return self.pipe.poll(READY_SECONDS) and self.pipe.recv() is None
+            return self.pipe.poll(seconds) and self.pipe.recv() is None
         except (OSError, EOFError):
             return False
 
@@ -131,6 +136,8 @@ class _Process:
         try:
             if self.pipe.poll(seconds):
                 return self.pipe.recv()  # type: ignore[no-any-return]
+        except BlockingIOError as error:
+            raise TimeoutError from error
         except (OSError, EOFError) as error:
             raise JobKilled(type(error).__name__) from error
         raise TimeoutError
@@ -142,6 +149,13 @@ class _Process:
                 os.kill(self.process.pid, signal.SIGKILL)
         self.process.join(5)
         self.pipe.close()
+
+
+def _wait_no_longer(pipe: "Connection[Any, Any]") -> None:
+    """BlockingIOError where the other end stands still in the middle of what is larger than the pipe."""
+    with socket.socket(fileno=os.dup(pipe.fileno())) as end:
+        for limit in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            end.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", STILL_SECONDS, 0))
 
 
 # --- in the process beside ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ log = logging.getLogger("lapor.clerk")
 
 KILLED_ITS_CLERK = "it killed the process that wrote it down"
 NOBODY_THERE = "no process to work off in"
+NO_ANSWER = "who works off gave no answer"
+ANSWER_SECONDS = 60.0  # a batch takes 0.1; a database that is locked or cut off is told of in 30
+BUSY_SECONDS = 30.0  # of processor time: only our own code turns in a circle, over one message's words
 ENDED = (JobKilled, MemoryError)
 MANY_OBJECTS = 50_000  # some batches' worth: to look through each 700 takes a twentieth of the time, for nothing
 
@@ -49,17 +53,22 @@ class Here:
 class Beside:
     """Works off in a process of its own, forked like the readers; killed, it is there again at once.
 
-    It opens the house anew, by the same settings. The journal stays ours.
+    It opens the house anew, by the same settings. The journal stays ours. One that gives no answer in `seconds` is
+    killed: it stood still, or what it waited for did, and no message is at fault. One that was busy for
+    `busy_seconds` ends by itself, and its message is.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._processes = Processes(1, _move_in, (settings, os.getpid()))
+    def __init__(
+        self, settings: Settings, seconds: float = ANSWER_SECONDS, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
+        self._processes = Processes(1, _move_in, (settings, os.getpid(), busy_seconds))
+        self._seconds = seconds
 
     def start(self) -> None:
         self.schedule([], [], None)
 
     def schedule(self, entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> "Future[_Told]":
-        return self._processes.schedule(_carry_out, entries, blobs, learned)
+        return self._processes.schedule(_carry_out, entries, blobs, learned, seconds=self._seconds)
 
     def begin(self, house: House, entries: Sequence[Entry], blobs: Sequence[bytes]) -> Begun:
         return _Job(self, house, entries, blobs, self.schedule(entries, blobs, house.learned.path))
@@ -81,6 +90,9 @@ class _Job:
             told = self.begun.result()
         except NobodyThere:  # no message's fault
             return Carried(is_down=NOBODY_THERE)
+        except TimeoutError:
+            log.warning("who carried out %d messages gave no answer, and was ended", len(self.entries))
+            return self._one_by_one() if len(self.entries) > 1 else Carried(is_down=NO_ANSWER)
         except ENDED as error:
             log.warning("who carried out %d messages ended: %s", len(self.entries), type(error).__name__)
             return self._one_by_one()
@@ -109,17 +121,19 @@ class _Told:
     woken: list[tuple[str, ...]]
 
 
-_open: list[House] = []
+_open: list[tuple[House, float]] = []
 
 
-def _move_in(settings: Settings, server: int) -> None:
+def _move_in(settings: Settings, server: int, busy_seconds: float) -> None:
     steps.dies_with(server)
     gc.set_threshold(MANY_OBJECTS)
-    _open[:] = [open_house(settings, pack_at(settings.city))]
+    _open[:] = [(open_house(settings, pack_at(settings.city)), busy_seconds)]
 
 
 def _carry_out(entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> _Told:
     woken: list[tuple[str, ...]] = []
-    house = replace(_open[0], wake=lambda *names: woken.append(names))
+    whole, busy_seconds = _open[0]
+    signal.setitimer(signal.ITIMER_PROF, busy_seconds)  # its signal ends us, wherever we are
+    house = replace(whole, wake=lambda *names: woken.append(names))
     house.learned.path = learned
     return _Told(carry_out(house, entries, unpacked(blobs)), woken)

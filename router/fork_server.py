@@ -3,11 +3,14 @@
 import gc
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import ForkServerContext
 
+FORK_SECONDS = 30.0  # a fork takes milliseconds, one of a fork server that starts anew some seconds
 FIRST_FREE = 3  # file descriptor behind stdin, stdout and stderr
 
 
@@ -53,3 +56,22 @@ def _close_all_but(kept: set[int]) -> None:
     for number in [*sorted(kept), os.sysconf("SC_OPEN_MAX")]:
         os.closerange(first, number)
         first = number + 1
+
+
+@contextmanager
+def ended_where_it_hangs() -> Iterator[None]:
+    """Kill a fork server that hangs: whoever waits for it in here, without end, hears that it is gone (EOFError),
+    and the next one who asks finds another. What it forked goes on."""
+    watch = threading.Timer(FORK_SECONDS, _end_fork_server)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def _end_fork_server() -> None:
+    with suppress(OSError):
+        if pid := forkserver._forkserver._forkserver_pid:  # type: ignore[attr-defined]
+            os.kill(pid, signal.SIGKILL)

@@ -11,13 +11,14 @@ from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FuturesTimeout
 from contextlib import suppress
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 from town import eventually, is_there
 
-from router import beside
+from router import beside, fork_server
 from router.beside import READY_SECONDS, JobKilled, NobodyThere, Processes
 
 PATIENCE = 60.0  # seconds: far more than any of it takes
@@ -48,6 +49,18 @@ def deadly_answer() -> list[Any]:
 def long_answer(file: Path) -> bytes:
     """More than a pipe holds: it stands in the middle of its answer until somebody reads it."""
     file.write_text(str(os.getpid()))
+    return b"x" * LONG
+
+
+def stands_still_in_its_answer(file: Path) -> bytes:
+    """How long it is was said, and nothing of it."""
+
+    def half(pipe: Any, said: Any) -> None:
+        os.write(pipe.fileno(), said)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    file.write_text(str(os.getpid()))
+    Connection._send = half  # type: ignore[attr-defined]
     return b"x" * LONG
 
 
@@ -122,6 +135,40 @@ def test_what_takes_too_long_is_killed(two: Processes, tmp_path: Path) -> None:
     with pytest.raises(TimeoutError):
         begun.result(PATIENCE)
     assert not is_there(int((tmp_path / "pid").read_text()))
+
+
+def test_one_that_stands_still_is_killed_and_its_job_done_by_another(
+    two: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the job is more than the pipe holds."""
+    monkeypatch.setattr(beside, "STILL_SECONDS", 1)
+    stopped = {called(two, pid) for _ in range(4)}
+    for each in stopped:
+        os.kill(each, signal.SIGSTOP)
+    assert [called(two, len, b"x" * size) for size in (1, LONG)] == [1, LONG]
+    assert not any(is_there(each) for each in stopped)
+
+
+def test_one_that_stands_still_in_its_answer_is_killed(
+    two: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "STILL_SECONDS", 1)
+    begun = two.schedule(stands_still_in_its_answer, tmp_path / "pid")
+    with pytest.raises(TimeoutError):
+        begun.result(PATIENCE)
+    assert not is_there(int((tmp_path / "pid").read_text()))
+
+
+def test_a_fork_server_that_stands_still_is_replaced(two: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork_server, "FORK_SECONDS", 0.5)
+    made = called(two, pid)
+    server = int(Path(f"/proc/{made}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(server, signal.SIGSTOP)
+    os.kill(made, signal.SIGKILL)
+    with pytest.raises(NobodyThere):
+        [called(two, pid) for _ in range(2)]
+    monkeypatch.undo()
+    assert [called(two, divmod, 7, 2) for _ in range(3)] == [(3, 1)] * 3
 
 
 def test_without_its_fork_server_one_is_killed_all_the_same(two: Processes, tmp_path: Path) -> None:

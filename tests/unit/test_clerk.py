@@ -12,12 +12,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from town import eventually, others_at
+from town import eventually, is_there, others_at
 
 from router import clerk
 from router.beside import NobodyThere
 from router.carry_out import DatabaseDown
-from router.clerk import KILLED_ITS_CLERK, NOBODY_THERE, Beside
+from router.clerk import KILLED_ITS_CLERK, NO_ANSWER, NOBODY_THERE, Beside
 from router.journal import NOBODY_READS, Ahead, work_off
 from router.readers import Readers
 from router.reading import Raw, packed, read_packed, unpacked
@@ -40,6 +40,13 @@ def deadly(entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | Non
     return REAL(entries, blobs, learned)
 
 
+def endless(entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> Any:
+    REAL([], [], learned)
+    while any(DEADLY in entry.raw.decode() for entry in entries):
+        pass
+    return REAL(entries, blobs, learned)
+
+
 @pytest.fixture
 def beside(town: Town) -> Iterator[Beside]:
     each = Beside(town.house.settings)
@@ -51,6 +58,12 @@ def beside(town: Town) -> Iterator[Beside]:
 def people(journal: Journal, numbers: Sequence[int]) -> None:
     for number in numbers:
         mail(journal, number, words=another(number))
+
+
+def waits_for_turn(pid: int) -> bool:
+    """As /proc/locks has it: a waiter's line has an arrow."""
+    lines = (line.split() for line in Path("/proc/locks").read_text().splitlines())
+    return any("->" in line and str(pid) in line for line in lines)
 
 
 def external_ids(town: Town) -> list[str]:
@@ -132,6 +145,50 @@ def test_a_message_that_kills_it_is_set_aside_and_its_neighbours_have_their_effe
     assert work_off(town.house, journal, clerk=beside) == 0
     (aside,) = journal.find("failed")
     assert (aside.external_id, aside.error, aside.attempts) == ("mail2", KILLED_ITS_CLERK, 2)
+
+
+def test_words_that_it_turns_in_a_circle_over_are_set_aside(
+    town: Town, journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clerk, "_carry_out", endless)
+    beside = Beside(town.house.settings, busy_seconds=0.5)
+    people(journal, range(4))
+    assert work_off(town.house, journal, clerk=beside) == 3
+    clock.on(minutes=1)
+    assert work_off(town.house, journal, clerk=beside) == 0
+    beside.close()
+    (aside,) = journal.find("failed")
+    assert (aside.external_id, aside.error, aside.attempts) == ("mail2", KILLED_ITS_CLERK, 2)
+
+
+def test_one_that_stands_still_is_ended_and_nothing_is_done_twice(town: Town, journal: Journal) -> None:
+    """Also with a turn at the database in hand, which ends with it."""
+    beside = Beside(town.house.settings, seconds=1.0)
+    people(journal, range(3))
+    assert work_off(town.house, journal, clerk=beside) == 3
+    (pid,) = others_at(town.house.settings.data_dir / "reports.db-turn")
+    people(journal, range(3, 6))
+    with town.house.store.write():  # it waits for this turn with the batch in hand
+        begun = beside.begin(town.house, *read(journal))
+        eventually(lambda: waits_for_turn(pid), what="it waits")
+        os.kill(pid, signal.SIGSTOP)
+    carried = begun.result()
+    assert (len(carried.done), carried.failed, carried.is_down) == (3, {}, None)
+    assert not is_there(pid)
+    assert len(town.reports()) == len(town.answers()) == 6
+    beside.close()
+
+
+def test_a_database_that_hangs_ends_it_and_no_message_is_at_fault(town: Town, journal: Journal) -> None:
+    beside = Beside(town.house.settings, seconds=0.5)
+    beside.start()
+    people(journal, range(2))
+    with town.house.store.write():
+        with pytest.raises(DatabaseDown, match=NO_ANSWER):
+            work_off(town.house, journal, clerk=beside)
+    assert [entry.attempts for entry in journal.find("waiting")] == [0, 0]
+    assert eventually(lambda: work_off(town.house, journal, clerk=beside)) == 2
+    beside.close()
 
 
 def test_a_database_that_is_away_is_waited_for(town: Town, journal: Journal, beside: Beside) -> None:
