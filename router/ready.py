@@ -13,7 +13,7 @@ from router.in_time import InTime
 from store.journal import Journal
 from store.media import key_of
 from store.migrate import is_current
-from store.room import lack_of_room
+from store.room import TAKEN_AWAY, lack_of_room
 
 WAITS_TOO_LONG = timedelta(minutes=5)
 
@@ -60,6 +60,8 @@ def _nearest(path: Path) -> Path:
 
 
 def _refusing(journal: Journal) -> Reason:
+    if journal.is_taken_away():
+        return TAKEN_AWAY
     try:
         journal.probe().result()
     except TemporaryFailure:

@@ -220,13 +220,20 @@ class GroupCommit:
         ]
 
     def _connection(self, name: str) -> Any:
-        if name not in self._open:
-            path = self._folder / f"{name}.sqlite"
+        path = self._folder / f"{name}.sqlite"
+        if name in self._open:
+            self._look_for(path)
+        else:
             if name[:10] < self._today() and not path.exists():  # removed: reading must not make it anew
                 raise Gone
             self._open[name] = _open(path, self._schema)
             sync_folder(self._folder)
         return self._open[name]
+
+    def _look_for(self, path: Path) -> None:
+        """Raise FileNotFoundError where somebody removed an open file: it takes what is written, for nobody."""
+        if not path.exists() and not self.room.is_taken_away():  # (the room refuses there, and it may come back)
+            raise FileNotFoundError
 
     def _drop(self, name: str, error: Exception) -> None:
         if isinstance(error, TimeoutError | Gone):

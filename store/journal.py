@@ -91,6 +91,10 @@ class Journal:
             time.sleep(PAUSE_SECONDS)
             self._files.do(self._files.current(), probe).result()
 
+    def is_taken_away(self) -> bool:
+        """Whether its folder is gone, or another one: new messages are refused until it is back."""
+        return self._files.room.is_taken_away()
+
     def broken(self) -> list[str]:
         """Older files that could not be read or marked when they were last asked: what waits there waits on."""
         return sorted(self._files.broken)

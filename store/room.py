@@ -1,6 +1,7 @@
 """Room on the journal's disk: intake leaves a reserve, so that what was kept can be carried out to its end."""
 
 import logging
+import os
 import shutil
 import time
 from contextlib import suppress
@@ -11,6 +12,7 @@ log = logging.getLogger("lapor.journal")
 RESERVE = 256_000_000  # bytes
 SHARE = 20  # on small disks a twentieth of them
 LOOK_SECONDS = 1.0
+TAKEN_AWAY = "the folder was taken away or another one is in its place: put it back, or start anew"
 
 
 def lack_of_room(folder: Path) -> str | None:
@@ -23,10 +25,15 @@ def lack_of_room(folder: Path) -> str | None:
 
 
 class Room:
-    """The same for each message of a flood: the disk is looked at once a second at most."""
+    """The same for each message of a flood: the disk is looked at once a second at most.
+
+    Also whether the folder is the one that it was: what is open in one that somebody deleted, or whose disk was
+    unmounted, is written to without an error, and nobody would find it again.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._is = _identity(folder)
         self._look_at = 0.0
         self._lack: str | None = None
 
@@ -40,8 +47,20 @@ class Room:
     def _look(self) -> None:
         before = self._lack
         with suppress(OSError):  # a disk that does not answer: the write itself will tell
-            self._lack = lack_of_room(self._folder)
+            self._lack = TAKEN_AWAY if self.is_taken_away() else lack_of_room(self._folder)
         if self._lack and not before:
             log.error("the disk under the journal: %s", self._lack)
         elif before and not self._lack:
             log.warning("the disk under the journal has room again: messages are kept")
+
+    def is_taken_away(self) -> bool:
+        return _identity(self._folder) != self._is
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Which folder of which disk it is; None where there is none."""
+    try:
+        found = os.stat(folder)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

@@ -183,9 +183,8 @@ def test_a_database_that_hangs_ends_it_and_no_message_is_at_fault(town: Town, jo
     beside = Beside(town.house.settings, seconds=0.5)
     beside.start()
     people(journal, range(2))
-    with town.house.store.write():
-        with pytest.raises(DatabaseDown, match=NO_ANSWER):
-            work_off(town.house, journal, clerk=beside)
+    with town.house.store.write(), pytest.raises(DatabaseDown, match=NO_ANSWER):
+        work_off(town.house, journal, clerk=beside)
     assert [entry.attempts for entry in journal.find("waiting")] == [0, 0]
     assert eventually(lambda: work_off(town.house, journal, clerk=beside)) == 2
     beside.close()

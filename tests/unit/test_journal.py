@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from town import eventually
 
 from normalizer.schema import TemporaryFailure
+from router.in_time import InTime
 from router.journal import accept_for, cursor_for
+from router.ready import not_ready
+from store import room
 from store.database import sqlite_module
 from store.journal import IN_ROW_LIMIT, Journal
-from tests.unit.houses import ROOT, Clock
+from tests.unit.houses import ROOT, Clock, Town
 from tests.unit.journals import files_no_longer_than, ids, keep, opened, recovers
 
 # --- keeping ------------------------------------------------------------------------------------------------
@@ -375,6 +378,41 @@ def test_after_a_refused_write_a_fresh_file_is_used(tmp_path: Path, clock: Clock
         assert journal.waiting(1000)[-1].key == "2026-03-02.0001:1"
         assert ids(journal, 1000) == [*kept, "after"]
         assert keep(journal, kept[0]).result() is True  # another file: the message's own key makes it one
+
+
+def test_a_folder_that_is_taken_away_refuses_until_it_is_back(
+    town: Town, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its open files would take what nobody finds again; an empty folder in its place is another one."""
+    monkeypatch.setattr(room, "LOOK_SECONDS", 0.0)
+    folder, away = tmp_path / "journal", tmp_path / "away"
+    with opened(folder, clock) as journal:
+        assert keep(journal, "SM1").result()
+        folder.rename(away)
+        for _ in ("gone", "another one"):
+            with pytest.raises(TemporaryFailure):
+                keep(journal, "SM2").result()
+            with pytest.raises(TemporaryFailure):
+                keep(journal, "SM3", raw=bytes(IN_ROW_LIMIT + 1)).result()
+            assert f"journal: {room.TAKEN_AWAY}" in not_ready(town.house, journal, InTime())
+            folder.mkdir(exist_ok=True)
+        folder.rmdir()
+        away.rename(folder)
+        assert keep(journal, "SM2").result()
+        assert ids(journal) == ["SM1", "SM2"]
+
+
+def test_a_days_file_that_is_removed_while_it_is_open_takes_no_more(
+    journal: Journal, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert keep(journal, "SM1").result()
+    (day,) = (tmp_path / "journal").glob("*.sqlite")
+    day.unlink()
+    with pytest.raises(TemporaryFailure):
+        keep(journal, "SM2").result()
+    assert eventually(lambda: recovers(journal, "SM2"), what="a fresh file is there")
+    assert [path.stem for path in (tmp_path / "journal").glob("*.sqlite")] == [f"{day.stem}.0001"]
+    assert f"journal file {day.stem} refused: FileNotFoundError" in caplog.text
 
 
 def test_at_the_next_days_start_the_plain_name_is_used_again(tmp_path: Path, clock: Clock) -> None:
