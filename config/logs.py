@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import structlog
 from structlog.stdlib import ProcessorFormatter
 
+from config.outlet import Outlet
 from config.settings import ROOT, Settings
 
 Line: TypeAlias = structlog.typing.EventDict
@@ -50,7 +51,7 @@ def start_log(settings: Settings) -> None:
 
     Everything goes the same way: our own lines, libraries', Python's warnings, and what ends a thread or us.
     """
-    said = logging.StreamHandler()
+    said = Outlet()
     said.setFormatter(line_format(settings.log_format, colours=sys.stderr.isatty()))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[said], force=True)
     logging.raiseExceptions = False  # a line that cannot be written is not shown raw instead

@@ -2,16 +2,19 @@
 
 import json
 import logging
+import os
 import sys
 import warnings
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.logs import line_format, redacted
+from config.outlet import LEFT_OUT, Outlet
 
 
 def line(
@@ -222,3 +225,53 @@ def test_a_message_draws_nothing_on_the_terminal() -> None:
 
     assert "\x1b" not in written
     assert "\n" not in written
+
+
+# --- who reads them -----------------------------------------------------------------------------------------
+
+
+def said_to(out: TextIO) -> logging.Logger:
+    said = logging.Logger("lapor.test")
+    said.addHandler(Outlet(out))
+    return said
+
+
+def read_from(pipe: int) -> list[str]:
+    os.set_blocking(pipe, False)
+    with suppress(BlockingIOError):
+        return os.read(pipe, 1_000_000).decode().splitlines()
+    return []
+
+
+def test_a_reader_who_does_not_read_holds_nobody_up_and_hears_how_much_was_left_out() -> None:
+    pipe, end = os.pipe()
+    with open(end, "w") as out:
+        said = said_to(out)
+        for number in range(3000):
+            said.warning("%d %s", number, "x" * 5000 if number == 7 else "é" * 30)
+        first = read_from(pipe)
+        assert first[0].startswith("0 ")
+        assert first[7] == "7 " + "x" * 5000
+        said.warning("again")
+        left_out = 3000 - len(first)
+        assert left_out > 1000
+        assert read_from(pipe) == [LEFT_OUT % left_out, "again"]
+        said.warning("and on")
+        assert read_from(pipe) == ["and on"]
+    os.close(pipe)
+
+
+def test_a_line_that_is_longer_than_the_room_left_is_cut_off() -> None:
+    pipe, end = os.pipe()
+    with open(end, "w") as out:
+        said_to(out).warning("x" * 1_000_000)
+        assert len(read_from(pipe)[0]) >= 60_000
+    os.close(pipe)
+
+
+def test_a_reader_who_went_away_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    pipe, end = os.pipe()
+    os.close(pipe)
+    with open(end, "w") as out:
+        said_to(out).warning("nobody is there")
