@@ -1,12 +1,17 @@
 """Starts everything, watches it, starts again what falls, stops on SIGTERM; and the commands beside it."""
 
+import signal
+
+IS_PROGRAM = __name__ == "__main__"
+if IS_PROGRAM and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest is loaded Ctrl-C ends it without a word
+
 import argparse
 import asyncio
 import contextlib
 import gc
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -56,9 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="run_bots.py", description="A city's complaint intake.")
-    parser.set_defaults(command=serve)
+    parser.set_defaults(command=serve, new_keys=False)
     commands = parser.add_subparsers(metavar="COMMAND")
-    console.add(commands, "serve", serve, "everything in one process (the default)")
+    server = console.add(commands, "serve", serve, "everything in one process (the default)")
+    server.add_argument(
+        "--new-keys", action="store_true", help="the keys of what is in the database are lost: go on with these"
+    )
     work = console.add(commands, "work", work_queues, "a delivery worker on rq (needs REDIS_URL)")
     work.add_argument("--queue", action="append", default=[], metavar="NAME")
     console.add_commands(commands)
@@ -81,7 +89,7 @@ def serve(options: argparse.Namespace) -> int:
     _load_everything(settings)
     fork_here()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_until_stopped(settings))
+        runner.run(serve_until_stopped(settings, has_new_keys=options.new_keys))
     return 0
 
 
@@ -95,13 +103,19 @@ def _load_everything(settings: Settings) -> None:
 
 
 def work_queues(options: argparse.Namespace) -> int:
+    from sqlalchemy.exc import OperationalError
+
     from config.logs import start_log
     from router.house import open_house
     from router.worker import work_forever
+    from store.same_keys import check_same_keys
 
     settings = with_stand_ins(read_settings())
     start_log(settings)
-    work_forever(open_house(settings), settings, options.queue)
+    house = open_house(settings)
+    with contextlib.suppress(OperationalError):  # it is away, and waited for
+        check_same_keys(house.store)
+    work_forever(house, settings, options.queue)
     return 0
 
 
@@ -135,7 +149,7 @@ def _stand_ins(settings: Settings) -> list["BaseRoute"]:
     return sandbox.routes(settings)
 
 
-async def serve_until_stopped(given: Settings) -> None:
+async def serve_until_stopped(given: Settings, *, has_new_keys: bool = False) -> None:
     """Keep, understand, route and answer until a signal asks to stop. Raises OSError when disk or port refuse."""
     from desk.server import check_ports, start_servers, stop_servers
     from router import clerk, readers
@@ -153,7 +167,7 @@ async def serve_until_stopped(given: Settings) -> None:
         open_house(settings, pack_at(settings.city)), wake=owed.ring, readers=readers.Beside(settings.city)
     )
     beside = clerk.Beside(settings)
-    prepare = partial(asyncio.to_thread, _prepare_database, house)
+    prepare = partial(asyncio.to_thread, _prepare_database, house, has_new_keys)
     async with contextlib.AsyncExitStack() as stack:
         stack.push(partial(_leave_who_hangs, threads))
         stack.callback(house.readers.close)
@@ -216,24 +230,27 @@ def _leave_who_hangs(threads: ThreadPoolExecutor, _: object, error: BaseExceptio
         os._exit(0 if error is None else 1)
 
 
-def _prepare_database(house: "House") -> str | None:
+def _prepare_database(house: "House", has_new_keys: bool) -> str | None:
     """Bring the schema up and make the first admin; their one-time password, if one was made."""
     from normalizer.normalize import warm_up
     from router.learned import look_for_model
     from store.accounts import first_admin
     from store.migrate import is_current, migrate
+    from store.same_keys import check_same_keys
     from store.work import release_leases
 
     if house.settings.migrates_itself:
         migrate(house.store.engine)
     elif not is_current(house.store.engine):
         raise SettingsError("the database schema is not this version's: run `run_bots.py migrate` first")
+    if not has_new_keys:
+        check_same_keys(house.store)
     warm_up(house.pack)
     look_for_model(house)
-    with house.store.write() as session:
-        if house.settings.is_sqlite:  # whoever held them is dead: this process holds the journal's lock
+    if house.settings.is_sqlite:  # whoever held them is dead: this process holds the journal's lock
+        with house.store.write() as session:
             release_leases(session, house.now())
-        return first_admin(session, house.now())
+    return house.store.write_until_free(lambda session: first_admin(session, house.now()))
 
 
 async def _get_ready(
@@ -375,7 +392,9 @@ def _first_login(settings: Settings, password: str) -> str:
     return f"see {path}"
 
 
-if __name__ == "__main__":
+if IS_PROGRAM:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     speak_plainly()
     os.umask(0o077)  # what people say is nobody else's on this machine
     sys.exit(main())

@@ -101,12 +101,19 @@ def _sqlite() -> tuple[str, bool, str]:
 
 
 def _database(settings: Settings) -> str:
-    from store.database import open_engine
+    from config.keys import read_keys
+    from store.database import open_engine, open_store
     from store.migrate import is_current
+    from store.same_keys import check_same_keys
 
     kind = "SQLite" if settings.is_sqlite else "PostgreSQL"
-    if not is_current(open_engine(settings)) and not settings.migrates_itself:
+    has_schema = is_current(open_engine(settings))
+    if not has_schema and not settings.migrates_itself:
         raise LookupError(f"{kind} answers, but its schema is not current: run `run_bots.py migrate`")
+    if has_schema and (
+        (settings.secret_key and settings.contact_key) or (settings.data_dir / "keys.json").exists()
+    ):
+        check_same_keys(open_store(settings, read_keys(settings)))
     return f"{kind} answers"
 
 

@@ -1,7 +1,9 @@
 """Python alone, which has nothing loaded, can start all that other tests fork (tests/forked.py)."""
 
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 from town import ROOT, Town, eventually
@@ -35,3 +37,13 @@ def test_a_server_comes_up_and_ends_when_told(new_town: Callable[..., Town]) -> 
     eventually(town._is_up, within=60, what="the installation comes up")
     town.process.terminate()
     assert town.process.wait(20) == 0
+
+
+def test_interrupted_while_it_loads_it_ends_without_a_word(new_town: Callable[..., Town]) -> None:
+    for seconds in (0.1, 0.2):
+        command = [sys.executable, "run_bots.py"]
+        process = subprocess.Popen(command, cwd=ROOT, env=new_town().environment, stderr=subprocess.PIPE)
+        time.sleep(seconds)  # somewhere in the loading of modules: nothing tells where
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert (said, process.returncode in {-signal.SIGINT, 130}) == (b"", True)

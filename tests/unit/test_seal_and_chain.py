@@ -20,6 +20,7 @@ from config.settings import Settings, SettingsError
 from router.operate import first_edited_row
 from store.chain import SALT_BYTES, first_break, hash_text, new_salt
 from store.models import Address, StatusUpdate
+from store.same_keys import check_same_keys
 from store.seal import Sealer
 from tests.unit.houses import CITIZEN, WHOLE, Town, new_town
 
@@ -293,3 +294,31 @@ def test_no_salt_is_given_twice_and_a_forked_process_has_its_own() -> None:
     theirs, ours = os.read(reads, 200 * SALT_BYTES), [new_salt() for _ in range(200)]
     both = ours + [theirs[at : at + SALT_BYTES] for at in range(0, len(theirs), SALT_BYTES)]
     assert len(set(both)) == len(both) == 400
+
+
+# --- keys of another installation ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "CONTACT_KEY"])
+def test_another_key_than_the_databases_is_refused_at_the_start(tmp_path: Path, name: str) -> None:
+    """Also one that was made anew because keys.json is gone; the old one beside it is enough."""
+    keys = {"secret_key": "s" * 32, "contact_key": "c" * 32}
+    town = new_town(tmp_path, **keys)
+    check_same_keys(town.house.store)  # nothing is in it yet
+    town.tell(WHOLE)
+    check_same_keys(town.house.store)
+    other = keys | {name.lower(): "another key of nobody"}
+    with pytest.raises(SettingsError, match=f"^{name} is not the one"):
+        check_same_keys(new_town(tmp_path, **other).house.store)
+    check_same_keys(
+        new_town(tmp_path, **keys | {name.lower(): f"new key of nobody,{keys[name.lower()]}"}).house.store
+    )
+
+
+def test_one_edited_line_is_no_other_key(tmp_path: Path) -> None:
+    town = new_town(tmp_path)
+    for number in range(2):
+        town.tell(WHOLE, sender=f"{CITIZEN}{number}")
+    with town.house.store.write() as session:
+        session.execute(update(StatusUpdate).where(StatusUpdate.id == 1).values(by="nobody"))
+    check_same_keys(town.house.store)

@@ -7,6 +7,7 @@ from functools import partial
 import psycopg
 import pytest
 
+import run_bots
 from router.house import House
 from router.invitations import invite, take
 from store import account_changes
@@ -49,6 +50,14 @@ def at_once(*works: Callable[[], object]) -> list[object]:
 def names(house: House) -> set[str]:
     with house.store.read() as session:
         return {each.name for each in session.query(Officer)}
+
+
+def test_servers_that_start_together_make_one_first_admin(house: House) -> None:
+    made = at_once(*[partial(run_bots._prepare_database, house, has_new_keys=False)] * 4)
+    assert sorted(type(each).__name__ for each in made) == ["NoneType"] * 3 + ["str"], made
+    assert names(house) == {"admin"}
+    with house.store.write() as session:
+        session.query(Officer).delete()
 
 
 def remove(house: House, name: str) -> None:
