@@ -19,8 +19,9 @@ from store.journal import Entry, lane_of
 
 log = logging.getLogger("lapor.journal")
 
-# PostgreSQL's SQLSTATEs: no connection, no room, shut down, its disk, a standby that only reads
-DOWN = ("08", "53", "57P", "58", "25006")
+# PostgreSQL's SQLSTATEs, none a message's fault: no connection, no room, shut down, its disk, a standby that only
+# reads; a lock that is not had; another version's tables, a right that was taken; what a pooler lost
+DOWN = ("08", "53", "57P", "58", "25006", "25P03", "25P04", "55", "42501", "42703", "42P01", "26", "42P05")
 
 
 class DatabaseDown(Exception):  # noqa: N818

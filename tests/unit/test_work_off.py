@@ -254,6 +254,34 @@ def test_a_database_that_goes_away_in_the_middle_loses_nothing_and_burns_no_trie
     assert {entry.attempts for entry in journal.find("done", 1000)} == {0}
 
 
+NOBODYS_FAULT = {
+    "another version's column": (
+        "ALTER TABLE messages RENAME COLUMN external_id TO gone",
+        "ALTER TABLE messages RENAME COLUMN gone TO external_id",
+    ),
+    "another version's table": ("ALTER TABLE deliveries RENAME TO gone", "ALTER TABLE gone RENAME TO deliveries"),
+}
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("wrong", NOBODYS_FAULT)
+def test_what_is_no_messages_fault_is_waited_for_and_burns_no_tries(
+    cabled: tuple[Town, Cable, Callable[[], int]], journal: Journal, wrong: str
+) -> None:
+    town, _, _ = cabled
+    for number in range(3):
+        mail(journal, number)
+    breaks, mends = NOBODYS_FAULT[wrong]
+    with town.house.store.engine.begin() as connection:
+        connection.exec_driver_sql(breaks)
+    with pytest.raises(DatabaseDown):
+        work_off(town.house, journal)
+    with town.house.store.engine.begin() as connection:
+        connection.exec_driver_sql(mends)
+    assert work_off(town.house, journal) == len(town.reports()) == 3
+    assert {entry.attempts for entry in journal.find("done")} == {0}
+
+
 @pytest.mark.servers
 def test_a_standby_that_only_reads_is_waited_for_and_burns_no_tries(
     cabled: tuple[Town, Cable, Callable[[], int]], journal: Journal
@@ -277,6 +305,11 @@ def test_a_standby_that_only_reads_is_waited_for_and_burns_no_tries(
         (psycopg.errors.TooManyConnections(), True),
         (psycopg.errors.DiskFull(), True),
         (psycopg.errors.AdminShutdown(), True),
+        (psycopg.errors.LockNotAvailable(), True),
+        (psycopg.errors.IdleInTransactionSessionTimeout(), True),
+        (psycopg.errors.InsufficientPrivilege(), True),
+        (psycopg.errors.InvalidSqlStatementName(), True),
+        (psycopg.errors.DuplicatePreparedStatement(), True),
         (psycopg.OperationalError("server closed the connection unexpectedly"), True),
         (psycopg.errors.DeadlockDetected(), False),
         (psycopg.errors.UniqueViolation(), False),
