@@ -26,7 +26,7 @@ from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
 from desk import console, learning, privacy_console, ways_console
 from desk.terminal import carried_out, let_go, of_database, speak_plainly
-from router.running import Bell, end, every, keep_running, working
+from router.running import Bell, allow_many_files, end, every, keep_running, working
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -84,6 +84,7 @@ def serve(options: argparse.Namespace) -> int:
 
     gc.disable()  # until it runs: a million things are loaded, and none of them is garbage
     sys.setswitchinterval(SWITCH_SECONDS)
+    allow_many_files()
     settings = read_settings()
     start_log(settings)
     _load_everything(settings)
@@ -156,6 +157,7 @@ async def serve_until_stopped(given: Settings, *, has_new_keys: bool = False) ->
     from router.house import open_house
     from router.outbox import open_connections
     from router.reading import pack_at
+    from store.database import held_alone
     from store.journal import Journal
 
     settings = with_stand_ins(given)
@@ -175,6 +177,8 @@ async def serve_until_stopped(given: Settings, *, has_new_keys: bool = False) ->
         was_here_before = any((settings.data_dir / "journal").glob("*.sqlite"))
         journal = Journal(settings.data_dir / "journal")
         stack.callback(journal.close)
+        held = held_alone(settings)
+        stack.callback(lambda: None if held is None else os.close(held))
         check_ports(settings)
         is_prepared, first_password = await _get_ready(
             house, beside, prepare, must=settings.is_sqlite or not was_here_before

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 from collections.abc import Awaitable, Callable
 
 from normalizer.schema import TemporaryFailure
@@ -18,6 +19,15 @@ BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the fir
 SAY_SECONDS = 60.0  # how often a part says of a database that is away that it still is
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
 FINISH_SECONDS = 15.0
+OPEN_FILES = 65_536
+
+
+def allow_many_files() -> None:
+    """Each connection is an open file: as many as the system lets us have, up to OPEN_FILES."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class Bell:
@@ -79,7 +89,8 @@ async def keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None
         except Exception as error:
             if asyncio.get_running_loop().time() - began > longest:
                 wait = BACK_OFF[0]
-            is_down = type(error).__name__ in DOWN or (name == "journal" and isinstance(error, TemporaryFailure))
+            is_ours = name == "journal" and isinstance(error, TemporaryFailure | OSError)  # its disk, its files
+            is_down = is_ours or type(error).__name__ in DOWN
             wait = min(wait, DATABASE_SECONDS) if is_down else wait
             level = logging.WARNING if is_down else logging.ERROR
             if not is_down or began - said_at >= SAY_SECONDS:

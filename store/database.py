@@ -133,6 +133,24 @@ def open_store(settings: Settings, keys: Keys) -> Store:
     )
 
 
+def held_alone(settings: Settings) -> int | None:
+    """Hold an SQLite database for one server: a descriptor that lets go of it when it is closed.
+
+    Raises OSError where another server holds it: what that one is sending would be taken for a dead one's.
+    """
+    if not settings.is_sqlite:
+        return None
+    path = Path(f"{make_url(settings.database).database}-server")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise OSError("the SQLite database (DATABASE_URL) is in use by another server") from None
+    return held
+
+
 def open_engine(settings: Settings) -> Engine:
     """Make the engine; no connection is opened yet. Raises SettingsError for an address that cannot be read."""
     if not settings.is_sqlite:

@@ -1,12 +1,16 @@
 """Python alone, which has nothing loaded, can start all that other tests fork (tests/forked.py)."""
 
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from town import ROOT, Town, eventually
+
+from router.running import OPEN_FILES
 
 COMMANDS = (
     "migrate",
@@ -29,12 +33,18 @@ def test_every_command_finds_what_it_needs(new_town: Callable[..., Town]) -> Non
         assert (ended.returncode, ended.stderr) == (0, ""), command
 
 
+def open_files(pid: int) -> int:
+    (limit,) = [line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if "open files" in line]
+    return int(limit.split()[3])
+
+
 def test_a_server_comes_up_and_ends_when_told(new_town: Callable[..., Town]) -> None:
     town = new_town()
     with (town.folder / "log").open("ab") as log:
-        command = [sys.executable, "run_bots.py"]
+        command = ["prlimit", "--nofile=256:", sys.executable, "run_bots.py"]
         town.process = subprocess.Popen(command, cwd=ROOT, env=town.environment, stdout=log, stderr=log)
     eventually(town._is_up, within=60, what="the installation comes up")
+    assert open_files(town.process.pid) == min(OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     town.process.terminate()
     assert town.process.wait(20) == 0
 

@@ -21,7 +21,7 @@ from router.clerk import KILLED_ITS_CLERK, NO_ANSWER, NOBODY_THERE, Beside
 from router.journal import NOBODY_READS, Ahead, work_off
 from router.readers import Readers
 from router.reading import Raw, packed, read_packed, unpacked
-from store.database import Turn
+from store.database import Turn, held_alone
 from store.journal import Entry, Journal
 from store.models import Message
 from tests.unit.houses import ROOT, Clock, Town, another
@@ -257,3 +257,13 @@ def test_a_turn_that_no_file_can_be_made_for_is_taken_all_the_same(tmp_path: Pat
         pass
     with turn:
         pass
+
+
+def test_one_sqlite_database_is_one_servers(town: Town) -> None:
+    """Whatever folder its journal is in."""
+    held = held_alone(town.house.settings)
+    with pytest.raises(OSError, match="in use by another server"):
+        held_alone(town.house.settings)
+    assert held is not None
+    os.close(held)
+    os.close(held_alone(town.house.settings) or 0)

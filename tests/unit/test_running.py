@@ -9,7 +9,7 @@ from router import running
 from router.running import keep_running
 
 
-async def falls(error: Exception, times: int) -> int:
+async def falls(error: Exception, times: int, name: str = "clock") -> int:
     """Keep a part running that falls so often and then has nothing to do; how often it was started."""
     started = 0
 
@@ -19,7 +19,7 @@ async def falls(error: Exception, times: int) -> int:
         if started <= times:
             raise error
 
-    await asyncio.wait_for(keep_running("clock", part), 20)
+    await asyncio.wait_for(keep_running(name, part), 20)
     return started
 
 
@@ -41,3 +41,13 @@ async def test_a_database_that_stays_away_is_said_again(
     monkeypatch.setattr(running, "SAY_SECONDS", 0.0)
     await falls(OperationalError("SELECT 1", None, Exception()), 5)
     assert caplog.text.count("clock fell") == 5
+
+
+async def test_a_journal_whose_files_cannot_be_opened_is_looked_at_again_soon(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After too many open files, say, nobody waits for a minute."""
+    monkeypatch.setattr(running, "BACK_OFF", (60.0, 60.0))
+    monkeypatch.setattr(running, "DATABASE_SECONDS", 0.001)
+    assert await falls(OSError(24, "Too many open files"), 5, "journal") == 6
+    assert caplog.text.count("journal fell") == 1
