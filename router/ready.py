@@ -13,9 +13,10 @@ from router.in_time import InTime
 from store.journal import Journal
 from store.media import key_of
 from store.migrate import is_current
-from store.room import TAKEN_AWAY, lack_of_room
+from store.room import TAKEN_AWAY, is_full, lack_of_room, there_already
 
 WAITS_TOO_LONG = timedelta(minutes=5)
+ITS_DISK_IS_FULL = "its disk is full (df, df -i): what comes in waits in the journal"
 
 Reason = str | None
 
@@ -43,6 +44,8 @@ def _said(answer: object, seconds: float) -> str:
 
 
 def _schema(house: House) -> Reason:
+    if house.settings.is_sqlite and is_full(Path(house.store.engine.url.database or "")):
+        return ITS_DISK_IS_FULL
     return None if is_current(house.store.engine) else "the schema is not this version's: run_bots.py migrate"
 
 
@@ -50,13 +53,11 @@ def _media(house: House) -> Reason:
     with suppress(KeyError):  # nothing is there, and that was told
         house.store.media.get(key_of(b"ready"))
     place = house.settings.media
-    can_write = "://" in place or os.access(_nearest(Path(place)), os.W_OK)
-    return None if can_write else "the folder cannot be written"
-
-
-def _nearest(path: Path) -> Path:
-    """The folder, or the one above that is there already."""
-    return next(each for each in (path, *path.absolute().parents) if each.exists())
+    if "://" in place:
+        return None
+    if not os.access(there_already(Path(place)), os.W_OK):
+        return "the folder cannot be written"
+    return ITS_DISK_IS_FULL if is_full(Path(place)) else None
 
 
 def _refusing(journal: Journal) -> Reason:

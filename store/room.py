@@ -11,6 +11,7 @@ log = logging.getLogger("lapor.journal")
 
 RESERVE = 256_000_000  # bytes
 SHARE = 20  # on small disks a twentieth of them
+FULL = 100_000
 LOOK_SECONDS = 1.0
 TAKEN_AWAY = "the folder was taken away or another one is in its place: put it back, or start anew"
 
@@ -22,6 +23,17 @@ def lack_of_room(folder: Path) -> str | None:
     if disk.free >= reserve:
         return None
     return f"{disk.free // 1_000_000} MB are free, messages are refused under {reserve // 1_000_000} MB"
+
+
+def is_full(place: Path) -> bool:
+    """Whether nothing more can be written beside a file or into a folder: no bytes are left, or no names."""
+    disk = os.statvfs(there_already(place))
+    return disk.f_bavail * disk.f_frsize < FULL or (disk.f_files > 0 and disk.f_favail == 0)
+
+
+def there_already(place: Path) -> Path:
+    """The file or folder, or the nearest one above that is there."""
+    return next(each for each in (place, *place.absolute().parents) if each.exists())
 
 
 class Room:

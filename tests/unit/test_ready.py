@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from town import eventually, free_port
 from config.settings import Settings
 from router.house import open_house
 from router.in_time import InTime
-from router.ready import not_ready
+from router.ready import ITS_DISK_IS_FULL, not_ready
 from store.database import sqlite_module
 from store.journal import Journal
 from tests.unit.houses import Clock, Town, new_town
@@ -135,6 +135,28 @@ def test_a_disk_that_is_nearly_full_is_a_reason_before_it_refuses(tmp_path: Path
         subprocess.run(["umount", "-l", disk], check=True)
 
     assert said == "disk: 0 MB are free, messages are refused under 0 MB"
+
+
+@pytest.mark.parametrize(("part", "names"), [("database", 1000), ("media", 8)])
+def test_a_full_disk_of_the_database_or_the_photos_is_a_reason_before_anything_waits_long(
+    tmp_path: Path, journal: Journal, part: str, names: int
+) -> None:
+    """Of bytes, or of names for files."""
+    disk = tmp_path / "small"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=9m,nr_inodes={names}", "tmpfs", disk]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("LEFT OUT: a small disk cannot be mounted here (not root)")
+    place = {"database": {"database_url": f"sqlite:///{disk}/reports.db"}, "media": {"media_url": str(disk)}}
+    try:
+        town = new_town(tmp_path, **place[part])
+        assert reasons(town, journal) == []
+        with suppress(OSError):
+            for number in range(names):
+                (disk / f"other{number}").write_bytes(bytes(200_000 if part == "database" else 0))
+        assert reasons(town, journal) == [f"{part}: {ITS_DISK_IS_FULL}"]
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_what_does_not_answer_in_time_is_a_reason(town: Town, journal: Journal, tmp_path: Path) -> None:
