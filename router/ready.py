@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,8 @@ def _said(answer: object, seconds: float) -> str:
 def _schema(house: House) -> Reason:
     if house.settings.is_sqlite and is_full(Path(house.store.engine.url.database or "")):
         return ITS_DISK_IS_FULL
+    with house.store.turn or nullcontext():  # a command that somebody halted may hold it: then no answer comes
+        pass
     return None if is_current(house.store.engine) else "the schema is not this version's: run_bots.py migrate"
 
 

@@ -15,7 +15,7 @@ from config.settings import Settings
 from router.house import open_house
 from router.in_time import InTime
 from router.ready import ITS_DISK_IS_FULL, not_ready
-from store.database import sqlite_module
+from store.database import Turn, sqlite_module
 from store.journal import Journal
 from tests.unit.houses import Clock, Town, new_town
 from tests.unit.journals import files_no_longer_than, keep, opened
@@ -157,6 +157,13 @@ def test_a_full_disk_of_the_database_or_the_photos_is_a_reason_before_anything_w
         assert reasons(town, journal) == [f"{part}: {ITS_DISK_IS_FULL}"]
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_halted_command_that_holds_sqlites_writer_is_a_reason(town: Town, journal: Journal) -> None:
+    halted = Turn(town.house.settings.data_dir / "reports.db-turn")  # as another process has it
+    with halted:
+        assert not_ready(town.house, journal, InTime(0.3)) == ["database: no answer in 0 s"]
+    eventually(lambda: reasons(town, journal) == [], what="it is ready again")
 
 
 def test_what_does_not_answer_in_time_is_a_reason(town: Town, journal: Journal, tmp_path: Path) -> None:
