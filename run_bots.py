@@ -2,8 +2,7 @@
 
 import signal
 
-IS_PROGRAM = __name__ == "__main__"
-if IS_PROGRAM and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest is loaded Ctrl-C ends it without a word
 
 import argparse
@@ -42,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command not in {serve, work_queues}:
         gc.set_threshold(MANY_OBJECTS)
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # from here on it is an exception
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return carried_out(options)
     except BrokenPipeError:  # whoever read us has seen enough
         let_go()
@@ -396,9 +397,7 @@ def _first_login(settings: Settings, password: str) -> str:
     return f"see {path}"
 
 
-if IS_PROGRAM:
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+if __name__ == "__main__":
     speak_plainly()
     os.umask(0o077)  # what people say is nobody else's on this machine
     sys.exit(main())
