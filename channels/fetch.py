@@ -21,6 +21,7 @@ MAX_BODY = 1_000_000
 BODY_SECONDS = 15.0
 PHOTO_SECONDS = 60.0
 MAX_REDIRECTS = 3
+LONGEST_NAMED = 7200.0  # seconds: one whose clock or program is wrong names years, and nobody would ask it again
 
 
 @cache
@@ -117,6 +118,8 @@ def _check(response: httpx.Response, hosts: PhotoHosts, *, with_credentials: boo
         raise TemporaryFailure("the photo's host refuses our credentials")
     if status != 200:
         raise PermanentFailure(f"the photo's host said {status}")
+    if response.headers.get("content-type", "").lower().startswith("text/html"):  # who stands between us and it
+        raise TemporaryFailure("the photo's host gave a page")
     if response.headers.get("content-encoding", "identity") != "identity":
         raise PermanentFailure("the photo came in an encoding that was not asked for")
 
@@ -127,12 +130,22 @@ async def _capped(response: httpx.Response, limit: int) -> bytes:
         body += chunk
         if len(body) > limit:
             raise PermanentFailure(f"the photo is larger than {limit // 1_000_000} MB")
+    if not body:
+        raise TemporaryFailure("the photo's host gave nothing")
     return bytes(body)
 
 
 def retry_after(value: str | None) -> float | None:
-    """Read a Retry-After header in seconds (RFC 9110, 10.2.3); None where it is missing or a date."""
-    return float(value) if value and value.isdecimal() and len(value) < 8 else None
+    """Read a Retry-After header in seconds (RFC 9110, 10.2.3); None where it is missing, a date or nonsense."""
+    return named_wait(int(value)) if value and value.isdecimal() and len(value) < 12 else None
+
+
+def named_wait(seconds: object) -> float | None:
+    """The wait that a provider names, LONGEST_NAMED at most; None for what is no wait, and for none at all: then
+    our own pauses, which grow, count."""
+    if not isinstance(seconds, int | float) or not seconds > 0:  # nor is NaN
+        return None
+    return float(min(seconds, LONGEST_NAMED))
 
 
 async def read_body(request: Request) -> bytes:

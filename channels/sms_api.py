@@ -78,7 +78,9 @@ async def _created(client: Client, form: Mapping[str, str]) -> str:
     response = await client.request_async("POST", messages, data=form)
     if not 200 <= response.status_code < 300:
         _raise_for(response.status_code, _code_in(response.text))
-    return str(json.loads(response.text)["sid"])
+    if not (sid := json.loads(response.text)["sid"]) or not isinstance(sid, str):
+        raise TemporaryFailure("Twilio answered without a SID", uncertain=True)
+    return sid
 
 
 @asynccontextmanager
@@ -175,5 +177,7 @@ def _raise_for(status: int, code: int | None) -> None:
         raise TemporaryFailure(f"{said}: is TWILIO_AUTH_TOKEN right?", retry_after=300) from None
     if status == 429 or status >= 500 or status == 408 or code in TEMPORARY_CODES:
         raise TemporaryFailure(said, uncertain=status >= 500 or status == 408) from None
+    if code is None:  # whoever stands between us and Twilio: its own no has a number
+        raise TemporaryFailure(f"{said}, in words that are not Twilio's") from None
     reason = f"{said}: is TWILIO_ACCOUNT_SID right?" if status == 404 else said
     raise PermanentFailure(reason, of_address=str(code) in GONE) from None

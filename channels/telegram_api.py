@@ -1,6 +1,7 @@
 """Speaks to Telegram's Bot API: answers out, photos in, its refusals in our words."""
 
 import asyncio
+import json
 import logging
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -14,7 +15,7 @@ from telegram import Bot, InputFile
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter
 from telegram.request import HTTPXRequest
 
-from channels.fetch import Off, PhotoHosts, fetch_photo, tls
+from channels.fetch import Off, PhotoHosts, fetch_photo, named_wait, tls
 from channels.protocol import Connection
 from channels.telegram_updates import MAX_FILE
 from config.settings import Settings
@@ -34,9 +35,9 @@ PHOTO_SECONDS = 40.0
 LOCATION_BUTTON = "📍 Kirim lokasi / Send location"
 
 
-def retry_after(error: RetryAfter) -> float:
+def retry_after(error: RetryAfter) -> float | None:
     wait = error.retry_after
-    return float(wait) if isinstance(wait, int) else wait.total_seconds()
+    return named_wait(wait if isinstance(wait, int) else wait.total_seconds())
 
 
 @asynccontextmanager
@@ -111,7 +112,10 @@ class _Connection:
             return await fetch_photo(self.client, f"{self.files}/{path}", self.hosts)
 
     async def find(self, message: OutboundMessage) -> str | CannotTell | None:
-        """The Bot API has no way to look a sent message up."""
+        """The Bot API has no way to look a sent message up. A Telegram that answers nothing is waited for: the
+        last try is not spent on it."""
+        with _failures():
+            await call(self.bot, "getMe", {})
         return CannotTell.CANNOT_TELL
 
 
@@ -188,9 +192,20 @@ class _Request(HTTPXRequest):
 
     async def do_request(self, *asked: Any, **more: Any) -> tuple[int, bytes]:
         code, said = await super().do_request(*asked, **more)
-        if code in {500, 502, 503} or (code == 429 and b"retry_after" not in said):
+        if code in {500, 502, 503} or (300 <= code < 500 and not _is_of_telegram(code, said)):
             raise Refused(str(code))
         return code, said
+
+
+def _is_of_telegram(code: int, said: bytes) -> bool:
+    """Whether it is a no of the Bot API's form, and not of somebody's who stands between us and it; a 429 also
+    names a wait that is one."""
+    try:
+        answer = json.loads(said)
+        wait = answer["parameters"]["retry_after"] if code == 429 else 1
+        return answer["ok"] is False and isinstance(wait, int) and 0 < wait < 10**9
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
 
 
 @asynccontextmanager

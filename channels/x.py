@@ -231,19 +231,25 @@ class _Connection:
         return await fetch_photo(self.http, attachment.ref or "", self.hosts)
 
     async def find(self, message: OutboundMessage) -> str | CannotTell | None:
-        """Look among our last 100 posts since the first try for a reply to the same post."""
+        """Look among our last 100 posts since the first try for a reply to the same post; that X refuses to show
+        them says nothing of the reply."""
+        try:
+            return _same_reply(await self._own_posts(message.first_tried_at or datetime.now(UTC)), message)
+        except PermanentFailure as refusal:
+            raise TemporaryFailure(str(refusal)) from None
+
+    async def _own_posts(self, since: datetime) -> list[Json]:
         user_id = await _own_id(self.asker)
-        since = (message.first_tried_at or datetime.now(UTC)) - CLOCKS_DIFFER
         answer = await self.asker.ask(
             lambda client: client.get_users_tweets(
                 user_id,
                 max_results=100,
-                start_time=since,
+                start_time=since - CLOCKS_DIFFER,
                 tweet_fields=["created_at", "entities", "note_tweet", "referenced_tweets"],
                 user_auth=True,
             )
         )
-        return _same_reply(as_list(as_object(answer).get("data")), message)
+        return as_list(as_object(answer).get("data"))
 
 
 def _same_reply(posts: list[Json], message: OutboundMessage) -> str | CannotTell | None:

@@ -1,6 +1,7 @@
 """Speaks to X's API: tweepy's client with a timeout, another host where one is set, and refusals in our words."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import requests
 import tweepy
 
+from channels.fetch import named_wait
 from config.settings import Settings
 from normalizer.schema import PermanentFailure, TemporaryFailure
 
@@ -66,7 +68,10 @@ class _Session(requests.Session):
         for host in API_HOSTS:
             if self.api and str(url).startswith(host):
                 url = self.api.rstrip("/") + str(url).removeprefix(host)
-        return super().request(method, url, *args, **kwargs)
+        response = super().request(method, url, *args, **kwargs)
+        if not response.headers.get("x-rate-limit-reset", "").isdecimal():  # tweepy would fall over it
+            response.headers.pop("x-rate-limit-reset", None)
+        return response
 
 
 @contextmanager
@@ -90,11 +95,21 @@ def _raise_for(response: Any) -> None:
         raise TemporaryFailure(f"X said {status}: are the X_ keys and the plan right?", retry_after=300) from None
     if status >= 500 or status in {408, 409}:
         raise TemporaryFailure(f"X said {status}", uncertain=True) from None
+    if not _is_of_x(response.content):
+        raise TemporaryFailure(f"X said {status}, in words that are not X's") from None
     is_repeat = "duplicate" in str(response.text)  # of this message; any other 403: they blocked us, or are gone
     raise PermanentFailure(f"X said {status}", of_address=status == 403 and not is_repeat) from None
+
+
+def _is_of_x(body: bytes) -> bool:
+    """Whether X says so itself, or somebody who stands between us and it (a page of a proxy's, a redirect)."""
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _until_reset(headers: Mapping[str, str]) -> float | None:
     """X names no Retry-After, only the moment (Unix seconds) when it counts anew."""
     reset = headers.get("x-rate-limit-reset", "")
-    return max(1.0, float(reset) - time.time() + 1) if reset.isdecimal() and len(reset) < 12 else None
+    return named_wait(max(1.0, float(reset) - time.time() + 1)) if reset.isdecimal() else None

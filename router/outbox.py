@@ -195,8 +195,8 @@ async def _find(connection: Connection, owed: Owed) -> str | CannotTell | None:
     """
     try:
         found = await connection.find(owed.message)
-    except TemporaryFailure as failure:
-        raise TemporaryFailure(str(failure), retry_after=failure.retry_after, uncertain=True) from None
+    except TemporaryFailure as failure:  # nothing was sent now: it is as uncertain as it was
+        raise TemporaryFailure(str(failure), retry_after=failure.retry_after) from None
     if found is CannotTell.CANNOT_TELL and owed.row.uncertain > 1:
         raise PermanentFailure("twice without an answer: it may have arrived")
     if found is CannotTell.CANNOT_TELL:

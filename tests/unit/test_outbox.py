@@ -289,6 +289,19 @@ async def test_what_the_provider_has_not_is_sent_once_more(
     assert provider.sent[0].first_tried_at == town.clock.at - timedelta(minutes=1)
 
 
+async def test_a_provider_that_cannot_be_asked_costs_no_try(town: Town, provider: Provider) -> None:
+    """The last one is not spent on a provider that is away."""
+    town.tell(WHOLE)
+    away = TemporaryFailure("no answer")
+    provider.answers, provider.found = [UNSURE], [away, away, away, CannotTell.CANNOT_TELL]
+    for _ in range(5):
+        await deliver(town, provider)
+        town.clock.on(minutes=1)
+
+    assert [(row.state, row.attempts) for row in to_citizen(town)] == [("sent", 5)]
+    assert len(provider.sent) == 1
+
+
 async def test_a_sure_failure_is_sent_again_without_looking(town: Town, provider: Provider) -> None:
     town.tell(WHOLE)
     provider.answers = [TemporaryFailure("busy")]

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from channels import sms, telegram, x
-from channels.fetch import PhotoHosts, clean, fetch_photo, retry_after
+from channels.fetch import LONGEST_NAMED, PhotoHosts, clean, fetch_photo, retry_after
 from config.settings import read_settings
 from normalizer.schema import OutboundMessage, PermanentFailure, TemporaryFailure
 from tests.wire.loopback import answering, serving
@@ -96,6 +96,8 @@ class Host:
             "/photo": Response(b"p" * 1000),
             "/big": Response(b"p" * 1001),
             "/endless": StreamingResponse(endless()),
+            "/page": Response("<html>log in</html>", media_type="text/html"),
+            "/empty": Response(b""),
             "/packed": Response(b"\x1f\x8b...", headers={"content-encoding": "gzip"}),
             "/busy": Response(status_code=429, headers={"retry-after": "17"}),
             "/away": Response(status_code=302, headers={"location": "http://127.0.0.1:9/secret"}),
@@ -116,6 +118,8 @@ async def endless() -> AsyncIterator[bytes]:
         ("/big", PermanentFailure, "larger"),
         ("/endless", PermanentFailure, "larger"),
         ("/packed", PermanentFailure, "encoding"),
+        ("/page", TemporaryFailure, "page"),
+        ("/empty", TemporaryFailure, "nothing"),
         ("/404", PermanentFailure, "404"),
         ("/403", PermanentFailure, "403"),
         ("/500", TemporaryFailure, "500"),
@@ -199,7 +203,18 @@ async def test_a_provider_that_never_answers_holds_nobody_for_more_than_its_time
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("17", 17.0), (None, None), ("", None), ("Wed, 21 Oct", None), ("9" * 50, None)]
+    ("header", "seconds"),
+    [
+        ("17", 17.0),
+        ("315360000", LONGEST_NAMED),
+        ("0", None),
+        ("-5", None),
+        ("NaN", None),
+        (None, None),
+        ("", None),
+        ("Wed, 21 Oct", None),
+        ("9" * 50, None),
+    ],
 )
 def test_retry_after_is_read_in_seconds_only(header: str | None, seconds: float | None) -> None:
     assert retry_after(header) == seconds

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from channels import telegram
+from channels.fetch import LONGEST_NAMED
 from channels.hook import in_front
 from channels.telegram_api import split_text
 from config.settings import Settings, read_settings
@@ -382,6 +383,13 @@ async def test_a_refusal_says_whether_to_try_again(
         (PlainTextResponse("<html>Bad Gateway", status_code=502), False),
         (PlainTextResponse("<html>no server", status_code=503), False),
         (PlainTextResponse("Too Many Requests", status_code=429), False),
+        (refusal(429, "Too Many Requests", retry_after=0), False),
+        (refusal(429, "Too Many Requests", retry_after=-5), False),
+        (refusal(429, "Too Many Requests", retry_after="soon"), False),
+        (refusal(429, "Too Many Requests", retry_after=1e30), False),
+        (PlainTextResponse("<html>a proxy's page", status_code=400), False),
+        (PlainTextResponse("<html>a proxy's page", status_code=403), False),
+        (PlainTextResponse("", status_code=302, headers={"location": "/login"}), False),
         (PlainTextResponse("upstream timed out", status_code=504), True),
         (PlainTextResponse("not JSON at all"), True),
     ],
@@ -392,6 +400,22 @@ async def test_an_outages_no_is_told_from_silence(api: BotApi, answer: Response,
         with pytest.raises(TemporaryFailure) as failed:
             await connection.send(told())
     assert failed.value.uncertain is may_have_arrived
+
+
+async def test_a_wait_of_years_is_no_wait_of_years(api: BotApi) -> None:
+    api.script["sendMessage"] = [refusal(429, "Too Many Requests", retry_after=315_360_000)]
+    async with serving(answering(api.answer)) as url, telegram.connect(at(url)) as connection:
+        with pytest.raises(TemporaryFailure) as failed:
+            await connection.send(told())
+    assert failed.value.retry_after == LONGEST_NAMED
+
+
+async def test_the_last_try_is_not_spent_on_a_telegram_that_answers_nothing(api: BotApi) -> None:
+    api.script["getMe"] = [PlainTextResponse("not JSON at all")]
+    async with serving(answering(api.answer)) as url, telegram.connect(at(url)) as connection:
+        with pytest.raises(TemporaryFailure):
+            await connection.find(told())
+        assert await connection.find(told()) is CannotTell.CANNOT_TELL
 
 
 async def test_a_group_that_became_a_supergroup_is_followed(api: BotApi) -> None:

@@ -317,7 +317,10 @@ def refusal(status: int, code: int) -> Response:
         (refusal(503, 20503), TemporaryFailure, "20503"),
         (PlainTextResponse("<html>502</html>", status_code=502), TemporaryFailure, "Twilio"),
         (PlainTextResponse("no JSON", status_code=201), TemporaryFailure, "Twilio"),
-        (Response(status_code=307, headers={"location": "http://127.0.0.1:9/"}), PermanentFailure, "307"),
+        (JSONResponse({"sid": None}, status_code=201), TemporaryFailure, "without a SID"),
+        (Response(status_code=307, headers={"location": "http://127.0.0.1:9/"}), TemporaryFailure, "307"),
+        (PlainTextResponse("<html>a proxy's page</html>", status_code=403), TemporaryFailure, "not Twilio's"),
+        (PlainTextResponse("", status_code=400), TemporaryFailure, "not Twilio's"),
     ],
 )
 async def test_a_refusal_says_whether_to_try_again(

@@ -344,7 +344,7 @@ def limited(headers: dict[str, str]) -> Response:
     [
         (limited({"x-rate-limit-reset": str(int(time.time()) + 3600)}), TemporaryFailure, "429"),
         (limited({}), TemporaryFailure, "429"),
-        (limited({"x-rate-limit-reset": "kapan"}), TemporaryFailure, "X"),
+        (limited({"x-rate-limit-reset": "kapan"}), TemporaryFailure, "429"),
         (JSONResponse({"detail": "You are not permitted, rina"}, status_code=403), PermanentFailure, "403$"),
         (JSONResponse({"errors": [{"message": "rina"}]}, status_code=400), PermanentFailure, "400$"),
         (JSONResponse({"errors": ["rina"]}, status_code=401), TemporaryFailure, "401"),
@@ -352,7 +352,8 @@ def limited(headers: dict[str, str]) -> Response:
         (PlainTextResponse("<html>", status_code=503), TemporaryFailure, "503"),
         (PlainTextResponse("no JSON", status_code=201), TemporaryFailure, "X"),
         (JSONResponse({}, status_code=201), TemporaryFailure, "without an id"),
-        (Response(status_code=307, headers={"location": "http://127.0.0.1:9/"}), PermanentFailure, "307"),
+        (Response(status_code=307, headers={"location": "http://127.0.0.1:9/"}), TemporaryFailure, "307"),
+        (PlainTextResponse("<html>a proxy's page</html>", status_code=403), TemporaryFailure, "not X's"),
     ],
 )
 async def test_a_refusal_says_whether_to_try_again(
