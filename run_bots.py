@@ -78,8 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def serve(options: argparse.Namespace) -> int:
-    import uvloop
-
+    from channels.names import Loop
     from config.logs import start_log
     from router.fork_server import fork_here
 
@@ -90,7 +89,7 @@ def serve(options: argparse.Namespace) -> int:
     start_log(settings)
     _load_everything(settings)
     fork_here()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(serve_until_stopped(settings, has_new_keys=options.new_keys))
     return 0
 
@@ -397,7 +396,23 @@ def _first_login(settings: Settings, password: str) -> str:
     return f"see {path}"
 
 
+def _end_soon(code: int) -> None:
+    """Python waits for every thread before it ends: one that waits for an answer without an end is left behind."""
+
+    def leave() -> None:
+        time.sleep(HANGING_SECONDS)
+        log.warning("threads hang and are left behind")
+        logging.shutdown()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(code)
+
+    threading.Thread(target=leave, daemon=True).start()
+
+
 if __name__ == "__main__":
     speak_plainly()
     os.umask(0o077)  # what people say is nobody else's on this machine
-    sys.exit(main())
+    ended = main()
+    _end_soon(ended)
+    sys.exit(ended)

@@ -21,6 +21,7 @@ MAX_BODY = 1_000_000
 BODY_SECONDS = 15.0
 PHOTO_SECONDS = 60.0
 MAX_REDIRECTS = 3
+LARGEST_ANSWER = 10_000_000  # bytes
 LONGEST_NAMED = 7200.0  # seconds: one whose clock or program is wrong names years, and nobody would ask it again
 
 
@@ -133,6 +134,30 @@ async def _capped(response: httpx.Response, limit: int) -> bytes:
     if not body:
         raise TemporaryFailure("the photo's host gave nothing")
     return bytes(body)
+
+
+class Bounded(httpx.AsyncBaseTransport):
+    """Answers of at most LARGEST_ANSWER bytes as they come over the wire: few may unpack to gigabytes."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        request.headers["Accept-Encoding"] = "identity"
+        answer = await self._inner.handle_async_request(request)
+        body = bytearray()
+        try:
+            async for chunk in answer.stream:  # type: ignore[union-attr]
+                body += chunk
+                if len(body) > LARGEST_ANSWER:
+                    raise httpx.DecodingError("the answer is too large", request=request)
+        finally:
+            await answer.aclose()
+        headers = [pair for pair in answer.headers.raw if pair[0].lower() != b"content-encoding"]
+        return httpx.Response(answer.status_code, headers=headers, content=bytes(body), request=request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
 
 def retry_after(value: str | None) -> float | None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from aiohttp import ClientConnectorError, ClientTimeout, encode_basic_auth
+from aiohttp import ClientConnectorError, ClientResponse, ClientTimeout, encode_basic_auth
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http import HttpClient
 from twilio.http.async_http_client import AsyncTwilioHttpClient
@@ -18,7 +18,8 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from yarl import URL
 
-from channels.fetch import retry_after
+from channels.fetch import LARGEST_ANSWER, retry_after
+from channels.impatient import ask_in_thread, be_impatient
 from channels.sms_form import GONE
 from config.settings import Settings
 from normalizer.schema import PermanentFailure, TemporaryFailure
@@ -47,8 +48,7 @@ class Asker:
     async def ask(self, call: Callable[[Client], T]) -> T:
         """Raises TemporaryFailure or PermanentFailure, with codes and no words of people."""
         with _failures():
-            async with asyncio.timeout(CALL_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self.pool, call, self.client)
+            return await ask_in_thread(self.pool, CALL_SECONDS, lambda: call(self.client))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,13 +104,25 @@ class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]
         auth: tuple[str, str] | None = None,
         **_: Any,
     ) -> Response:
-        said = {**(headers or {}), **({"Authorization": encode_basic_auth(*auth)} if auth else {})}
+        said = {**(headers or {}), "Accept-Encoding": "identity"}  # a few bytes must not unpack to gigabytes
+        said |= {"Authorization": encode_basic_auth(*auth)} if auth else {}
         body = URL.build(query=data).raw_query_string.encode() if data else None
         how = {"headers": said, "allow_redirects": False, "timeout": TIMEOUT}
         async with self.session.request(method, url, params=params, data=body, **how) as answer:
-            response = Response(answer.status, (await answer.read()).decode(errors="replace"), answer.headers)
+            response = Response(answer.status, (await _whole(answer)).decode(errors="replace"), answer.headers)
         _heed_429(response)
         return response
+
+
+async def _whole(answer: ClientResponse) -> bytes:
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise ValueError("an encoding that was not asked for")
+    body = await answer.content.read(LARGEST_ANSWER)  # mostly all that there is
+    while not answer.content.at_eof():
+        body += await answer.content.read(LARGEST_ANSWER)
+        if len(body) > LARGEST_ANSWER:
+            raise ValueError("the answer is too large")
+    return body
 
 
 def api_of(settings: Settings) -> str:
@@ -119,6 +131,7 @@ def api_of(settings: Settings) -> str:
 
 def open_client(settings: Settings) -> Client:
     http = TwilioHttpClient(timeout=HTTP_SECONDS, request_hooks={"response": [_heed_429]})
+    be_impatient(http.session)
     return _client(settings, http)
 
 

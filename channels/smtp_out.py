@@ -56,6 +56,8 @@ class Line:
         self.leaves: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
+        # first by our loop: one that asks while it connects would hold up the other names, and our end (names.py)
+        await asyncio.get_running_loop().getaddrinfo(self.client.hostname, self.client.port)
         await self.client.connect()
         if self.client.is_ehlo_or_helo_needed:
             await self.client.ehlo()

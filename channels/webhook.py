@@ -9,10 +9,12 @@ import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 
 from channels.fetch import retry_after, tls
+from channels.names import Names
 from channels.protocol import Connection
 from config.settings import Settings
 from normalizer.schema import (
@@ -24,6 +26,8 @@ from normalizer.schema import (
 )
 
 SECONDS = 15.0  # Standard Webhooks: 15 to 30 s
+# A call waits for no other: with httpx's hundred in all those to a system that hangs would hold up the others'
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 SECRET_BYTES = 32
 PREFIX = "whsec_"
 GONE = 410
@@ -59,16 +63,22 @@ def check_address(address: str, *, private: bool) -> str:
 async def connect(settings: Settings) -> AsyncIterator[Connection]:
     """One client for all agencies; no proxy of the environment, no cookie, no redirect."""
     private = settings.webhook_private == "on"
-    async with httpx.AsyncClient(timeout=SECONDS, verify=tls(), trust_env=False, follow_redirects=False) as client:
-        yield Caller(client, private)
+    names = Names("agencies' names")  # theirs alone: no name server of an agency's holds up a provider
+    try:
+        how: dict[str, Any] = {"verify": tls(), "trust_env": False, "follow_redirects": False}
+        async with httpx.AsyncClient(timeout=SECONDS, limits=LIMITS, **how) as client:
+            yield Caller(client, private, names)
+    finally:
+        names.close()
 
 
 class Caller:
     """Calls agencies' addresses: public ones only, unless WEBHOOK_PRIVATE is on."""
 
-    def __init__(self, client: httpx.AsyncClient, private: bool) -> None:
+    def __init__(self, client: httpx.AsyncClient, private: bool, names: Names) -> None:
         self._client = client
         self._private = private
+        self._names = names
 
     async def send(self, message: OutboundMessage) -> str:
         """Post the JSON; `webhook-id` is the same however often it is tried. Gives what was answered.
@@ -90,7 +100,7 @@ class Caller:
 
     async def _post(self, url: httpx.URL, message: OutboundMessage) -> httpx.Response:
         """To the very address that was looked at: a name may lead elsewhere a moment later."""
-        ip = await _address_of(url, private=self._private)
+        ip = await _address_of(url, self._names, private=self._private)
         body, now, name = message.text.encode(), int(time.time()), f"msg_{message.delivery_id}"
         headers = {
             "Host": url.netloc.decode("ascii"),
@@ -125,11 +135,11 @@ def _heard(response: httpx.Response) -> str:
     raise TemporaryFailure(f"HTTP {status}", retry_after=retry_after(response.headers.get("retry-after")))
 
 
-async def _address_of(url: httpx.URL, *, private: bool) -> str:
+async def _address_of(url: httpx.URL, names: Names, *, private: bool) -> str:
     """One address of the host, all of which must be public. Raises TemporaryFailure or PermanentFailure."""
     host, port = url.raw_host.decode("ascii").strip("[]"), url.port or (443 if url.scheme == "https" else 80)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await names.look_up(host, port, 0, socket.SOCK_STREAM, 0, 0)
     except OSError:
         raise TemporaryFailure("the host's name leads nowhere") from None
     addresses = [str(each[4][0]) for each in found]

@@ -223,7 +223,7 @@ class _Connection:
             lambda client: client.create_tweet(text=text, in_reply_to_tweet_id=target, user_auth=True)
         )
         if not (found := as_id(as_object(as_object(answer).get("data")))):
-            raise TemporaryFailure("X answered without an id")
+            raise TemporaryFailure("X answered without an id", uncertain=True)
         return found
 
     async def fetch(self, attachment: Attachment) -> bytes:

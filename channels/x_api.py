@@ -1,6 +1,5 @@
 """Speaks to X's API: tweepy's client with a timeout, another host where one is set, and refusals in our words."""
 
-import asyncio
 import json
 import logging
 import time
@@ -14,6 +13,7 @@ import requests
 import tweepy
 
 from channels.fetch import named_wait
+from channels.impatient import ask_in_thread, be_impatient
 from config.settings import Settings
 from normalizer.schema import PermanentFailure, TemporaryFailure
 
@@ -34,8 +34,7 @@ class Asker:
     async def ask(self, call: Callable[[tweepy.Client], T]) -> T:
         """Raises TemporaryFailure or PermanentFailure, with codes and no words of people."""
         with _failures():
-            async with asyncio.timeout(CALL_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self.pool, call, self.client)
+            return await ask_in_thread(self.pool, CALL_SECONDS, lambda: call(self.client))
 
 
 def open_client(settings: Settings) -> tweepy.Client:
@@ -61,6 +60,7 @@ class _Session(requests.Session):
     def __init__(self, api: str | None) -> None:
         super().__init__()
         self.api = api
+        be_impatient(self)
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs.setdefault("timeout", HTTP_SECONDS)

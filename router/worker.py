@@ -4,19 +4,19 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-import uvloop
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 
 from channels.agency_queue import queue_name
+from channels.names import Loop
 from channels.protocol import Connection
 from config.pack import Pack
 from config.settings import Settings
@@ -110,13 +110,18 @@ def work_forever(house: House, settings: Settings, queues: list[str]) -> None:
     except RedisError as error:
         raise OSError(f"Redis (REDIS_URL) cannot be used: {error}") from None
     started: Future[Running] = Future()
-    threading.Thread(target=uvloop.run, args=(_hold(house, settings, started),), daemon=True).start()
+    threading.Thread(target=_run, args=(_hold(house, settings, started),), daemon=True).start()
     _running.append(started.result(timeout=60))
     names = queues or queue_names(house.pack)
     log.info("serving %d queues", len(names))
     with suppress(StopRequested):  # told while it waits for Redis
         while not _worked_until_told(_worker(names, redis)):
             time.sleep(REDIS_SECONDS)
+
+
+def _run(holding: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(holding)
 
 
 def _worker(names: list[str], redis: Redis) -> SimpleWorker:

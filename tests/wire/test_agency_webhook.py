@@ -1,8 +1,11 @@
 """An agency's own system: signed calls out, Open311 updates back, and nobody else's network in between."""
 
+import asyncio
 import base64
 import hmac
 import json
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,8 +21,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from channels.webhook import all_public, check_address, signature
+from channels import webhook
+from channels.names import Loop
+from channels.webhook import all_public, check_address, new_secret, signature
 from desk.app import routes
+from normalizer.schema import OutboundMessage
 from router.check import check_all
 from router.forget import forget_all
 from router.limits import Limits
@@ -254,6 +260,44 @@ async def test_one_agencys_dead_system_does_not_hold_up_anothers(town: Town) -> 
     assert good.heard == [("report.assigned", "assigned")]
     assert not dead.calls
     assert {row.state for row in owed(town) if row.agency_id == "dbm"} == {"waiting"}
+
+
+def test_a_name_server_that_hangs_holds_up_nobody_else(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many calls to its name, then one to another agency, and one of a provider's: on the loop that serves."""
+    over, ask = threading.Event(), socket.getaddrinfo
+
+    def answer(asked: str | bytes, *more: Any) -> Any:
+        host = asked.decode() if isinstance(asked, bytes) else asked
+        if host == "dead.example":
+            over.wait(20)
+            raise socket.gaierror
+        return ask("127.0.0.1" if host.endswith(".example") else host, *more)
+
+    async def hello(request: Request) -> Response:
+        return Response(status_code=204)
+
+    async def call() -> None:
+        async with serving(answering(hello)) as address, webhook.connect(town.house.settings) as calls:
+
+            def to(host: str) -> OutboundMessage:
+                url = address.replace("127.0.0.1", host)
+                return OutboundMessage(
+                    delivery_id=1, channel="webhook", account="", to=url, text="{}", secret=new_secret()
+                )
+
+            hanging = [asyncio.create_task(calls.send(to("dead.example"))) for _ in range(40)]
+            async with asyncio.timeout(5), httpx.AsyncClient() as provider:
+                await asyncio.sleep(0.05)
+                assert await calls.send(to("good.example")) == "HTTP 204"
+                await provider.get(address.replace("127.0.0.1", "provider.example"))
+            for each in hanging:
+                each.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(call())
+    over.set()
 
 
 async def test_when_a_person_is_forgotten_the_agencys_copy_hears_of_it(town: Town) -> None:

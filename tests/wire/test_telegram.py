@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from channels import telegram
-from channels.fetch import LONGEST_NAMED
+from channels.fetch import LARGEST_ANSWER, LONGEST_NAMED
 from channels.hook import in_front
 from channels.telegram_api import split_text
 from config.settings import Settings, read_settings
@@ -400,6 +400,13 @@ async def test_an_outages_no_is_told_from_silence(api: BotApi, answer: Response,
         with pytest.raises(TemporaryFailure) as failed:
             await connection.send(told())
     assert failed.value.uncertain is may_have_arrived
+
+
+async def test_an_answer_that_is_too_large_is_none(api: BotApi) -> None:
+    api.script["sendMessage"] = [Response(bytes(LARGEST_ANSWER + 1), media_type="application/json")]
+    async with serving(answering(api.answer)) as url, telegram.connect(at(url)) as connection:
+        with pytest.raises(TemporaryFailure, match="NetworkError"):
+            await connection.send(told())
 
 
 async def test_a_wait_of_years_is_no_wait_of_years(api: BotApi) -> None:

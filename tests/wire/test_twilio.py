@@ -1,6 +1,7 @@
 """Twilio on the wire: signed webhooks in, a REST API of the test's own that is late, busy, broken, or gone."""
 
 import asyncio
+import gzip
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from twilio.request_validator import RequestValidator
 
 from channels import sms
+from channels.fetch import LARGEST_ANSWER
 from channels.hook import in_front
 from config.settings import Settings, read_settings
 from normalizer.schema import Attachment, OutboundMessage, PermanentFailure, Receipt, TemporaryFailure
@@ -332,6 +334,15 @@ async def test_a_refusal_says_whether_to_try_again(
             await connection.send(told())
     assert "6281211112222" not in str(failed.value)
     assert getattr(failed.value, "of_address", False) is (words in {"21610", "21211"})
+
+
+async def test_an_answer_that_unpacks_to_more_than_memory_holds_is_none(rest: Rest) -> None:
+    bomb = gzip.compress(bytes(50_000_000), 9)
+    rest.script = [Response(bomb, headers={"content-encoding": "gzip"}), Response(bytes(LARGEST_ANSWER + 1))]
+    async with serving(answering(rest.answer)) as url, sms.connect(at(url)) as connection:
+        for _ in range(2):
+            with pytest.raises(TemporaryFailure, match="ValueError"):
+                await connection.send(told())
 
 
 async def test_how_long_to_wait_is_what_twilio_says(rest: Rest) -> None:

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from channels import x
+from channels.fetch import LARGEST_ANSWER
 from channels.hook import in_front
 from config.settings import Settings, read_settings
 from normalizer.schema import Attachment, InboundMessage, OutboundMessage, PermanentFailure, TemporaryFailure
@@ -368,6 +369,42 @@ async def test_a_refusal_says_whether_to_try_again(
     if answer.headers.get("x-rate-limit-reset", "").isdecimal():
         assert isinstance(failed.value, TemporaryFailure)
         assert 1800 < (failed.value.retry_after or 0) < 3700
+
+
+async def test_answers_without_an_end_cost_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then, in the head or behind it: more of them than there are threads, and then X is back."""
+    monkeypatch.setattr("channels.x_api.CALL_SECONDS", 0.3)
+    head = b"HTTP/1.1 200 OK\r\n"
+    heads, over = [head, head + b"Content-Length: 9999\r\n\r\n"] * 3, asyncio.Event()
+    good = head + b'Content-Length: 22\r\n\r\n{"data": {"id": "77"}}'
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(heads.pop() if heads else good)
+        while not over.is_set():
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+        writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with server, x.connect(at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")) as connection:
+        for _ in range(len(heads)):
+            with pytest.raises(TemporaryFailure, match="TimeoutError"):
+                await connection.send(told())
+        over.set()
+        assert await connection.send(told()) == "77"
+
+
+@pytest.mark.parametrize("answer", [b" " * (LARGEST_ANSWER + 1), b'{"data": {"id": "7'])
+async def test_an_answer_that_is_too_large_or_broken_off_is_none(api: Api, answer: bytes) -> None:
+    response = Response(answer, status_code=201)
+    if len(answer) < LARGEST_ANSWER:
+        response.headers["content-length"] = "100"
+    api.script["POST /2/tweets"] = [response]
+    async with serving(answering(api.answer)) as url, x.connect(at(url)) as connection:
+        with pytest.raises(TemporaryFailure) as failed:
+            await connection.send(told())
+    assert failed.value.uncertain
 
 
 async def test_a_photo_comes_from_the_stand_in_alone_when_one_is_set() -> None:
