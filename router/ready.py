@@ -17,6 +17,7 @@ from store.room import TAKEN_AWAY, is_full, lack_of_room, there_already
 
 WAITS_TOO_LONG = timedelta(minutes=5)
 ITS_DISK_IS_FULL = "its disk is full (df, df -i): what comes in waits in the journal"
+READY = "lapor:ready"
 
 Reason = str | None
 
@@ -31,7 +32,7 @@ def not_ready(house: House, journal: Journal, in_time: InTime) -> list[str]:
         "backlog": partial(_backlog, house, journal),
     }
     if house.settings.redis_url is not None:
-        questions["redis"] = partial(_ping, house.settings.redis_url)
+        questions["redis"] = partial(_takes, house.settings.redis_url)
     answers = in_time.ask(questions)
     return [f"{name}: {_said(answer, in_time.seconds)}" for name, answer in answers.items() if answer is not None]
 
@@ -81,9 +82,9 @@ def _backlog(house: House, journal: Journal) -> Reason:
     return f"the oldest message waits for {(house.now() - oldest) // timedelta(minutes=1)} minutes"
 
 
-def _ping(url: str) -> Reason:
+def _takes(url: str) -> Reason:
     from redis import Redis
 
     with Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as redis:
-        redis.ping()
+        redis.set(READY, "", ex=60)  # a full one, and one that only reads, answer a ping all the same
     return None

@@ -13,10 +13,10 @@ log = logging.getLogger("lapor.serve")
 IDLE_SECONDS = 0.5  # how often work is looked for that nobody woke us for
 TOGETHER_SECONDS = 0.03  # what is done at once is gathered for so long,
 MANY = 50  # or is so many that it need not be
-DATABASE_SECONDS = 5.0  # a database or a journal's disk that went away is asked again at least this often
-DOWN = {"DatabaseDown", "OperationalError"}
+DATABASE_SECONDS = 5.0  # a database, a Redis or a journal's disk that went away is asked again at least this often
+DOWN = {"DatabaseDown", "OperationalError", "RedisError"}
 BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
-SAY_SECONDS = 60.0  # how often a part says of a database that is away that it still is
+SAY_SECONDS = 60.0  # how often a part says of what is away that it still is
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
 FINISH_SECONDS = 15.0
 OPEN_FILES = 65_536
@@ -90,7 +90,7 @@ async def keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None
             if asyncio.get_running_loop().time() - began > longest:
                 wait = BACK_OFF[0]
             is_ours = name == "journal" and isinstance(error, TemporaryFailure | OSError)  # its disk, its files
-            is_down = is_ours or type(error).__name__ in DOWN
+            is_down = is_ours or is_away(error)
             wait = min(wait, DATABASE_SECONDS) if is_down else wait
             level = logging.WARNING if is_down else logging.ERROR
             if not is_down or began - said_at >= SAY_SECONDS:
@@ -101,6 +101,11 @@ async def keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None
             return
         await asyncio.sleep(wait)
         wait = min(wait * 2, longest)
+
+
+def is_away(error: Exception) -> bool:
+    """By name: a house without PostgreSQL or Redis loads neither's library."""
+    return any(kind.__name__ in DOWN for kind in type(error).__mro__)
 
 
 async def end(tasks: list["asyncio.Task[None]"], *bells: Bell) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from sqlalchemy import text
 from town import eventually, free_port
 
@@ -59,6 +60,17 @@ def test_a_redis_that_is_away_is_a_reason(town: Town, journal: Journal) -> None:
     with_redis = with_settings(town, redis_url=f"redis://:rahasia@127.0.0.1:{free_port()}/0")
 
     assert reasons(with_redis, journal) == ["redis: ConnectionError"]
+
+
+@pytest.mark.servers
+def test_a_redis_that_takes_nothing_any_more_is_named(town: Town, journal: Journal, redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        assert reasons(with_settings(town, redis_url=redis_url), journal) == []
+        redis.config_set("maxmemory", 1)
+        try:
+            assert reasons(with_settings(town, redis_url=redis_url), journal) == ["redis: OutOfMemoryError"]
+        finally:
+            redis.config_set("maxmemory", 0)
 
 
 @pytest.mark.servers

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from sqlalchemy.exc import OperationalError
 
 from router import running
@@ -24,7 +25,8 @@ async def falls(error: Exception, times: int, name: str = "clock") -> int:
 
 
 @pytest.mark.parametrize(
-    ("error", "lines"), [(OperationalError("SELECT 1", None, Exception()), 1), (ValueError("x"), 5)]
+    ("error", "lines"),
+    [(OperationalError("SELECT 1", None, Exception()), 1), (ReadOnlyError("READONLY"), 1), (ValueError("x"), 5)],
 )
 async def test_a_part_that_falls_is_started_again_and_a_database_that_is_away_is_said_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception, lines: int
@@ -32,6 +34,14 @@ async def test_a_part_that_falls_is_started_again_and_a_database_that_is_away_is
     monkeypatch.setattr(running, "BACK_OFF", (0.001, 0.002))
     assert await falls(error, 5) == 6
     assert caplog.text.count("clock fell") == lines
+
+
+async def test_a_redis_that_takes_nothing_is_asked_again_within_seconds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(running, "BACK_OFF", (60.0, 60.0))
+    monkeypatch.setattr(running, "DATABASE_SECONDS", 0.001)
+    assert await falls(OutOfMemoryError("OOM"), 3) == 4
 
 
 async def test_a_database_that_stays_away_is_said_again(
