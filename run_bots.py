@@ -331,14 +331,13 @@ def _parts(
     from router.leases import by_one_server
     from router.limits import Limits
     from router.outbox import deliver_due
-    from router.photos import fetch_owed
+    from router.photos import fetch_owed, photo_channels
     from router.public_photos import make_public_copies
     from router.search import INDEX_SECONDS, index_words
 
     work = partial(asyncio.to_thread, work_off, house, journal, Ahead(), clerk=clerk)
     parts: dict[str, Callable[[], Awaitable[object]]] = {
         "journal": working(kept, "journal", work),
-        "photos": working(owed, PHOTOS, lambda: fetch_owed(house, connections)),
         "photos for the public": working(owed, PHOTOS, lambda: make_public_copies(house)),
         "clock": working(quiet, "clock", partial(asyncio.to_thread, tick, house, Seen())),
         "open data": partial(every, HOUR_SECONDS, partial(make_files, house)),
@@ -347,6 +346,8 @@ def _parts(
         "retention": partial(every, HOUR_SECONDS, partial(journal.forget, house.pack.journal_days)),
         "learned": partial(every, LOOK_SECONDS, partial(look_for_model, house)),
     }
+    for names in photo_channels():  # a host that hangs holds up its own channel's photos only
+        parts[f"photos {names[0]}"] = working(owed, PHOTOS, partial(fetch_owed, house, connections, names))
     if carrier := _carrier(house):
         for name in connections:
             parts[f"outbox {name}"] = working(owed, name, partial(carrier, name))

@@ -1,10 +1,12 @@
 """Photos on their way out: copies for officials, originals for a few of them, public copies for everybody."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from urllib.parse import quote
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -27,6 +29,7 @@ log = logging.getLogger("lapor.desk")
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 SAME_WITHIN = timedelta(days=90)  # so far back the same picture is looked for
 NO_PHOTO_TO_SEE = frozenset({"rejected"})  # a report that was no report shows the public nothing
+AT_ONCE, WAITING = 8, 200
 SANDBOXED = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 
@@ -49,6 +52,19 @@ def photo_numbers(pack: Pack, report: Report, *, after: bool | None = None) -> l
     """The numbers of the photos that everybody may see; of those from before or after the work, or all."""
     seen = [photo for photo in public_photos(pack, report) if after is None or photo.is_after == after]
     return [report.photos.index(photo) + 1 for photo in seen]
+
+
+def apart(work: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """A photo's address, in a few threads of its own: all other pages go on while the photos' place hangs. 503
+    when too many wait already."""
+    limiter = CapacityLimiter(AT_ONCE)
+
+    async def endpoint(request: Request) -> Response:
+        if limiter.statistics().tasks_waiting >= WAITING:
+            return Response(status_code=503, headers={"Retry-After": "30"})
+        return await run_sync(work, request, limiter=limiter)
+
+    return endpoint
 
 
 # --- for officials ------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """What the outbox takes in hand: deliveries claimed for this worker, with everything that sending them needs."""
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from normalizer.schema import Button, OutboundMessage, PermanentFailure, TemporaryFailure
+from normalizer.schema import Attachment, Button, OutboundMessage, PermanentFailure, TemporaryFailure
 from router.codes import thread_of
 from router.handover import message_by_way, with_bytes
 from router.house import House
@@ -17,6 +18,8 @@ from store.models import AgencyWay, Delivery, Subscription
 from store.subscriptions import subscriptions_by_id
 from store.ways import ways_by_id
 from store.work import claim_deliveries, claimed_deliveries, is_any_due, last_heard
+
+log = logging.getLogger("lapor.outbox")
 
 PHOTOS_SECONDS = 10.0
 # WhatsApp takes free words for 24 hours after somebody's last message; some minutes less, for what waits between
@@ -70,12 +73,22 @@ def owed_by(house: House, claimed: Mapping[int, int]) -> list[Owed]:
         )
         late = _late(house, session, rows)
         owed = [_owed(house, session, row, ways, subscribed, late.get(row.address_id or 0, "")) for row in rows]
-    return [
-        replace(each, message=replace(each.message, photos=with_bytes(house, each.message)))
-        if each.message.photos
-        else each
-        for each in owed
-    ]
+    return with_photos(house, owed)
+
+
+def with_photos(house: House, owed: Sequence[Owed]) -> list[Owed]:
+    """The same with their photos' bytes. A photos' place that is away is asked once: what else leaves goes on."""
+    found, is_away = list[Owed](), False
+    for each in owed:
+        photos: tuple[Attachment, ...] = ()
+        if each.message.photos and not is_away:
+            try:
+                photos = with_bytes(house, each.message)
+            except OSError as error:
+                is_away = True
+                log.warning("mails leave without their photos, whose place is away: %s", type(error).__name__)
+        found.append(replace(each, message=replace(each.message, photos=photos)) if each.message.photos else each)
+    return found
 
 
 def _late(house: House, session: Session, rows: Iterable[Delivery]) -> dict[int, str]:

@@ -222,13 +222,16 @@ def _buttons(house: House, report: Report | None, row: Delivery, way: AgencyWay)
 
 
 def with_bytes(house: House, message: OutboundMessage) -> tuple[Attachment, ...]:
-    """A mail's photos with their bytes, MAIL_BYTES at most; what is not at hand is left out: the link shows it."""
+    """A mail's photos with their bytes, MAIL_BYTES at most; what is not there is left out: the link shows it.
+
+    Raises OSError when the photos' place is away.
+    """
     found: list[Attachment] = []
     room = MAIL_BYTES
     for photo in message.photos:
         try:
             content = house.store.media.get(photo.ref or "")
-        except (KeyError, OSError):
+        except KeyError:
             continue
         if len(content) <= room:
             room -= len(content)

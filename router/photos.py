@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from channels import CHANNELS
 from channels.links import follow_link
 from channels.protocol import Connection
 from normalizer.schema import Attachment, PermanentFailure, TemporaryFailure
@@ -24,19 +25,29 @@ LINK_TRIES = 5
 TRIES = 12  # about two hours: Twilio's media may come late, Telegram's file ids stay
 
 
-async def fetch_owed(house: House, connections: Mapping[str, Connection], limit: int = AT_ONCE) -> int:
-    """Fetch owed photos once around; the number of photos that were tried."""
-    photos = await asyncio.to_thread(_claim, house, limit)
+def photo_channels() -> list[tuple[str, ...]]:
+    """Channels whose photos come from the same hosts; the short links' is one of its own."""
+    names: dict[int, tuple[str, ...]] = {}
+    for name, module in CHANNELS.items():
+        names[id(module)] = (*names.get(id(module), ()), name)
+    return [*names.values(), (LINK,)]
+
+
+async def fetch_owed(
+    house: House, connections: Mapping[str, Connection], channels: Collection[str] | None = None
+) -> int:
+    """Fetch owed photos (of these channels) once around; the number of photos that were tried."""
+    photos = await asyncio.to_thread(_claim, house, channels)
     await asyncio.gather(*(_fetch(house, connections, photo) for photo in photos))
     return len(photos)
 
 
-def _claim(house: House, limit: int) -> list[Photo]:
+def _claim(house: House, channels: Collection[str] | None) -> list[Photo]:
     with house.store.read() as session:  # mostly nothing is due: no reason to ask for the writer's place
-        if not is_any_photo_due(session, house.now()):
+        if not is_any_photo_due(session, house.now(), channels):
             return []
     with house.store.write() as session:
-        return claim_photos(session, house.now(), limit)
+        return claim_photos(session, house.now(), AT_ONCE, channels)
 
 
 async def _follow(house: House, photo: Photo) -> None:

@@ -1,7 +1,7 @@
 """Claim what is owed, and write down how it went: the same three steps for deliveries and photos."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, cast
@@ -158,19 +158,24 @@ def drop_carried(session: Session, now: datetime, ids: Iterable[int]) -> None:
     session.execute(update(Delivery).where(*mine).values(lease_until=None, next_attempt_at=now))
 
 
-def _due_photos(now: datetime) -> Select[Photo]:
+def _due_photos(now: datetime, channels: Collection[str] | None) -> Select[Photo]:
+    """The one that waits longest first: a host that fails for hours has its turn, and no other one's."""
     is_free = or_(Photo.lease_until.is_(None), Photo.lease_until < now)
-    return select(Photo).where(Photo.state == "owed", Photo.next_attempt_at <= now, is_free).order_by(Photo.id)
+    query = select(Photo).where(Photo.state == "owed", Photo.next_attempt_at <= now, is_free)
+    query = query if channels is None else query.where(Photo.channel.in_(channels))
+    return query.order_by(Photo.next_attempt_at, Photo.id)
 
 
-def is_any_photo_due(session: Session, now: datetime) -> bool:
+def is_any_photo_due(session: Session, now: datetime, channels: Collection[str] | None = None) -> bool:
     """Whether claim_photos would find anything."""
-    return session.scalar(_due_photos(now).with_only_columns(Photo.id).limit(1)) is not None
+    return session.scalar(_due_photos(now, channels).with_only_columns(Photo.id).limit(1)) is not None
 
 
-def claim_photos(session: Session, now: datetime, limit: int) -> list[Photo]:
-    """Take owed photos to fetch, leased."""
-    query = _due_photos(now).limit(limit).with_for_update(skip_locked=True, of=Photo)
+def claim_photos(
+    session: Session, now: datetime, limit: int, channels: Collection[str] | None = None
+) -> list[Photo]:
+    """Take owed photos to fetch (of these channels), leased."""
+    query = _due_photos(now, channels).limit(limit).with_for_update(skip_locked=True, of=Photo)
     rows = list(session.scalars(query))
     for row in rows:
         row.attempts += 1

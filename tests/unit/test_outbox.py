@@ -32,7 +32,7 @@ from router.codes import code_of_thread
 from router.house import House
 from router.limits import Limits
 from router.outbox import Desk, deliver_due, open_connections
-from router.photos import TRIES, fetch_owed
+from router.photos import TRIES, fetch_owed, photo_channels
 from router.receipts import take_receipt
 from store.models import Delivery, EarlyReceipt, Photo
 from store.work import GIVE_UP_AFTER, LEASE, claim_deliveries, wait_after
@@ -300,6 +300,30 @@ async def test_a_provider_that_cannot_be_asked_costs_no_try(town: Town, provider
 
     assert [(row.state, row.attempts) for row in to_citizen(town)] == [("sent", 5)]
     assert len(provider.sent) == 1
+
+
+async def test_a_host_that_hangs_holds_up_its_own_channels_photos_only(town: Town) -> None:
+    over = asyncio.Event()
+
+    @dataclass
+    class Hanging(Provider):
+        async def fetch(self, attachment: Attachment) -> bytes:
+            await over.wait()
+            raise TemporaryFailure("the photo's host: TimeoutError")
+
+    good = Provider(photos=[jpeg()])
+    photo = Attachment(ref="1", content_type="image/jpeg", name="")
+    for number in range(20):
+        town.tell(WHOLE, channel="whatsapp", sender=f"+62811{number}", attachments=(photo,))
+    town.tell(WHOLE, channel="telegram", sender="7001", attachments=(photo,))
+    connections: dict[str, Connection] = {"sms": Hanging(), "whatsapp": Hanging(), "telegram": good}
+    tries = {names: asyncio.create_task(fetch_owed(town.house, connections, names)) for names in photo_channels()}
+    await asyncio.wait_for(tries["telegram",], 10)
+    states = {row.channel: row.state for row in town.rows(Photo)}
+    over.set()
+    await asyncio.gather(*tries.values())
+
+    assert states == {"whatsapp": "owed", "telegram": "kept"}
 
 
 async def test_a_sure_failure_is_sent_again_without_looking(town: Town, provider: Provider) -> None:

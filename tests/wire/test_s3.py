@@ -1,18 +1,31 @@
 """Photos on S3: a real S3 server over HTTP, its absence, and a whole installation that keeps its photos there."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from town import API_KEY, PLACE, TEXT, Town, code_in, eventually, free_port, jpeg, new_citizen, report
 
 from config.settings import SettingsError, read_settings
+from desk.photos import AT_ONCE, apart
+from normalizer.schema import Attachment, OutboundMessage
+from router.claims import Owed, with_photos
 from store.media import Folder, Media, open_media
+from store.models import Delivery
 from store.s3 import Bucket
+from tests.unit.houses import new_town
+from tests.wire.loopback import serving, until
 
 ACCESS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -92,10 +105,18 @@ def test_what_was_put_comes_back_under_the_key_that_a_folder_gives(bucket: Media
 def test_the_same_photo_again_is_not_sent_again(bucket: Media, s3: S3) -> None:
     key = bucket.put(b"the same")
     name = s3.keys("photos")[0]
-    _owner(s3).put_object(Bucket="photos", Key=name, Body=b"marked")
+    _owner(s3).put_object(Bucket="photos", Key=name, Body=b"mark it!")
 
     assert bucket.put(b"the same") == key
-    assert bucket.get(key) == b"marked"
+    assert bucket.get(key) == b"mark it!"
+
+
+def test_what_lies_there_broken_off_is_put_anew(bucket: Media, s3: S3) -> None:
+    key = bucket.put(b"whole")
+    _owner(s3).put_object(Bucket="photos", Key=s3.keys("photos")[0], Body=b"who")
+
+    assert bucket.put(b"whole") == key
+    assert bucket.get(key) == b"whole"
 
 
 def test_many_small_things_are_one_object_and_each_has_its_key(bucket: Media, s3: S3, tmp_path: Path) -> None:
@@ -225,3 +246,40 @@ def test_while_s3_is_away_intake_goes_on_and_afterwards_all_is_there_once(
     assert photo_of(town, codes[senders[0][1]])
     for channel, citizen in senders:
         assert len(town.answers(channel, citizen)) == 1
+
+
+async def test_photos_whose_place_hangs_hold_up_no_other_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("desk.photos.WAITING", 40)
+    over, hanging = threading.Event(), list[Request]()
+
+    def hang(request: Request) -> Response:
+        hanging.append(request)
+        over.wait(20)
+        return Response()
+
+    def page(request: Request) -> Response:
+        return Response()
+
+    app = Starlette(routes=[Route("/photo", apart(hang)), Route("/page", page)])
+    many = httpx.Limits(max_connections=None)
+    async with serving(app) as url, httpx.AsyncClient(timeout=20, limits=many) as client:
+        asked = [asyncio.create_task(client.get(f"{url}/photo")) for _ in range(AT_ONCE + 45)]
+        await until(lambda: len(hanging) == AT_ONCE)
+        assert (await client.get(f"{url}/page", timeout=5)).status_code == 200
+        assert (await client.get(f"{url}/photo", timeout=5)).status_code == 503
+        over.set()
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+
+
+def test_mails_leave_without_photos_whose_place_is_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is asked once, not for each of them."""
+    town = new_town(tmp_path)
+    ref = "0" * 64
+    (Path(town.house.settings.media) / "00" / "00" / ref).mkdir(parents=True)  # an OSError for whoever reads it
+    photo = Attachment(ref=ref, content_type="image/jpeg", name="foto.jpg")
+    message = OutboundMessage(delivery_id=1, channel="email", account="", to="a@b.id", text="", photos=(photo,))
+    owed = [Owed(row=Delivery(id=each), message=message) for each in range(3)]
+    found = with_photos(town.house, owed)
+
+    assert [(each.row.id, each.message.photos) for each in found] == [(0, ()), (1, ()), (2, ())]
+    assert len([each for each in caplog.messages if "photos" in each]) == 1
