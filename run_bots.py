@@ -25,7 +25,7 @@ from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
 from desk import console, learning, privacy_console, ways_console
 from desk.terminal import carried_out, let_go, of_database, speak_plainly
-from router.running import Bell, allow_many_files, end, every, keep_running, working
+from router.running import Bell, allow_many_files, end, every, keep_running, leave_after, working
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -397,23 +397,9 @@ def _first_login(settings: Settings, password: str) -> str:
     return f"see {path}"
 
 
-def _end_soon(code: int) -> None:
-    """Python waits for every thread before it ends: one that waits for an answer without an end is left behind."""
-
-    def leave() -> None:
-        time.sleep(HANGING_SECONDS)
-        log.warning("threads hang and are left behind")
-        logging.shutdown()
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-        os._exit(code)
-
-    threading.Thread(target=leave, daemon=True).start()
-
-
 if __name__ == "__main__":
     speak_plainly()
     os.umask(0o077)  # what people say is nobody else's on this machine
     ended = main()
-    _end_soon(ended)
+    leave_after(HANGING_SECONDS, ended)
     sys.exit(ended)

@@ -3,7 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import os
 import resource
+import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable
 
 from normalizer.schema import TemporaryFailure
@@ -106,6 +110,21 @@ async def keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None
 def is_away(error: Exception) -> bool:
     """By name: a house without PostgreSQL or Redis loads neither's library."""
     return any(kind.__name__ in DOWN for kind in type(error).__mro__)
+
+
+def leave_after(seconds: float, code: int) -> None:
+    """End the process then, if it has not ended: Python waits for every thread first, and one that waits for an
+    answer without an end is left behind."""
+
+    def leave() -> None:
+        time.sleep(seconds)
+        log.warning("something hangs and is left behind")
+        logging.shutdown()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(code)
+
+    threading.Thread(target=leave, daemon=True).start()
 
 
 async def end(tasks: list["asyncio.Task[None]"], *bells: Bell) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
+from rq.worker import WorkerStatus
 
 from channels.agency_queue import queue_name
 from channels.names import Loop
@@ -24,6 +25,7 @@ from router.house import House
 from router.limits import Limits, in_a_second
 from router.outbox import deliver_due, open_connections
 from router.owing import REPLIES
+from router.running import leave_after
 from store.steps import reached
 from store.work import carry_deliveries, drop_carried, is_any_due
 
@@ -33,6 +35,8 @@ FEWEST, MOST = 10, 150  # ids in one job
 CARRY = 600  # ids put into Redis at once
 JOB_SECONDS = 300
 AGENCIES = queue_name("")
+STOP_SECONDS = 110.0  # for the job in hand; systemd kills after 120
+IDLE_STOP_SECONDS = 15.0  # for a Redis that hangs
 REDIS_SECONDS = 2.0  # before a Redis that went away is asked again
 
 
@@ -139,6 +143,7 @@ def _worked_until_told(worker: SimpleWorker) -> bool:
 
     def request_stop(number: int, frame: Any) -> None:
         told.append(number)
+        leave_after(STOP_SECONDS if worker.get_state() == WorkerStatus.BUSY else IDLE_STOP_SECONDS, 0)
         stop(number, frame)
 
     worker.request_stop = request_stop  # type: ignore[method-assign]

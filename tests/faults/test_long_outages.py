@@ -130,6 +130,22 @@ def test_a_worker_that_stood_still_past_its_claims_sends_nothing_twice(city: tup
     everybody_is_answered_once(town, crowd, before)
 
 
+@pytest.mark.servers
+def test_a_worker_that_is_told_to_end_does_not_wait_for_a_redis_that_hangs(
+    city: tuple[Town, Cable, Valkey],
+) -> None:
+    """systemd kills after 45 seconds."""
+    town, _, valkey = city
+    town.work()
+    eventually(
+        lambda: (town.folder / "worker.log").read_text().count("serving") >= len(town.workers), what="it works"
+    )
+    worker = town.workers.pop()
+    with valkey.held():
+        worker.terminate()
+        assert worker.wait(30) == 0
+
+
 def test_after_ten_minutes_of_full_disk_every_sms_is_there_once(tmp_path: Path) -> None:
     """SMS are not said again: Twilio lists them. Mail servers say theirs again."""
     town = Town(folder=tmp_path)

@@ -1,10 +1,13 @@
 """Parts that run side by side: what falls is started again, and says so without filling the disk."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from sqlalchemy.exc import OperationalError
+from town import ROOT
 
 from router import running
 from router.running import keep_running
@@ -42,6 +45,12 @@ async def test_a_redis_that_takes_nothing_is_asked_again_within_seconds(
     monkeypatch.setattr(running, "BACK_OFF", (60.0, 60.0))
     monkeypatch.setattr(running, "DATABASE_SECONDS", 0.001)
     assert await falls(OutOfMemoryError("OOM"), 3) == 4
+
+
+def test_the_end_waits_for_no_thread_that_hangs() -> None:
+    hangs = "import threading; from router.running import leave_after; leave_after(0.1, 3); "
+    hangs += "threading.Thread(target=threading.Event().wait).start()"
+    assert subprocess.run([sys.executable, "-c", hangs], cwd=ROOT, timeout=20).returncode == 3
 
 
 async def test_a_database_that_stays_away_is_said_again(
