@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -22,7 +23,7 @@ from channels.mail_id import mail_id
 from channels.mime import read_mail
 from channels.protocol import Accept, Connection, Cursor
 from channels.smtp_in import server_for
-from channels.smtp_out import Letter, Lines
+from channels.smtp_out import Letter, Lines, TooLargeError
 from config.settings import Settings, SettingsError
 from normalizer.schema import (
     Attachment,
@@ -180,9 +181,18 @@ class Relay:
         self._lines = lines
 
     async def send(self, message: OutboundMessage) -> str:
-        """Hand a mail to the relay; the same delivery has the same Message-ID however often it is tried."""
+        """Hand a mail to the relay; the same delivery has the same Message-ID however often it is tried. What is
+        too large for it goes without its photos: the link in it shows them."""
         if self._lines is None:
             raise PermanentFailure("SMTP_RELAY is not set")
+        try:
+            return await self._send(message, self._lines)
+        except TooLargeError:
+            if not message.photos:
+                raise
+        return await self._send(replace(message, photos=()), self._lines)
+
+    async def _send(self, message: OutboundMessage, lines: Lines) -> str:
         sender = return_path(message, self._settings)
         utf8 = not (sender + message.to).isascii()
         try:
@@ -190,7 +200,7 @@ class Relay:
             raw = mail.as_bytes(policy=SMTPUTF8 if utf8 else SMTP_POLICY)
         except ValueError:
             raise PermanentFailure("the address cannot be written in a mail") from None
-        await self._lines.deliver(Letter(sender=sender, to=message.to, raw=raw, utf8=utf8))
+        await lines.deliver(Letter(sender=sender, to=message.to, raw=raw, utf8=utf8))
         return str(mail["Message-ID"])
 
     async def fetch(self, attachment: Attachment) -> bytes:

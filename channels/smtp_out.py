@@ -17,6 +17,8 @@ STALE_SECONDS = 1.0  # idle for longer: asked with RSET whether anybody still li
 CHECK_SECONDS = 5.0
 WAIT_SECONDS = 25.0  # for a free connection; with SEND_SECONDS less than router/outbox.py's 90
 SEND_SECONDS = 60.0  # from the connection to the answer behind the mail
+AUTH_SECONDS = 300.0  # before a relay that refused the password is asked again
+TOO_LARGE = 552
 GONE = OSError  # aiosmtplib's SMTPServerDisconnected and SMTPTimeoutError are some, too
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -31,6 +33,10 @@ class Letter:
     to: str
     raw: bytes
     utf8: bool = False
+
+
+class TooLargeError(PermanentFailure):
+    """The mail is larger than the relay, or the mailbox, takes."""
 
 
 class Line:
@@ -226,7 +232,10 @@ class Lines:
 def failure_of(error: Exception, line: Line | None) -> TemporaryFailure | PermanentFailure:
     """What an error means for the mail: a no while connecting says nothing about it."""
     if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return TemporaryFailure("the relay refuses SMTP_RELAY's user and password")
+        refused = error.code >= 500  # not thousands of times an hour: relays lock out who guesses
+        return TemporaryFailure(
+            "the relay refuses SMTP_RELAY's user and password", retry_after=AUTH_SECONDS if refused else None
+        )
     if line is None or not line.is_open:
         code = f" ({error.code})" if isinstance(error, aiosmtplib.SMTPResponseException) else ""
         return TemporaryFailure(f"the relay cannot be reached: {type(error).__name__}{code}")
@@ -234,7 +243,8 @@ def failure_of(error: Exception, line: Line | None) -> TemporaryFailure | Perman
         said = f"the relay answered {error.code}"
         if error.code < 500:
             return TemporaryFailure(said)
-        return PermanentFailure(said, of_address=_is_of_mailbox(error))
+        kind = TooLargeError if error.code == TOO_LARGE else PermanentFailure
+        return kind(said, of_address=_is_of_mailbox(error))
     if isinstance(error, aiosmtplib.SMTPNotSupported):
         return PermanentFailure("the relay takes no address with such letters", of_address=True)
     if isinstance(error, ValueError):

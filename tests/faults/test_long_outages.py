@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 from town import Town, eventually
 
 from store.work import CARRIED, LEASE
@@ -136,10 +137,11 @@ def test_a_worker_that_is_told_to_end_does_not_wait_for_a_redis_that_hangs(
 ) -> None:
     """systemd kills after 45 seconds."""
     town, _, valkey = city
-    town.work()
-    eventually(
-        lambda: (town.folder / "worker.log").read_text().count("serving") >= len(town.workers), what="it works"
-    )
+    with Redis.from_url(town.environment["REDIS_URL"]) as redis:
+        waiting = lambda: sum("b" in each["flags"] for each in redis.client_list())  # noqa: E731
+        eventually(lambda: waiting() == len(town.workers), what="the first one waits for jobs")
+        town.work()
+        eventually(lambda: waiting() == len(town.workers), what="so does the second")
     worker = town.workers.pop()
     with valkey.held():
         worker.terminate()

@@ -28,7 +28,7 @@ from channels.mail_id import mail_id
 from channels.mime import read_mail
 from channels.smtp_in import SIZE_LIMIT
 from config.settings import Listen, Settings
-from normalizer.schema import InboundMessage, OutboundMessage, PermanentFailure, TemporaryFailure
+from normalizer.schema import Attachment, InboundMessage, OutboundMessage, PermanentFailure, TemporaryFailure
 from normalizer.text import own_words
 
 OURS = "lapor@jakarta.example"
@@ -259,12 +259,12 @@ def outbound(**more: object) -> OutboundMessage:
     return OutboundMessage(**(fields | more))
 
 
-async def deliver(sink: Sink, message: OutboundMessage) -> str:
-    controller = Controller(sink, hostname="127.0.0.1", port=free_port())
+async def deliver(sink: Sink, message: OutboundMessage, **relay: int) -> str:
+    controller = Controller(sink, hostname="127.0.0.1", port=free_port(), **relay)
     controller.start()
     try:
-        relay = f"smtp://127.0.0.1:{controller.port}"
-        async with email.connect(settings_for(smtp_relay=relay)) as connection:
+        url = f"smtp://127.0.0.1:{controller.port}"
+        async with email.connect(settings_for(smtp_relay=url)) as connection:
             return await connection.send(message)
     finally:
         controller.stop()
@@ -292,6 +292,14 @@ async def test_a_relays_no_is_told_apart_by_its_code() -> None:
         await deliver(Sink("452 later"), outbound())
     with pytest.raises(PermanentFailure, match="554"):
         await deliver(Sink("554 never"), outbound())
+
+
+async def test_what_is_too_large_for_a_relay_goes_without_its_photos() -> None:
+    sink, photo = Sink(), Attachment(content_type="image/jpeg", name="foto.jpg", content=bytes(20_000))
+    await deliver(sink, outbound(photos=(photo,)), data_size_limit=10_000)
+    assert [mail.is_multipart() for mail in sink.mails] == [False]
+    with pytest.raises(PermanentFailure, match="552"):
+        await deliver(sink, outbound(text="x" * 20_000), data_size_limit=10_000)
 
 
 async def test_a_subject_cannot_smuggle_a_header() -> None:

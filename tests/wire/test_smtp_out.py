@@ -316,3 +316,17 @@ async def test_other_letters_in_an_address_are_told_to_a_relay_that_can_read_the
 )
 def test_no_line_of_a_mail_ends_it_early(raw: bytes, wire: bytes) -> None:
     assert wire_of(raw) == wire
+
+
+@pytest.mark.parametrize(("answer", "wait"), [("535 5.7.8 no", 300.0), ("454 4.7.0 later", None)])
+async def test_a_relay_that_refuses_the_password_is_not_asked_again_and_again(
+    answer: str, wait: float | None
+) -> None:
+    """Relays lock out who guesses."""
+    said = {"EHLO": "250-relay\r\n250 AUTH PLAIN", "AUTH": answer}
+    async with relay(lambda _, verb, __: said.get(verb, "as usual")) as there:
+        there.url = there.url.replace("smtp://", "smtp://lapor:salah@")
+        async with lines(there) as out:
+            failure = await failing(out)
+    assert isinstance(failure, TemporaryFailure)
+    assert (failure.retry_after, "password" in str(failure)) == (wait, True)
