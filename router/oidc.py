@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -207,7 +208,7 @@ def _client() -> httpx.Client:
 
 
 class _Bounded(httpx.BaseTransport):
-    """Answers of at most LARGEST bytes as they come over the wire."""
+    """Answers of at most LARGEST bytes as they come over the wire, which are whole within SECONDS."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
@@ -215,9 +216,12 @@ class _Bounded(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.headers["Accept-Encoding"] = "identity"
         answer = self._inner.handle_request(request)
-        body = bytearray()
+        body, until = bytearray(), time.monotonic() + SECONDS  # httpx's own limit is for each silence
         for chunk in answer.stream:  # type: ignore[union-attr]
             body += chunk
+            if time.monotonic() > until:
+                answer.close()
+                raise httpx.ReadTimeout("the answer has no end", request=request)
             if len(body) > LARGEST:
                 answer.close()
                 raise httpx.DecodingError("the answer is too large", request=request)

@@ -1,7 +1,9 @@
 """Log in with the city's own account, against a provider on loopback: who gets in, and every lie that does not."""
 
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -12,9 +14,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from config.settings import read_settings
 from router.check import check_all
 from router.house import House
 from router.invitations import invite
+from router.oidc import ProviderAwayError, say_provider
 from store import account_changes, accounts
 from store.desk import Deed
 from store.officials import DeskSession, Officer
@@ -407,6 +411,27 @@ def test_a_provider_that_does_not_say_what_it_must_is_away(
             assert "lapor_oidc" not in client.cookies
         check_all(rooms.house.settings)
         assert "WRONG  log-in " in capsys.readouterr().out
+
+
+def test_a_provider_whose_answer_has_no_end_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then; each of four log-ins that wait for it would hold up the others' for ever."""
+    monkeypatch.setattr("router.oidc.SECONDS", 0.3)
+
+    def drip(listening: socket.socket) -> None:
+        line, _ = listening.accept()
+        with line, suppress(OSError):
+            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+            while not over.wait(0.05):
+                line.sendall(b" ")
+
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=drip, args=(listening,), daemon=True).start()
+        issuer = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        given = read_settings(_env_file=None, oidc_issuer=issuer, oidc_client_id="a", oidc_client_secret="b")
+        with pytest.raises(ProviderAwayError):
+            say_provider(given)
+        over.set()
 
 
 def test_without_settings_it_is_not_there(tmp_path_factory: pytest.TempPathFactory) -> None:
