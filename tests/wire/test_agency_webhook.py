@@ -35,7 +35,7 @@ from router.way_changes import add_way, remove_way, resume_way
 from store.models import AgencyWay, Delivery, Report
 from store.ways import LONGEST_SAID, MOST_TRIES, Try, note_try, tries_of
 from tests.unit.houses import WHOLE, Town, another, new_town
-from tests.wire.loopback import answering, serving
+from tests.wire.loopback import answering, serving, until
 
 THEIRS = Actor(name="api:dbm", agency_id="dbm")
 OURS = Actor(name="officer:sri", agency_id="dbm")
@@ -262,6 +262,29 @@ async def test_one_agencys_dead_system_does_not_hold_up_anothers(town: Town) -> 
     assert {row.state for row in owed(town) if row.agency_id == "dbm"} == {"waiting"}
 
 
+def call_to(url: str) -> OutboundMessage:
+    return OutboundMessage(delivery_id=1, channel="webhook", account="", to=url, text="{}", secret=new_secret())
+
+
+async def test_many_calls_to_a_system_that_hangs_leave_room_for_anothers(town: Town) -> None:
+    """A whole batch of them is on its way; httpx itself would let a hundred."""
+    good, asked = System(), list[asyncio.StreamWriter]()
+    silent = await asyncio.start_server(lambda _, writer: asked.append(writer), "127.0.0.1", 0, backlog=200)
+    address = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    async with silent, serving(answering(good.answer)) as other, webhook.connect(town.house.settings) as calls:
+        hanging = [asyncio.create_task(calls.send(call_to(address))) for _ in range(120)]
+        await until(lambda: len(asked) == len(hanging))
+        message = call_to(other)
+        good.secret = message.secret
+        async with asyncio.timeout(5):
+            assert await calls.send(message) == "HTTP 204"
+        for each in hanging:
+            each.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        for writer in asked:
+            writer.close()
+
+
 def test_a_name_server_that_hangs_holds_up_nobody_else(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many calls to its name, then one to another agency, and one of a provider's: on the loop that serves."""
     over, ask = threading.Event(), socket.getaddrinfo
@@ -280,10 +303,7 @@ def test_a_name_server_that_hangs_holds_up_nobody_else(town: Town, monkeypatch: 
         async with serving(answering(hello)) as address, webhook.connect(town.house.settings) as calls:
 
             def to(host: str) -> OutboundMessage:
-                url = address.replace("127.0.0.1", host)
-                return OutboundMessage(
-                    delivery_id=1, channel="webhook", account="", to=url, text="{}", secret=new_secret()
-                )
+                return call_to(address.replace("127.0.0.1", host))
 
             hanging = [asyncio.create_task(calls.send(to("dead.example"))) for _ in range(40)]
             async with asyncio.timeout(5), httpx.AsyncClient() as provider:
