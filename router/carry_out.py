@@ -90,8 +90,10 @@ def _waiting_out() -> Iterator[None]:
         if not _is_down(error):
             raise
         raise DatabaseDown(type(error.orig).__name__) from error
-    except (OSError, PoolTimeout) as error:  # the disk of the photos
+    except PoolTimeout as error:
         raise DatabaseDown(type(error).__name__) from error
+    except OSError as error:
+        raise DatabaseDown(f"the photos' place, {type(error).__name__}") from error
 
 
 def _is_down(error: DBAPIError) -> bool:

@@ -98,13 +98,19 @@ async def keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None
             wait = min(wait, DATABASE_SECONDS) if is_down else wait
             level = logging.WARNING if is_down else logging.ERROR
             if not is_down or began - said_at >= SAY_SECONDS:
-                log.log(level, "%s fell (%s), again in %.0f s", name, type(error).__name__, wait)
+                log.log(level, "%s fell (%s), again in %.0f s", name, _named(error), wait)
                 said_at = began
             log.debug("%s", name, exc_info=True)
         else:
             return
         await asyncio.sleep(wait)
         wait = min(wait * 2, longest)
+
+
+def _named(error: Exception) -> str:
+    """Its type, and what is away where the words are our own: others' may quote a citizen."""
+    kind = type(error).__name__
+    return f"{kind}: {error}" if kind == "DatabaseDown" else kind
 
 
 def is_away(error: Exception) -> bool:

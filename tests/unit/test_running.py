@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from town import ROOT
 
 from router import running
+from router.carry_out import DatabaseDown
 from router.running import keep_running
 
 
@@ -45,6 +46,12 @@ async def test_a_redis_that_takes_nothing_is_asked_again_within_seconds(
     monkeypatch.setattr(running, "BACK_OFF", (60.0, 60.0))
     monkeypatch.setattr(running, "DATABASE_SECONDS", 0.001)
     assert await falls(OutOfMemoryError("OOM"), 3) == 4
+
+
+async def test_what_is_away_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(running, "BACK_OFF", (0.001, 0.002))
+    await falls(DatabaseDown("the photos' place, OSError"), 1)
+    assert "clock fell (DatabaseDown: the photos' place, OSError)" in caplog.text
 
 
 def test_the_end_waits_for_no_thread_that_hangs() -> None:
