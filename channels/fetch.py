@@ -4,6 +4,8 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from functools import cache
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from starlette.exceptions import HTTPException
@@ -31,6 +33,13 @@ def tls() -> ssl.SSLContext:
 
     The list is certifi's, or that of SSL_CERT_FILE or SSL_CERT_DIR."""
     return httpx.create_ssl_context()
+
+
+def proxy_for(address: str) -> str | None:
+    """The proxy that the environment names for an address (HTTPS_PROXY, NO_PROXY): httpx looks for none where a
+    client has a transport of its own."""
+    parts, named = urlsplit(address), getproxies()
+    return None if proxy_bypass(parts.hostname or "") else named.get(parts.scheme, named.get("all"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from telegram import Bot, InputFile
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter
 from telegram.request import HTTPXRequest
 
-from channels.fetch import Bounded, Off, PhotoHosts, fetch_photo, named_wait, tls
+from channels.fetch import Bounded, Off, PhotoHosts, fetch_photo, named_wait, proxy_for, tls
 from channels.protocol import Connection
 from channels.telegram_updates import MAX_FILE
 from config.settings import Settings
@@ -216,9 +216,9 @@ async def open_bot(settings: Settings) -> AsyncIterator[Bot]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # raw calls are meant: one odd update must not spoil its batch, as the library's classes would
     warnings.filterwarnings("ignore", message="Please use 'Bot|Deprecated since version v22.2")
-    bounded = Bounded(httpx.AsyncHTTPTransport(verify=tls(), limits=httpx.Limits(max_connections=16)))
+    api, limits = _api(settings), httpx.Limits(max_connections=16)
+    bounded = Bounded(httpx.AsyncHTTPTransport(verify=tls(), limits=limits, proxy=proxy_for(api)))
     request = _Request(read_timeout=10, connect_timeout=5, pool_timeout=5, httpx_kwargs={"transport": bounded})
-    api = _api(settings)
     bot = Bot(
         settings.telegram_token or "",
         base_url=f"{api}/bot",

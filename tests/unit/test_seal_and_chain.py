@@ -17,12 +17,13 @@ from sqlalchemy import delete, select, text, update
 
 from config.keys import Keys, derive, read_keys
 from config.settings import Settings, SettingsError
+from router.forget import forget_all
 from router.operate import first_edited_row
 from store.chain import SALT_BYTES, first_break, hash_text, new_salt
 from store.models import Address, StatusUpdate
 from store.same_keys import check_same_keys
 from store.seal import Sealer
-from tests.unit.houses import CITIZEN, WHOLE, Town, new_town
+from tests.unit.houses import CITIZEN, WHOLE, Town, another, new_town
 
 OLD, NEW = b"o" * 32, b"n" * 32
 
@@ -305,7 +306,8 @@ def test_another_key_than_the_databases_is_refused_at_the_start(tmp_path: Path, 
     keys = {"secret_key": "s" * 32, "contact_key": "c" * 32}
     town = new_town(tmp_path, **keys)
     check_same_keys(town.house.store)  # nothing is in it yet
-    town.tell(WHOLE)
+    for number in range(3):
+        town.tell(another(number), sender=f"+6281{number}")
     check_same_keys(town.house.store)
     other = keys | {name.lower(): "another key of nobody"}
     with pytest.raises(SettingsError, match=f"^{name} is not the one"):
@@ -318,7 +320,15 @@ def test_another_key_than_the_databases_is_refused_at_the_start(tmp_path: Path, 
 def test_one_edited_line_is_no_other_key(tmp_path: Path) -> None:
     town = new_town(tmp_path)
     for number in range(2):
-        town.tell(WHOLE, sender=f"{CITIZEN}{number}")
+        town.tell(another(number), sender=f"+6281{number}")
     with town.house.store.write() as session:
-        session.execute(update(StatusUpdate).where(StatusUpdate.id == 1).values(by="nobody"))
+        session.execute(update(StatusUpdate).values(by="nobody"))
+    check_same_keys(town.house.store)  # nor are two
+
+
+def test_a_database_whose_people_were_all_forgotten_is_ours(tmp_path: Path) -> None:
+    town = new_town(tmp_path)
+    town.tell(WHOLE, sender="+6281")
+    forget_all("+6281", town.house)
+    assert [row.sealed for row in town.rows(Address)] == [b""]
     check_same_keys(town.house.store)

@@ -312,6 +312,15 @@ async def test_an_answer_points_at_the_message_it_answers(api: BotApi) -> None:
     assert "parse_mode" not in asked
 
 
+async def test_the_environments_proxy_is_used(api: BotApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with serving(answering(api.answer)) as proxy:
+        monkeypatch.setenv("http_proxy", proxy)
+        async with telegram.connect(at("http://telegram.invalid")) as connection:
+            assert await connection.send(told())
+
+
 async def test_a_question_for_the_place_brings_a_location_button_but_not_to_groups(api: BotApi) -> None:
     async with serving(answering(api.answer)) as url, telegram.connect(at(url)) as connection:
         await connection.send(told(ask_position=True))
