@@ -168,6 +168,7 @@ def test_a_fork_server_that_stands_still_is_replaced(two: Processes, monkeypatch
     with pytest.raises(NobodyThere):
         [called(two, pid) for _ in range(2)]
     monkeypatch.undo()
+    eventually(lambda: not is_there(server), what="the fork server is gone")
     assert [called(two, divmod, 7, 2) for _ in range(3)] == [(3, 1)] * 3
 
 
