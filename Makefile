@@ -21,7 +21,7 @@ setup: .venv/.ready
 
 test: setup
 	@$(PY) tests/prepare.py
-	@FAULT_STEPS=few $(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
+	@FAULT_STEPS=few $(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not long"
 
 # What takes a minute or more each.
 long: setup

@@ -213,7 +213,7 @@ async def test_a_poller_that_is_told_to_end_waits_for_no_answer(api: Api) -> Non
         await asked.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert [thread for thread in threading.enumerate() if thread.name.startswith("x-poll")]
+        await until(lambda: not [each for each in threading.enumerate() if each.name.startswith("x-poll")])
         over.set()
 
 
