@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Literal
 
 from normalizer.lookalikes import without_lookalikes
@@ -69,34 +70,46 @@ _MAIL_HEAD = re.compile(
     r"^[\s>*]*(?:from|dari|sent|dikirim|terkirim|date|tanggal|to|kepada|ke|subject|perihal|subjek|cc)\s*\*?:",
     re.IGNORECASE,
 )
-# A letter to an office begins like a mail's head: "Kepada Yth:", "Dari:", "Perihal:", "Tanggal:".
-_OF_A_MAIL = re.compile(r"@|\d[.:]\d\d|^[\s>*]*(?:sent|dikirim|terkirim)\b", re.IGNORECASE)
+# A letter to an office begins like a mail's head: "Kepada Yth:", "Dari:", "Perihal:", "Tanggal: 3.11.2026"; who
+# tells of a way writes "Dari: Cawang", "Ke: Tebet", "Tanggal: 3/11 pukul 07.30".
+_OF_A_MAIL = re.compile(r"@|^[\s>*]*(?:sent|dikirim|terkirim)\b", re.IGNORECASE | re.MULTILINE)
+_SUBJECT_AND_TIME = re.compile(
+    r"(?=.*^[\s>*]*(?:subject|perihal|subjek)\b).*(?<![.\d])\d{1,2}[.:]\d\d(?![.\d])",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
 _SENT_FROM = re.compile(
     r"^\W{0,3}(?:(?:sent (?:from|via|with|by)|dikirim (?:dari|melalui|lewat|menggunakan|via)|terkirim dari|"
     r"dikirim dengan (?:aman|surel|e-?mail)|powered by [\w ]{0,30}blackberry|get \W?outlook for|"
-    r"(?:dapatkan|unduh) outlook untuk|from my (?:iphone|ipad|android|phone|samsung|galaxy|blackberry))\b.{0,80}"
+    r"(?:dapatkan|unduh) outlook untuk)\b.{0,80}"
+    r"|from my (?:iphone|ipad|android|phone|samsung|galaxy|blackberry)\b.{0,25}"
     r"|(?:virus-free|bebas virus)\. ?www\.avast.{0,300}|<#[0-9a-f-]{36}>)$",
     re.IGNORECASE,
 )
-# What companies' servers put below (or above) each mail: first how such a line may begin, then what it must say.
+# What companies' servers put below (or above) each mail: first how such a line may begin, then that it speaks of
+# itself, then what it must say. "Informasi", "penerima" and "hanya ditujukan" alone are words of complaints too.
 _MAY_BE_NOTICE = re.compile(
-    r"\W{0,4}(?:disclaimer|confidential|caution|external|\w{0,12} ?notice|this|the information|if you"
+    r"\W{0,4}(?:disclaimer|confidential|caution|external|\w{0,15} ?notice|this|the information|if you"
     r"|the contents?|please|p please|mohon|perhatian|peringatan|penyangkalan|pernyataan|penting"
-    r"|e-?mail|surel|surat el|pesan|informasi|isi|apabila|jika|dokumen)\b",
+    r"|e-?mail|surel|surat elektronik|pesan|informasi|isi|apabila|jika|dokumen)\b(\W*$)?",
     re.IGNORECASE,
 )
 _A_MAIL = re.compile(
-    r"(?i)\b(?:e-?mail|surel|surat elektronik|pesan|informasi|message|communication|information)\b"
+    r"(?i)\b(?:e-?mail|surel|surat elektronik|(?:this|the) (?:message|communication|information)"
+    r"|(?:pesan|informasi|dokumen) (?:ini|(?:yang \w+ )?(?:di )?dalam))\b"
 )
+_TO_WHOM = r"(?: \w+){0,4} (?:penerima|pihak|orang|individu|perorangan|alamat|nama|mereka|yang)\b"
 _NOTICE = re.compile(
     r"\b(?:intended (?:only|solely|exclusively|recipient)|privileged|addressee|originated (?:from )?outside"
     r"|received .{0,30}in error|consider the environment before print|lingkungan (?:hidup )?sebelum mencetak"
     r"|penerima (?:yang )?(?:dituju|dimaksud|sah|seharusnya)|bukan (?:merupakan )?penerima (?:yang|surel|pesan)"
-    r"|alamat yang dituju|hanya ditujukan|ditujukan (?:hanya|khusus)|rahasia\b.{0,60}\bditujukan)",
+    r"|alamat yang dituju"
+    rf"|(?:hanya ditujukan|ditujukan (?:hanya|khusus)|rahasia\b.{{0,60}}\bditujukan){_TO_WHOM})",
     re.IGNORECASE,
 )
 NOTICE_LOOKED_AT = 600  # characters
+NOTICE_LINES = 4
 HEAD_LINES = 20
+_SIGNATURE = frozenset(["--", "\u2014"])
 
 
 def own_words(text: str) -> str:
@@ -117,19 +130,23 @@ def own_words(text: str) -> str:
             skip = length - 1
         elif kept and _ends_here(lines, number):
             break
-        elif _is_notice(lines, number):
+        elif (is_notice := _is_notice(lines, number)) or line.rstrip() in _SIGNATURE:
             if any(kept):
-                break
-            skip = _paragraph(lines, number) - 1
+                skip = _up_to_forwarded(lines, number) - 1
+            elif is_notice:
+                skip = _paragraph(lines, number) - 1
         elif not line.startswith(">") and not _SENT_FROM.match(line):
             kept.append(line)
     return "\n".join(kept).strip() or text.strip()
 
 
 def _with_forwarded(lines: list[str]) -> list[str]:
-    """Without the ">" that Apple's programs put before all of a message that is forwarded."""
+    """Without the ">" that Apple's programs put before all of a message that is forwarded; not of one that was
+    forwarded to somebody who is answered: that is quoted."""
     for number, line in enumerate(lines):
         if line.startswith(">") and _FORWARDED.match(line.lstrip("> ")):
+            if any(_reply_head(lines, above) for above in range(number)):
+                return lines
             return lines[:number] + [each.lstrip(">").removeprefix(" ") for each in lines[number:]]
     return lines
 
@@ -162,11 +179,24 @@ def _is_head(line: str) -> bool:
 
 
 def _is_notice(lines: Sequence[str], number: int) -> bool:
-    """Whether a notice of confidentiality begins here, or one that this came from outside."""
-    if not _MAY_BE_NOTICE.match(lines[number]):
+    """Whether a notice of confidentiality begins here, or one that this came from outside; not with a request that
+    stands right above it."""
+    begins = _MAY_BE_NOTICE.match(lines[number])
+    if not begins:
         return False
-    said = " ".join(lines[number : number + 4])[:NOTICE_LOOKED_AT]
-    return bool(_A_MAIL.search(said) and _NOTICE.search(said))
+    said = list(takewhile(str.strip, lines[number : number + NOTICE_LINES]))
+    of_itself = " ".join(said[: 1 + (begins[1] is not None)])  # "DISCLAIMER:" on a line of its own
+    return bool(_A_MAIL.search(of_itself[:NOTICE_LOOKED_AT]) and _NOTICE.search(" ".join(said)[:NOTICE_LOOKED_AT]))
+
+
+def _up_to_forwarded(lines: Sequence[str], number: int) -> int:
+    """How many lines of a signature or a notice there are: up to a message that is forwarded below it, or all."""
+    for at in range(number + 1, len(lines)):
+        if _FORWARDED.match(lines[at]):
+            return at - number
+        if _reply_head(lines, at) or _ends_here(lines, at):
+            break
+    return len(lines) - number
 
 
 def _paragraph(lines: Sequence[str], number: int) -> int:
@@ -182,14 +212,14 @@ def _quote_follows(lines: Sequence[str], number: int) -> bool:
 
 def _ends_here(lines: Sequence[str], number: int) -> bool:
     line = lines[number]
-    if line.rstrip() in {"--", "\u2014"} or _ORIGINAL.match(line):
+    if _ORIGINAL.match(line):
         return True
     if _ANY_ORIGINAL.match(line) and not _FORWARDED.match(line):
         return any("@" in near for near in lines[number + 1 : number + 4])
     if not _MAIL_HEAD.match(line) or _is_forwarded(lines, number):
         return False
     head = [near for near in lines[number : number + 5] if _MAIL_HEAD.match(near)]
-    return len(head) >= 3 and any(map(_OF_A_MAIL.search, head))
+    return len(head) >= 3 and bool(_OF_A_MAIL.search(said := "\n".join(head)) or _SUBJECT_AND_TIME.match(said))
 
 
 def _is_forwarded(lines: Sequence[str], number: int) -> bool:

@@ -50,6 +50,9 @@ def test_letters_are_composed() -> None:
         "Jalan rusak\n\nPERHATIAN: Email ini bersifat rahasia dan hanya ditujukan kepada penerima yang dituju.",
         "Jalan rusak\n\nIf you are not the intended recipient of this message, please delete it.",
         "CAUTION: This email originated from outside of the organization.\nBeware of links.\n\nJalan rusak",
+        "CONFIDENTIALITY NOTICE:\nThe contents of this email are intended solely for the addressee.\n\nJalan rusak",
+        "Jalan rusak\n\nSurat elektronik ini hanya ditujukan untuk penerima yang dimaksud.",
+        "Jalan rusak\n\nOn 3 Nov 2026, Ani <ani@localhost> wrote:\n> FYI\n> ---------- Forwarded message ---------\n> Got",
     ],
 )
 def test_quotes_heads_and_signatures_are_left_out(text: str) -> None:
@@ -75,6 +78,22 @@ def test_a_forwarded_message_stays_with_a_long_head_and_behind_marks(text: str) 
     assert own_words(text).startswith("FYI")
 
 
+@pytest.mark.parametrize(
+    "below", ["-- \nBudi", "This email is confidential and intended for the addressee.\n\nPT X"]
+)
+def test_a_forwarded_message_stays_below_a_signature_or_a_notice(below: str) -> None:
+    forwarded = "---------- Forwarded message ---------\nFrom: Ani <ani@localhost>\n\nGot mampet"
+    answered = "On 3 Nov 2026, Lapor <lapor@localhost> wrote:"
+    assert own_words(f"FYI\n\n{below}\n\n{forwarded}") == f"FYI\n\n{forwarded}"
+    assert own_words(f"FYI\n\n{below}\n\n{answered}\n\n{forwarded}") == "FYI"
+
+
+def test_a_request_above_a_notice_is_none() -> None:
+    above = "Selamat pagi,\nMohon diperbaiki lampu di Jl. Kemang."
+    notice = "This email is confidential and intended solely for the addressee."
+    assert own_words(f"{above}\n\n{notice}") == own_words(f"{above}\n{notice}") == above
+
+
 def test_a_colon_in_a_report_is_no_mail_head() -> None:
     assert own_words("Ada masalah\nDari: warga RT 3\nlampu mati") == "Ada masalah\nDari: warga RT 3\nlampu mati"
 
@@ -89,6 +108,12 @@ def test_a_colon_in_a_report_is_no_mail_head() -> None:
         "Sampah numpuk.\nPlease consider the environment and clean the river",
         "Jika saya bukan penerima bansos, kenapa?\nPerhatian: lampu mati",
         "Sampah di sudut jalan\nAt the corner people wrote\nsomething",
+        "Kapuk\nMohon informasi kenapa saya bukan penerima yang terdaftar.\nRT 3",
+        "Bansos\nInformasinya, bantuan hanya ditujukan ke pihak RT.\nPesan saya: mohon dicek",
+        "Halo\nEmail ini hanya ditujukan kepada Bapak Gubernur.\nAda pungli",
+        "Macet\nDari: Cawang\nKe: Tebet\nTanggal: 3/11 pukul 07.30\nbus penuh",
+        "Surat\nKepada: Gubernur\nDari: Warga\nPerihal: lampu\nTanggal: 3.11.2026\n\nLampu mati",
+        "Halo\nFrom my phone I cannot open your app, it crashes\nLampu mati",
     ],
 )
 def test_letters_and_reports_that_begin_like_heads_and_notices_stay(text: str) -> None:
