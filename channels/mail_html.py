@@ -80,11 +80,15 @@ def pictures_within(source: str, limit: int) -> tuple[str, list[Attachment]]:
     if "base64," not in source:
         return source, found
     for match in _PICTURE.finditer(source):
+        if len(found) >= limit:
+            break
+        if "svg" in match[1].lower():  # drawn, not photographed
+            continue
         try:
             found.append(Attachment(content_type=match[1].lower(), content=b64decode(match[2])))
         except Error:  # cut short: not a picture
             continue
-    return _PICTURE.sub("", source), found[:limit]
+    return _PICTURE.sub("", source), found
 
 
 def html_text(source: str) -> str:

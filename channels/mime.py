@@ -184,11 +184,11 @@ def _contents(mail: Message) -> tuple[str, str, list[Attachment]]:
             name and kind != "text/plain"
         )
         if kind in {"text/plain", "text/html"} and not attached:
-            words, pasted = pictures_within(_text(part), PART_LIMIT)
+            words, pasted = pictures_within(_text(part), PART_LIMIT - len(attachments))
             (plain if kind == "text/plain" else rich).append(words)
-            attachments += [("", each) for each in pasted]
+            attachments += [("", each) for each in pasted if not _is_small(each)]
         elif kind in _OF_OUTLOOK or name.lower() == "winmail.dat":
-            attachments += [("", each) for each in files_in(_bytes(part), PART_LIMIT)]
+            attachments += [("", each) for each in files_in(_bytes(part), PART_LIMIT - len(attachments))]
         elif kind not in _OF_A_REPORT | _OF_PROGRAMS:
             content = _bytes(part)
             if content:
@@ -200,9 +200,13 @@ def _contents(mail: Message) -> tuple[str, str, list[Attachment]]:
 
 
 def _is_decoration(content_id: str, attachment: Attachment, source: str) -> bool:
-    """Whether the HTML shows this, and it is too small for a photo: a signature's logo, an icon, a pixel. What
-    cameras make, JPEG, is none."""
-    if not content_id or f"cid:{content_id}" not in source or (attachment.content or b"").startswith(_JPEG):
+    """Whether the HTML shows this, and it is too small for a photo."""
+    return bool(content_id) and f"cid:{content_id}" in source and _is_small(attachment)
+
+
+def _is_small(attachment: Attachment) -> bool:
+    """Whether this is a signature's logo, an icon or a pixel. What cameras make, JPEG, is none."""
+    if (attachment.content or b"").startswith(_JPEG):
         return False
     facts = read_photo(attachment.content or b"")
     return facts.readable and min(facts.width, facts.height) < PHOTO_SIDE

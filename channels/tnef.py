@@ -14,13 +14,15 @@ def files_in(content: bytes, limit: int) -> list[Attachment]:
     """The files in a winmail.dat, up to `limit`, also of one that was cut short; empty when it is none."""
     files: list[Attachment] = []
     for kind, value in _attributes(content):
+        if kind == _BEGINS and len(files) >= limit:
+            break
         if kind == _BEGINS:
             files.append(Attachment())
         elif files and kind == _TITLE:
             files[-1] = replace(files[-1], name=_name(value))
         elif files and kind == _CONTENT:
             files[-1] = replace(files[-1], content=value)
-    return [each for each in files if each.content][:limit]
+    return [each for each in files if each.content]
 
 
 def _name(value: bytes) -> str:

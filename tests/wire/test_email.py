@@ -25,7 +25,7 @@ from town import free_port
 
 from channels import email
 from channels.mail_id import mail_id
-from channels.mime import read_mail
+from channels.mime import PART_LIMIT, read_mail
 from channels.smtp_in import SIZE_LIMIT
 from config.settings import Listen, Settings
 from normalizer.schema import Attachment, InboundMessage, OutboundMessage, PermanentFailure, TemporaryFailure
@@ -470,6 +470,22 @@ def tnef(*attributes: tuple[int, bytes]) -> bytes:
         for kind, value in attributes
     ]
     return b"\x78\x9f\x3e\x22\1\0" + b"".join(parts)
+
+
+def test_an_icon_pasted_into_an_html_mail_is_no_photo() -> None:
+    icon = io.BytesIO()
+    Image.effect_noise((32, 32), 50).save(icon, "PNG")
+    kinds = {"image/png": icon.getvalue(), "image/svg+xml": b"<svg>" + b" " * 100}
+    shown = [f'<img src="data:{kind};base64,{base64.b64encode(each).decode()}">' for kind, each in kinds.items()]
+
+    assert html_mail(f"<p>Got mampet</p>{''.join(shown)}").attachments == ()
+
+
+def test_of_pasted_and_packed_files_no_more_are_kept_than_of_parts() -> None:
+    pasted = f'<img src="data:image/jpeg;base64,{"A" * 120}">' * (PART_LIMIT + 50)
+    assert len(html_mail(pasted).attachments) == PART_LIMIT
+    packed = tnef(*((0x00069002, bytes(14)), (0x0006800F, b"got")) * (PART_LIMIT + 50))
+    assert len(with_file("application/ms-tnef", "winmail.dat", packed).attachments) == PART_LIMIT
 
 
 def test_outlooks_winmail_dat_is_opened() -> None:
