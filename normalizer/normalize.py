@@ -20,8 +20,10 @@ from normalizer.urgency import danger_in
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 # Where one problem may end and the next one begin; not at the dot of "jl."
 _CLAUSES = re.compile(
-    r"(?:(?<=\w{4})\.|[;!?\n]|,(?!\d))\s*|\s(?=\d[.)]\s)|\s(?:dan|lalu|terus|trus|sama|serta|sedangkan|and|while)\s"
+    r"(?:(?<=\w{4})\.|[;!?\n]|,(?!\d))[\s;!?,]*|\s(?=\d[.)]\s)"
+    r"|\s(?:dan|lalu|terus|trus|sama|serta|sedangkan|and|while)\s"
 )
+MOST_CLAUSES = 40
 NOT_A_REPORT, NO_REPORT_SURE = "bukan_aduan", 0.7
 CRIES = ("question", "abuse", "spam")  # who asks for a number or swears beside a danger cries for help
 
@@ -109,13 +111,17 @@ def _heard(
 
 def _place_of_first(read: str, told: Told, first: str, others: Set[str], pack: Pack) -> Told:
     """Of several problems that each have a place of their own the first one's: "lampu mati di Tebet Barat, dan
-    sampah menumpuk di Menteng Dalam"."""
+    sampah menumpuk di Menteng Dalam"; the one area of a message is all streets' that are not sure: "Kel. Kapuk:
+    lampu mati di jl Mawar, got mampet di jl Melati"."""
     if not (told.candidates or (told.street and (told.landmark or told.named))):
         return told
     found = [(service, place) for service, place in _problems(read, {first, *others}, pack) if _is_place(place)]
     own = next((place for service, place in found if service == first), None)
     if own is None or all(service == first or place.area == own.area for service, place in found):
         return told
+    areas = {place.area for _, place in found if place.named}
+    if areas == {told.area} and own.confidence < float(pack.settings["place_threshold"]):
+        return replace(told, street=own.street, rt_rw=own.rt_rw, landmark=own.landmark)
     return replace(own, point=told.point, covered=told.covered)
 
 
@@ -124,7 +130,7 @@ def _problems(read: str, said: Set[str], pack: Pack) -> Iterator[tuple[str, Told
     before."""
     clauses: list[str] = []
     service = ""
-    for clause in _CLAUSES.split(read):
+    for clause in _CLAUSES.split(read, MOST_CLAUSES):
         guessed, _ = guess_service(pack, service_words(clause, pack))
         if guessed and guessed.service_code in said:
             if service and guessed.service_code != service:

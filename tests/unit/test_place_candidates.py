@@ -550,6 +550,28 @@ def test_of_two_problems_at_two_places_the_first_ones_place(text: str, service: 
     assert (draft.service.service_code, draft.place.kelurahan) == (service, kelurahan)
 
 
+@pytest.mark.parametrize(
+    ("text", "street"),
+    [
+        ("lampu jalan mati di jl Mawar RT 5 RW 3, got mampet di jl Melati RT 6 RW 3, Kel. Kapuk", "jl Mawar"),
+        ("Kelurahan Kapuk. Lampu mati depan masjid, sampah numpuk di jl Melati", "jl Melati"),
+        ("lampu mati di gang Haji Jum dan sampah numpuk di depan SD, kelurahan Kapuk", "gang Haji Jum"),
+        ("got mampet di jl Mawar trus parkir liar di jl Melati kelurahan Kapuk", "jl Mawar"),
+        ("Kel Kapuk: pohon tumbang di jl Mawar; sampah menumpuk di jl Melati", "jl Melati"),
+        (
+            "Saya warga Kapuk melaporkan lampu jalan mati di Jl. Mawar. Selain itu, got mampet di Jl. Melati.",
+            "Jl. Melati",
+        ),
+    ],
+)
+def test_an_address_may_be_of_two_problems(text: str, street: str) -> None:
+    draft = normalize(text, pack=PACK)
+    assert draft.place
+    assert draft.place.kelurahan == "Kapuk"
+    assert draft.place.confidence >= ASK
+    assert (draft.place.address_string or "").startswith(street)
+
+
 def test_of_two_problems_the_street_of_one_and_the_market_of_the_other_do_not_mix() -> None:
     draft = normalize("lampu mati di jl cipinang jaya 2, sampah numpuk di depan pasar rumput", pack=PACK)
     assert draft.place
