@@ -24,6 +24,7 @@ _DENYING = frozenset(["bukan", "bkn", "not"])
 _NOT_ALONE = frozenset(["saja", "aja", "doang", "only", "juga"])
 _TITLES, _GIVEN = word_list("titles"), word_list("given_names")
 _OF_A_PERSON = word_list("told_of_a_person")
+_SINCE = word_list("since_when")
 _VOCATIVE = word_list("courtesy") | word_list("requesting")
 _PLANTS = frozenset(["pohon", "phon", "buah", "bibit", "daun", "kayu"])
 _LINES, _TO = word_list("lines"), frozenset(["ke", "to", "sampai", "sampe", "hingga"])
@@ -144,11 +145,17 @@ def _is_called_so(words: Words, place: int, last: int) -> bool:
         return (
             not is_spoken_to
             or words.tokens[place] in _GIVEN
-            or not _OF_A_PERSON.isdisjoint(words.tokens[last : last + 1])
+            or _is_told_of_a_person(words.tokens[last : last + 2])
         )
     if (earlier, before) == ("nama", "saya") or before in _PLANTS:
         return True
     return before in {"rute", "trayek"} or (earlier in _LINES and any(map(str.isdigit, before)))
+
+
+def _is_told_of_a_person(behind: Sequence[str]) -> bool:
+    """Whether what stands behind a name tells of a person: "tetangga saya", "dari RT 5", not "dari semalam"."""
+    first, second = (*behind, "", "")[:2]
+    return first in _OF_A_PERSON and not (first == "dari" and second in _SINCE)
 
 
 def _is_route(words: Words, one: Mention, other: Mention) -> bool:

@@ -227,3 +227,11 @@ def test_whom_something_personal_is_told_of_is_no_place_for_sure(text: str) -> N
 )
 def test_who_is_spoken_to_of_a_place_is_not_called_so(text: str) -> None:
     assert name_of(text) in {"Tomang", "Manggarai", "Cawang"}
+
+
+@pytest.mark.parametrize(
+    "text", ["Pak Menteng Dalam dari kemarin gelap", "tolong pak Menteng Dalam dari jam 5 banjir"]
+)
+def test_since_when_something_is_so_tells_of_no_person(text: str) -> None:
+    assert (name_of(text), told(text).confidence >= ASK) == ("Menteng Dalam", True)
+    assert told("tolong pak Menteng Dalam dari RT 5 bakar sampah").confidence < ASK
