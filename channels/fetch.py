@@ -36,10 +36,13 @@ def tls() -> ssl.SSLContext:
 
 
 def proxy_for(address: str) -> str | None:
-    """The proxy that the environment names for an address (HTTPS_PROXY, NO_PROXY): httpx looks for none where a
-    client has a transport of its own."""
+    """The proxy that the environment names for an address (HTTPS_PROXY, NO_PROXY), `host:port` too: httpx looks
+    for none where a client has a transport of its own."""
     parts, named = urlsplit(address), getproxies()
-    return None if proxy_bypass(parts.hostname or "") else named.get(parts.scheme, named.get("all"))
+    proxy = named.get(parts.scheme, named.get("all"))
+    if proxy is None or proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -312,11 +312,12 @@ async def test_an_answer_points_at_the_message_it_answers(api: BotApi) -> None:
     assert "parse_mode" not in asked
 
 
-async def test_the_environments_proxy_is_used(api: BotApi, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["http://", ""])
+async def test_the_environments_proxy_is_used(api: BotApi, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     async with serving(answering(api.answer)) as proxy:
-        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("http_proxy", proxy.replace("http://", scheme))
         async with telegram.connect(at("http://telegram.invalid")) as connection:
             assert await connection.send(told())
 
