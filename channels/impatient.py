@@ -13,6 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import pool_classes_by_scheme
 
 from channels.fetch import LARGEST_ANSWER
 
@@ -28,6 +29,7 @@ class Call:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._line: socket.socket | None = None
+        self._is_cut = False
 
     def run(self, ask: Callable[[], T]) -> T:
         _here.call = self
@@ -42,12 +44,19 @@ class Call:
         copy = socket.socket(fileno=os.dup(line.fileno())) if line is not None else None
         with self._lock:
             self._line, old = copy, self._line
+            self._shut_where_cut()
         if old is not None:
             old.close()
 
     def cut(self) -> None:
-        with self._lock, suppress(OSError):
-            if self._line is not None:
+        """Also what it connects only later: it may be waiting for a name server still."""
+        with self._lock:
+            self._is_cut = True
+            self._shut_where_cut()
+
+    def _shut_where_cut(self) -> None:
+        if self._is_cut and self._line is not None:
+            with suppress(OSError):
                 self._line.shutdown(socket.SHUT_RDWR)
 
 
@@ -97,10 +106,19 @@ class _HttpsPool(HTTPSConnectionPool):
     ConnectionCls = _Https
 
 
+POOLS = {"http": _HttpPool, "https": _HttpsPool}
+
+
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *asked: Any, **more: Any) -> None:
         super().init_poolmanager(*asked, **more)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *asked: Any, **more: Any) -> Any:
+        manager = super().proxy_manager_for(*asked, **more)
+        if manager.pool_classes_by_scheme is pool_classes_by_scheme:  # SOCKS has others
+            manager.pool_classes_by_scheme = POOLS
+        return manager
 
     def send(self, request: requests.PreparedRequest, *_: Any, **more: Any) -> requests.Response:
         """The answer with its body, as it comes over the wire: a few packed bytes may unpack to gigabytes."""

@@ -3,15 +3,16 @@
 import asyncio
 import base64
 import hmac
+import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -29,6 +30,7 @@ from tests.wire.loopback import Kept, Place, answering, serving, until
 RAW = Path(__file__).resolve().parents[1] / "data" / "x"
 US = "700800"
 SECRET = "rahasia-x"
+T = TypeVar("T")
 
 
 def at(api_url: str, **more: Any) -> Settings:
@@ -371,7 +373,16 @@ async def test_a_refusal_says_whether_to_try_again(
         assert 1800 < (failed.value.retry_after or 0) < 3700
 
 
-async def test_answers_without_an_end_cost_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def later(ask: Callable[..., T], seconds: float) -> Callable[..., T]:
+    def asked(*what: Any, **more: Any) -> T:
+        time.sleep(seconds)
+        return ask(*what, **more)
+
+    return asked
+
+
+@pytest.mark.parametrize("way", ["straight", "through a proxy", "behind a slow name server"])
+async def test_answers_without_an_end_cost_no_thread(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then, in the head or behind it: more of them than there are threads, and then X is back."""
     monkeypatch.setattr("channels.x_api.CALL_SECONDS", 0.3)
     head = b"HTTP/1.1 200 OK\r\n"
@@ -379,20 +390,31 @@ async def test_answers_without_an_end_cost_no_thread(monkeypatch: pytest.MonkeyP
     good = head + b'Content-Length: 22\r\n\r\n{"data": {"id": "77"}}'
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(heads.pop() if heads else good)
+        asked = await reader.read(99)
+        writer.write(heads.pop() if asked and heads else good)
         while not over.is_set():
             writer.write(b"x")
             await asyncio.sleep(0.05)
         writer.close()
 
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    async with server, x.connect(at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")) as connection:
-        for _ in range(len(heads)):
-            with pytest.raises(TemporaryFailure, match="TimeoutError"):
-                await connection.send(told())
-        over.set()
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    if way == "through a proxy":
+        monkeypatch.setenv("http_proxy", address)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        address = "http://x.invalid"
+    async with server, x.connect(at(address)) as connection:
+        with monkeypatch.context() as names:
+            if way == "behind a slow name server":
+                names.setattr("socket.getaddrinfo", later(socket.getaddrinfo, 0.4))
+            for _ in range(len(heads)):
+                with pytest.raises(TemporaryFailure, match="TimeoutError"):
+                    await connection.send(told())
+            await asyncio.sleep(0.5)
+        heads.clear()
         assert await connection.send(told()) == "77"
+        over.set()
 
 
 @pytest.mark.parametrize("answer", [b" " * (LARGEST_ANSWER + 1), b'{"data": {"id": "7'])
