@@ -184,7 +184,9 @@ def _contents(mail: Message) -> tuple[str, str, list[Attachment]]:
             name and kind != "text/plain"
         )
         if kind in {"text/plain", "text/html"} and not attached:
-            words, pasted = pictures_within(_text(part), PART_LIMIT - len(attachments))
+            words, pasted = _text(part), list[Attachment]()
+            if kind == "text/html":  # (in plain text nothing says where a picture ends and words go on)
+                words, pasted = pictures_within(words, PART_LIMIT - len(attachments))
             (plain if kind == "text/plain" else rich).append(words)
             attachments += [("", each) for each in pasted if not _is_small(each)]
         elif kind in _OF_OUTLOOK or name.lower() == "winmail.dat":

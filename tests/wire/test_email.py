@@ -459,6 +459,15 @@ def test_what_mail_programs_add_by_themselves_was_not_brought_by_the_citizen(kin
     assert with_file("application/pdf", name, b"x").attachments
 
 
+def test_words_behind_a_picture_in_plain_text_stay() -> None:
+    pasted = base64.b64encode(b"\x89PNG" + bytes(200)).decode().rstrip("=")
+    mail = EmailMessage()
+    mail["From"] = "siti@example.org"
+    mail.set_content(f"data:image/png;base64,{pasted}\n\nTolong perbaiki jalan rusak di Kemang Raya")
+
+    assert "Tolong perbaiki jalan rusak" in read_mail(mail.as_bytes(), META).text
+
+
 def tnef(*attributes: tuple[int, bytes]) -> bytes:
     """A winmail.dat with these attributes (MS-OXTNEF, 2.1.3)."""
     parts = [
