@@ -14,7 +14,7 @@ def files_in(content: bytes, limit: int) -> list[Attachment]:
     """The files in a winmail.dat, up to `limit`, also of one that was cut short; empty when it is none."""
     files: list[Attachment] = []
     for kind, value in _attributes(content):
-        if kind == _BEGINS and len(files) >= limit:
+        if kind >= _BEGINS and len(files) >= limit:  # millions of empty ones fit into a mail
             break
         if kind == _BEGINS:
             files.append(Attachment())

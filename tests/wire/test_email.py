@@ -513,6 +513,13 @@ def test_outlooks_winmail_dat_is_opened() -> None:
         assert len(with_file("application/octet-stream", "winmail.dat", packed[:end]).attachments) <= 2
 
 
+def test_of_a_winmail_dat_no_more_files_are_looked_at_than_a_mail_has_parts() -> None:
+    begins, content = 0x00069002, 0x0006800F
+    one = [(begins, b""), (content, b"x")]
+    brought = with_file("application/ms-tnef", "winmail.dat", tnef(*one, *[(begins, b"")] * PART_LIMIT, *one))
+    assert len(brought.attachments) == 1
+
+
 @given(st.binary(max_size=3000))
 @hypothesis_settings(max_examples=200, deadline=None)
 def test_no_bytes_make_the_reader_raise(raw: bytes) -> None:
