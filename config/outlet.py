@@ -3,12 +3,13 @@
 import logging
 import os
 import select
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
-PIECE = 4096  # bytes: a pipe that has any room takes so many at once (PIPE_BUF)
+PIECE = 4096  # bytes: what a pipe takes is not mixed with another process's (PIPE_BUF)
 WAIT_SECONDS = 0.05  # for a reader who is a moment late
 SHARE = 100  # of the time one part at most is spent so
 LEFT_OUT = "%d lines before this one were left out: nobody read what we write"
@@ -43,17 +44,12 @@ class Outlet(logging.StreamHandler[TextIO]):
     def _is_written(self, out: int, record: logging.LogRecord) -> bool:
         """Whether at least its beginning is: the rest is cut off where nobody reads on."""
         written = 0
-        with suppress(BlockingIOError):
-            for piece in self._pieces(self.format(record) + self.terminator):
-                if not self._has_room(out):
-                    break
-                written += os.write(out, piece)
-        return written > 0
-
-    def _pieces(self, line: str) -> Iterator[bytes]:
+        line = self.format(record) + self.terminator
         raw = line.encode(self.stream.encoding or "utf-8", self.stream.errors or "backslashreplace")
-        for start in range(0, len(raw), PIECE):
-            yield raw[start : start + PIECE]
+        with suppress(BlockingIOError), _not_waiting(out) as way:
+            while written < len(raw) and self._has_room(out):
+                written += os.write(way, raw[written : written + PIECE])
+        return written > 0
 
     def _has_room(self, out: int) -> bool:
         began = time.monotonic()
@@ -66,6 +62,21 @@ class Outlet(logging.StreamHandler[TextIO]):
         has_room = bool(look.poll(WAIT_SECONDS * 1000))
         self._may_wait_from = began + SHARE * (time.monotonic() - began)
         return has_room
+
+
+@contextmanager
+def _not_waiting(out: int) -> Iterator[int]:
+    """The same pipe or terminal, opened anew so that a write does not wait: what has room has not room for a whole
+    line (a terminal), or another process takes it first (a pipe). Where it cannot be: itself."""
+    way = None
+    with suppress(OSError):
+        if stat.S_ISFIFO(os.fstat(out).st_mode) or os.isatty(out):
+            way = os.open(f"/proc/self/fd/{out}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        yield out if way is None else way
+    finally:
+        if way is not None:
+            os.close(way)
 
 
 def _number(stream: TextIO) -> int | None:

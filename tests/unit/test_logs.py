@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import threading
 import warnings
 from contextlib import suppress
 from datetime import datetime
@@ -259,6 +260,19 @@ def test_a_reader_who_does_not_read_holds_nobody_up_and_hears_how_much_was_left_
         said.warning("and on")
         assert read_from(pipe) == ["and on"]
     os.close(pipe)
+
+
+def test_a_terminal_that_hangs_holds_nobody_up() -> None:
+    """It has room, but none for a whole line."""
+    screen, end = os.openpty()
+    with open(end, "w") as out:
+        said = said_to(out)
+        talk = threading.Thread(target=lambda: [said.warning("x" * 500) for _ in range(300)], daemon=True)
+        talk.start()
+        talk.join(10)
+        hangs = talk.is_alive()
+        os.close(screen)
+    assert not hangs
 
 
 def test_a_line_that_is_longer_than_the_room_left_is_cut_off() -> None:
