@@ -19,6 +19,7 @@ TOGETHER_SECONDS = 0.03  # what is done at once is gathered for so long,
 MANY = 50  # or is so many that it need not be
 DATABASE_SECONDS = 5.0  # a database, a Redis or a journal's disk that went away is asked again at least this often
 DOWN = {"DatabaseDown", "OperationalError", "RedisError"}
+OUR_WORDS = {"DatabaseDown", "SettingsError"}
 BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the first time, at most
 SAY_SECONDS = 60.0  # how often a part says of what is away that it still is
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
@@ -108,9 +109,9 @@ async def keep_running(name: str, part: Callable[[], Awaitable[object]]) -> None
 
 
 def _named(error: Exception) -> str:
-    """Its type, and what is away where the words are our own: others' may quote a citizen."""
+    """Its type, and what is away or set wrong where the words are our own: others' may quote a citizen."""
     kind = type(error).__name__
-    return f"{kind}: {error}" if kind == "DatabaseDown" else kind
+    return f"{kind}: {error}" if kind in OUR_WORDS else kind
 
 
 def is_away(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from sqlalchemy.exc import OperationalError
 from town import ROOT
 
+from config.settings import SettingsError
 from router import running
 from router.carry_out import DatabaseDown
 from router.running import keep_running
@@ -48,10 +49,15 @@ async def test_a_redis_that_takes_nothing_is_asked_again_within_seconds(
     assert await falls(OutOfMemoryError("OOM"), 3) == 4
 
 
-async def test_what_is_away_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_is_away_or_set_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The second: a database that comes back, and whose schema or keys are not ours."""
     monkeypatch.setattr(running, "BACK_OFF", (0.001, 0.002))
     await falls(DatabaseDown("the photos' place, OSError"), 1)
     assert "clock fell (DatabaseDown: the photos' place, OSError)" in caplog.text
+    await falls(SettingsError("CONTACT_KEY is not the one"), 1)
+    assert "clock fell (SettingsError: CONTACT_KEY is not the one)" in caplog.text
 
 
 def test_the_end_waits_for_no_thread_that_hangs() -> None:
