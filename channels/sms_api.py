@@ -18,7 +18,7 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from yarl import URL
 
-from channels.fetch import LARGEST_ANSWER, retry_after
+from channels.fetch import LARGEST_ANSWER, proxy_for, retry_after
 from channels.impatient import ask_in_thread, be_impatient
 from channels.sms_form import GONE
 from config.settings import Settings
@@ -86,7 +86,7 @@ async def _created(client: Client, form: Mapping[str, str]) -> str:
 @asynccontextmanager
 async def open_teller(settings: Settings) -> AsyncIterator[Teller]:
     """A client on this loop, with AT_ONCE requests under way at most."""
-    async with _Http() as http:
+    async with _Http(proxy_url=proxy_for(api_of(settings))) as http:
         yield Teller(client=_client(settings, http), turns=asyncio.Semaphore(AT_ONCE))
 
 
@@ -107,7 +107,7 @@ class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]
         said = {**(headers or {}), "Accept-Encoding": "identity"}  # a few bytes must not unpack to gigabytes
         said |= {"Authorization": encode_basic_auth(*auth)} if auth else {}
         body = URL.build(query=data).raw_query_string.encode() if data else None
-        how = {"headers": said, "allow_redirects": False, "timeout": TIMEOUT}
+        how = {"headers": said, "allow_redirects": False, "timeout": TIMEOUT, "proxy": self.proxy_url}
         async with self.session.request(method, url, params=params, data=body, **how) as answer:
             response = Response(answer.status, (await _whole(answer)).decode(errors="replace"), answer.headers)
         _heed_429(response)

@@ -248,6 +248,16 @@ async def test_an_sms_goes_out_with_our_number_and_a_way_back_for_its_receipt(re
     ]
 
 
+@pytest.mark.parametrize("user", ["", "kota:rahasia@"])
+async def test_the_environments_proxy_is_used(rest: Rest, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with serving(answering(rest.answer)) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.replace("//", f"//{user}"))
+        async with sms.connect(at("http://twilio.invalid")) as connection:
+            assert await connection.send(told())
+
+
 async def test_whatsapp_goes_out_by_the_same_connection(rest: Rest) -> None:
     async with serving(answering(rest.answer)) as url, sms.connect(at(url)) as connection:
         await connection.send(told(channel="whatsapp", to="+6285733334444"))
