@@ -23,6 +23,7 @@ log = logging.getLogger("lapor.clerk")
 KILLED_ITS_CLERK = "it killed the process that wrote it down"
 NOBODY_THERE = "no process to work off in"
 NO_ANSWER = "who works off gave no answer"
+WAITED_TOO_LONG = "it took too long to write down"
 ANSWER_SECONDS = 60.0  # a batch takes 0.1; a database that is locked or cut off is told of in 30
 BUSY_SECONDS = 30.0  # of processor time: only our own code turns in a circle, over one message's words
 ENDED = (JobKilled, MemoryError)
@@ -54,7 +55,8 @@ class Beside:
     """Works off in a process of its own, forked like the readers; killed, it is there again at once.
 
     It opens the house anew, by the same settings. The journal stays ours. One that gives no answer in `seconds` is
-    killed: it stood still, or what it waited for did, and no message is at fault. One that was busy for
+    killed: it stood still, or what it waited for did, and no message is at fault, but for one alone whose
+    neighbours have their answer (hundreds of photos on their way to a slow place, say). One that was busy for
     `busy_seconds` ends by itself, and its message is.
     """
 
@@ -106,9 +108,20 @@ class _Job:
         if len(self.entries) == 1:
             set_back(whole, self.entries[0], KILLED_ITS_CLERK)
             return whole
+        silent: Entry | None = None  # it gave no answer: it is at fault if another one gives its
         for entry, reading in zip(self.entries, unpacked(self.blobs), strict=True):
-            if lane_of(entry) not in whole.stuck and whole.is_down is None:
-                whole.add(self.clerk.begin(self.house, [entry], [packed([reading])]).result())
+            if lane_of(entry) in whole.stuck or whole.is_down is not None:
+                continue
+            carried = self.clerk.begin(self.house, [entry], [packed([reading])]).result()
+            if carried.is_down == NO_ANSWER and silent is None:
+                silent = entry
+                whole.stuck.add(lane_of(entry))
+                continue
+            if carried.is_down is None and silent is not None:
+                set_back(whole, silent, WAITED_TOO_LONG)
+            whole.add(carried)
+        if silent is not None and silent.key not in whole.failed:
+            whole.is_down = whole.is_down or NO_ANSWER
         return whole
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -17,7 +18,7 @@ from town import eventually, is_there, others_at
 from router import clerk
 from router.beside import NobodyThere
 from router.carry_out import DatabaseDown
-from router.clerk import KILLED_ITS_CLERK, NO_ANSWER, NOBODY_THERE, Beside
+from router.clerk import KILLED_ITS_CLERK, NO_ANSWER, NOBODY_THERE, WAITED_TOO_LONG, Beside
 from router.journal import NOBODY_READS, Ahead, work_off
 from router.readers import Readers
 from router.reading import Raw, packed, read_packed, unpacked
@@ -44,6 +45,12 @@ def endless(entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | No
     REAL([], [], learned)
     while any(DEADLY in entry.raw.decode() for entry in entries):
         pass
+    return REAL(entries, blobs, learned)
+
+
+def patient(entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> Any:
+    while any(DEADLY in entry.raw.decode() for entry in entries):
+        time.sleep(0.1)
     return REAL(entries, blobs, learned)
 
 
@@ -187,6 +194,25 @@ def test_a_database_that_hangs_ends_it_and_no_message_is_at_fault(town: Town, jo
         work_off(town.house, journal, clerk=beside)
     assert [entry.attempts for entry in journal.find("waiting")] == [0, 0]
     assert eventually(lambda: work_off(town.house, journal, clerk=beside)) == 2
+    beside.close()
+
+
+def test_a_message_that_is_waited_for_too_long_holds_up_nobody_elses(
+    town: Town, journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes again five times, as what our own code cannot digest does."""
+    monkeypatch.setattr(clerk, "_carry_out", patient)
+    beside = Beside(town.house.settings, seconds=1.0)
+    people(journal, range(4))
+    assert work_off(town.house, journal, clerk=beside) == 3
+    assert external_ids(town) == ["mail0", "mail1", "mail3"]
+    (waiting,) = journal.find("waiting")
+    assert (waiting.external_id, waiting.error, waiting.attempts) == ("mail2", WAITED_TOO_LONG, 1)
+
+    clock.on(minutes=1)
+    people(journal, range(4, 6))
+    assert work_off(town.house, journal, clerk=beside) == 2
+    assert [entry.attempts for entry in journal.find("waiting")] == [2]
     beside.close()
 
 
