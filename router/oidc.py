@@ -18,7 +18,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from channels.fetch import tls
+from channels.fetch import proxy_for, tls
 from config.settings import Settings, is_safe_issuer
 
 ALGORITHMS = ["RS256", "PS256", "ES256"]  # never `none`, and none whose key is a secret that both sides know
@@ -91,7 +91,7 @@ class Provider:
         """Raises ProviderAwayError."""
         kept = self._papers
         if kept is None or self._now() - kept.at > older_than:
-            with _client() as client:
+            with _client(self._issuer) as client:
                 says = discovered(client, self._issuer)
                 keys = _keys(_asked(client, says["jwks_uri"]))
             kept = self._papers = Papers(says, keys, self._now())
@@ -124,7 +124,7 @@ class Provider:
         must_say = papers.says.get("authorization_response_iss_parameter_supported") is True
         if issuer != self._issuer and (must_say or issuer is not None):
             raise ProviderRefusedError("the answer is another provider's")
-        with _client() as client:
+        with _client(self._issuer) as client:
             token = self._token(client, papers, flow, code)
             claims = self._claims(token, flow)
             if "email" not in claims and "userinfo_endpoint" in papers.says:
@@ -201,10 +201,9 @@ def _no_auth(request: httpx.Request) -> httpx.Request:
     return request
 
 
-def _client() -> httpx.Client:
-    return httpx.Client(
-        timeout=SECONDS, follow_redirects=False, transport=_Bounded(httpx.HTTPTransport(verify=tls()))
-    )
+def _client(issuer: str) -> httpx.Client:
+    way = httpx.HTTPTransport(verify=tls(), proxy=proxy_for(issuer))
+    return httpx.Client(timeout=SECONDS, follow_redirects=False, transport=_Bounded(way))
 
 
 class _Bounded(httpx.BaseTransport):
@@ -265,6 +264,6 @@ def say_provider(settings: Settings) -> str:
     """For `check`: the provider answers. Raises ProviderAwayError."""
     if not settings.has_oidc or settings.oidc_issuer is None:
         return "passwords only (OIDC_ISSUER)"
-    with _client() as client:
+    with _client(settings.oidc_issuer) as client:
         discovered(client, settings.oidc_issuer)
     return f"passwords, and {settings.oidc_issuer}, which answers"

@@ -1,5 +1,6 @@
 """Log in with the city's own account, against a provider on loopback: who gets in, and every lie that does not."""
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from config.settings import read_settings
 from router.check import check_all
 from router.house import House
 from router.invitations import invite
-from router.oidc import ProviderAwayError, say_provider
+from router.oidc import NEEDED, ProviderAwayError, say_provider
 from store import account_changes, accounts
 from store.desk import Deed
 from store.officials import DeskSession, Officer
@@ -432,6 +433,27 @@ def test_a_provider_whose_answer_has_no_end_is_away(monkeypatch: pytest.MonkeyPa
         with pytest.raises(ProviderAwayError):
             say_provider(given)
         over.set()
+
+
+def test_a_provider_is_asked_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer = "http://127.0.0.1:1"
+    says = json.dumps({"issuer": issuer} | dict.fromkeys(NEEDED, f"{issuer}/there")).encode()
+
+    def answer(listening: socket.socket) -> None:
+        line, _ = listening.accept()
+        with line:
+            asked.append(line.recv(9999).partition(b" HTTP/")[0])
+            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(says), says))
+
+    asked: list[bytes] = []
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=answer, args=(listening,), daemon=True).start()
+        monkeypatch.setenv("http_proxy", f"127.0.0.1:{listening.getsockname()[1]}")
+        given = read_settings(_env_file=None, oidc_issuer=issuer, oidc_client_id="a", oidc_client_secret="b")
+        assert "which answers" in say_provider(given)
+    assert asked == [f"GET {issuer}/.well-known/openid-configuration".encode()]
 
 
 def test_without_settings_it_is_not_there(tmp_path_factory: pytest.TempPathFactory) -> None:
