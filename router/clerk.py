@@ -16,6 +16,7 @@ from router.carry_out import Carried, carry_out, set_back
 from router.house import House, open_house
 from router.reading import pack_at, packed, unpacked
 from store import steps
+from store.database import give_up_locks
 from store.journal import Entry, lane_of
 
 log = logging.getLogger("lapor.clerk")
@@ -63,7 +64,8 @@ class Beside:
     def __init__(
         self, settings: Settings, seconds: float = ANSWER_SECONDS, busy_seconds: float = BUSY_SECONDS
     ) -> None:
-        self._processes = Processes(1, _move_in, (settings, os.getpid(), busy_seconds))
+        # half of it for a lock, so that PostgreSQL says so itself: who is killed leaves his place there waiting on
+        self._processes = Processes(1, _move_in, (settings, os.getpid(), busy_seconds, seconds / 2))
         self._seconds = seconds
 
     def start(self) -> None:
@@ -137,10 +139,13 @@ class _Told:
 _open: list[tuple[House, float]] = []
 
 
-def _move_in(settings: Settings, server: int, busy_seconds: float) -> None:
+def _move_in(settings: Settings, server: int, busy_seconds: float, lock_seconds: float) -> None:
     steps.dies_with(server)
     gc.set_threshold(MANY_OBJECTS)
-    _open[:] = [(open_house(settings, pack_at(settings.city)), busy_seconds)]
+    house = open_house(settings, pack_at(settings.city))
+    if not settings.is_sqlite:
+        give_up_locks(house.store.engine, lock_seconds)
+    _open[:] = [(house, busy_seconds)]
 
 
 def _carry_out(entries: Sequence[Entry], blobs: Sequence[bytes], learned: Path | None) -> _Told:

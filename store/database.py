@@ -170,6 +170,16 @@ def open_engine(settings: Settings) -> Engine:
     return engine
 
 
+def give_up_locks(engine: Engine, seconds: float) -> None:
+    """PostgreSQL: whoever waits so long for another's lock hears OperationalError, as with SQLite."""
+
+    def limit(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET lock_timeout = {round(seconds * 1000)}")
+        connection.commit()
+
+    event.listen(engine, "connect", limit)
+
+
 def sqlite_module() -> Any:
     """The pysqlite3 wheel's SQLite where it is installed, else Python's own."""
     try:
