@@ -129,6 +129,7 @@ SWITCH_SECONDS = 0.001  # Python's 5 ms is what an answer waits for a thread tha
 THREADS = 32
 SHARED = ("desk.counted", "desk.server", "router.clerk", "router.clock", "router.outbox")
 HOUR_SECONDS = 3600.0
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HANGING_SECONDS = 5.0  # behind router/running.py's FINISH_SECONDS; systemd kills after 45
 
 
@@ -138,6 +139,8 @@ def with_stand_ins(settings: Settings) -> Settings:
         return settings
     import sandbox
 
+    before = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = ",".join(filter(None, [before, *LOOPBACK]))  # the stand-ins are behind no proxy
     return sandbox.prepare(settings)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from town import CHANNELS, PLACE, TEXT, Town, code_in, eventually, jpeg, new_citizen, report
+from town import CHANNELS, PLACE, TEXT, Town, code_in, eventually, free_port, jpeg, new_citizen, report
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -20,6 +20,14 @@ def test_a_complaint_with_photo_and_place_gets_a_code_and_stands_at_its_agency(t
     assert kept["service_code"] == "lampu_jalan"
     assert kept["agency_id"] == "dbm"
     assert kept["extended_status"] == "assigned"
+
+
+def test_a_proxy_of_the_environment_is_asked_for_no_stand_in(new_town: Callable[..., Town]) -> None:
+    town = new_town(http_proxy=f"http://127.0.0.1:{free_port()}", NO_PROXY="example.org").start()
+    for channel in CHANNELS:
+        citizen = new_citizen(channel)
+        town.say(channel, citizen, TEXT, photos=(jpeg(),), **PLACE)
+        assert code_in(town.answer(channel, citizen))
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
