@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from channels import CHANNELS
 from channels.links import follow_link
@@ -21,6 +22,8 @@ from store.work import claim_photos, is_any_photo_due, wait_after
 log = logging.getLogger("lapor.photos")
 
 AT_ONCE = 8
+# of all channels together, in threads of their own: while the photos' place hangs the others' work goes on
+KEEPERS = ThreadPoolExecutor(AT_ONCE, "photos")
 LINK_TRIES = 5
 TRIES = 12  # about two hours: Twilio's media may come late, Telegram's file ids stay
 
@@ -101,7 +104,7 @@ async def _fetch(house: House, connections: Mapping[str, Connection], photo: Pho
 async def _keep_or_wait(house: House, photo: Photo, content: bytes) -> None:
     """A place for photos that is away costs no try: the photo is there to be fetched again."""
     try:
-        await asyncio.to_thread(_keep, house, photo, content)
+        await asyncio.get_running_loop().run_in_executor(KEEPERS, _keep, house, photo, content)
     except ValueError as error:  # no reader could look at it: what it is stays unknown
         await asyncio.to_thread(_lost, house, photo, str(error))
     except OSError as error:

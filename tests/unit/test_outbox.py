@@ -6,10 +6,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import psycopg
 import pytest
@@ -32,8 +35,9 @@ from router.codes import code_of_thread
 from router.house import House
 from router.limits import Limits
 from router.outbox import Desk, deliver_due, open_connections
-from router.photos import TRIES, fetch_owed, photo_channels
+from router.photos import AT_ONCE, TRIES, fetch_owed, photo_channels
 from router.receipts import take_receipt
+from store.media import Media
 from store.models import Delivery, EarlyReceipt, Photo
 from store.work import GIVE_UP_AFTER, LEASE, claim_deliveries, wait_after
 from tests.unit.houses import WHOLE, Town, another, new_town
@@ -324,6 +328,33 @@ async def test_a_host_that_hangs_holds_up_its_own_channels_photos_only(town: Tow
     await asyncio.gather(*tries.values())
 
     assert states == {"whatsapp": "owed", "telegram": "kept"}
+
+
+async def test_photos_whose_own_place_hangs_leave_the_others_their_threads(town: Town) -> None:
+    over, hanging = threading.Event(), list[bytes]()
+
+    def hang(content: bytes) -> str:
+        hanging.append(content)
+        over.wait(20)
+        raise OSError("away")
+
+    photo = Attachment(ref="1", content_type="image/jpeg", name="")
+    channels = ("sms", "telegram", "x")
+    for number, channel in product(range(9), channels):
+        town.tell(WHOLE, channel=channel, sender=f"+62811{number}", attachments=(photo,))
+    house = replace(town.house, store=replace(town.house.store, media=cast(Media, SimpleNamespace(put=hang))))
+    good: dict[str, Connection] = dict.fromkeys(channels, Provider(photos=[jpeg()] * 27))
+    with ThreadPoolExecutor(16) as threads:
+        asyncio.get_running_loop().set_default_executor(threads)
+        tries = [asyncio.create_task(fetch_owed(house, good, names)) for names in photo_channels()]
+        async with asyncio.timeout(20):
+            while len(hanging) < AT_ONCE:
+                await asyncio.sleep(0.01)
+        assert await asyncio.wait_for(asyncio.to_thread(len, hanging), 5) == AT_ONCE
+        over.set()
+        await asyncio.gather(*tries)
+
+    assert {row.state for row in town.rows(Photo)} == {"owed"}
 
 
 async def test_a_sure_failure_is_sent_again_without_looking(town: Town, provider: Provider) -> None:
