@@ -39,8 +39,8 @@ def there_already(place: Path) -> Path:
 class Room:
     """The same for each message of a flood: the disk is looked at once a second at most.
 
-    Also whether the folder is the one that it was: what is open in one that somebody deleted, or whose disk was
-    unmounted, is written to without an error, and nobody would find it again.
+    Also, and each time, whether the folder is the one that it was: what is open in one that somebody deleted, or
+    whose disk was unmounted, is written to without an error, and nobody would find it again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +51,7 @@ class Room:
 
     def is_enough(self) -> bool:
         now = time.monotonic()
-        if now >= self._look_at:
+        if now >= self._look_at or (self._lack is None and self._has_gone()):
             self._look_at = now + LOOK_SECONDS
             self._look()
         return self._lack is None
@@ -64,6 +64,11 @@ class Room:
             log.error("the disk under the journal: %s", self._lack)
         elif before and not self._lack:
             log.warning("the disk under the journal has room again: messages are kept")
+
+    def _has_gone(self) -> bool:
+        with suppress(OSError):
+            return self.is_taken_away()
+        return False
 
     def is_taken_away(self) -> bool:
         return _identity(self._folder) != self._is

@@ -402,6 +402,15 @@ def test_a_folder_that_is_taken_away_refuses_until_it_is_back(
         assert ids(journal) == ["SM1", "SM2"]
 
 
+def test_no_message_is_thanked_for_in_a_folder_that_was_taken_away_a_moment_ago(
+    journal: Journal, tmp_path: Path
+) -> None:
+    assert keep(journal, "SM1").result()
+    (tmp_path / "journal").rename(tmp_path / "away")
+    with pytest.raises(TemporaryFailure):
+        keep(journal, "SM2").result()
+
+
 def test_a_days_file_that_is_removed_while_it_is_open_takes_no_more(
     journal: Journal, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
