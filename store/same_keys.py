@@ -14,7 +14,7 @@ NEWEST = 5  # rows that are tried: one of them may have been edited, not all
 FEWEST = 3  # histories that say anything: fewer may all have been edited, which `verify` tells
 REMEDY = (
     "set that of the other servers, or new,old (with SQLite it is in DATA_DIR/keys.json); "
-    "where it is lost for good: `serve --new-keys`, once"
+    "where it is lost for good: `serve --new-keys`, until the first report is there"
 )
 
 
