@@ -2,11 +2,12 @@
 
 import hmac
 import json
-import time
+import threading
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -19,6 +20,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from channels.fetch import proxy_for, tls
+from channels.impatient import Call
 from config.settings import Settings, is_safe_issuer
 
 ALGORITHMS = ["RS256", "PS256", "ES256"]  # never `none`, and none whose key is a secret that both sides know
@@ -202,8 +204,15 @@ def _no_auth(request: httpx.Request) -> httpx.Request:
 
 
 def _client(issuer: str) -> httpx.Client:
-    way = httpx.HTTPTransport(verify=tls(), proxy=proxy_for(issuer))
+    anew = httpx.Limits(max_keepalive_connections=0)  # each time: _Bounded sees each connection when it is made
+    way = httpx.HTTPTransport(verify=tls(), proxy=proxy_for(issuer), limits=anew)
     return httpx.Client(timeout=SECONDS, follow_redirects=False, transport=_Bounded(way))
+
+
+def _note(call: Call, event: str, what: Mapping[str, Any]) -> None:
+    """https://www.encode.io/httpcore/extensions/#trace"""
+    if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+        call.goes_over(what["return_value"].get_extra_info("socket"))
 
 
 class _Bounded(httpx.BaseTransport):
@@ -214,13 +223,21 @@ class _Bounded(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.headers["Accept-Encoding"] = "identity"
+        call = Call()
+        request.extensions = {**request.extensions, "trace": partial(_note, call)}
+        watch = threading.Timer(SECONDS, call.cut)  # httpx's own limit is for each silence
+        watch.daemon = True
+        watch.start()
+        try:
+            return call.run(partial(self._whole, request))
+        finally:
+            watch.cancel()
+
+    def _whole(self, request: httpx.Request) -> httpx.Response:
         answer = self._inner.handle_request(request)
-        body, until = bytearray(), time.monotonic() + SECONDS  # httpx's own limit is for each silence
+        body = bytearray()
         for chunk in answer.stream:  # type: ignore[union-attr]
             body += chunk
-            if time.monotonic() > until:
-                answer.close()
-                raise httpx.ReadTimeout("the answer has no end", request=request)
             if len(body) > LARGEST:
                 answer.close()
                 raise httpx.DecodingError("the answer is too large", request=request)

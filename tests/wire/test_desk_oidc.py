@@ -414,14 +414,15 @@ def test_a_provider_that_does_not_say_what_it_must_is_away(
         assert "WRONG  log-in " in capsys.readouterr().out
 
 
-def test_a_provider_whose_answer_has_no_end_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("head", [b"X-Odd: ", b"Content-Length: 9999\r\n\r\n"])
+def test_a_provider_whose_answer_has_no_end_is_away(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then; each of four log-ins that wait for it would hold up the others' for ever."""
     monkeypatch.setattr("router.oidc.SECONDS", 0.3)
 
     def drip(listening: socket.socket) -> None:
         line, _ = listening.accept()
         with line, suppress(OSError):
-            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+            line.sendall(b"HTTP/1.1 200 OK\r\n" + head)
             while not over.wait(0.05):
                 line.sendall(b" ")
 
