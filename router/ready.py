@@ -17,7 +17,7 @@ from store.room import TAKEN_AWAY, is_full, lack_of_room, there_already
 
 WAITS_TOO_LONG = timedelta(minutes=5)
 ITS_DISK_IS_FULL = "its disk is full (df, df -i): what comes in waits in the journal"
-READY = "lapor:ready"
+READY = "rq:lapor-ready"
 
 Reason = str | None
 
