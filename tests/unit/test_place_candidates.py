@@ -585,7 +585,16 @@ def test_a_school_that_is_spoken_of_is_a_question(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["siswa sma 3 orang tawuran", "rumah sakit penuh", "sma negeri pagarnya roboh", "lampu jalan di pos RT mati"],
+    [
+        *(
+            "siswa sma 3 orang tawuran",
+            "rumah sakit penuh",
+            "sma negeri pagarnya roboh",
+            "lampu jalan di pos RT mati",
+        ),
+        *("sma 3 bulan belum dibayar", "di sma 12 juta diminta uang masuk", "SMA 2 km dari rumah tidak diterima"),
+        *("halte pintu kacanya pecah", "halte jembatan penyeberangan licin", "tiap hari ada pasar pagi, macet"),
+    ],
 )
 def test_what_a_place_is_alone_is_no_place(text: str) -> None:
     assert told_by(words_of(text), PACK).area is None
@@ -616,3 +625,10 @@ def test_no_place_is_made_of_ordinary_words_behind_what_it_is(text: str) -> None
 
 def test_a_number_behind_a_place_is_no_wrong_letter() -> None:
     assert told_by(words_of("banjir di kompleks setu indah V"), PACK).confidence >= ASK
+
+
+@pytest.mark.parametrize(
+    "text", ["rsud jakarta utara antre lama", "rs jakarta selatan kotor", "rsud jakarta penuh"]
+)
+def test_a_hospital_of_a_city_is_not_the_one_called_jakarta(text: str) -> None:
+    assert told_by(words_of(text), PACK).landmark is None
