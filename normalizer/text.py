@@ -106,6 +106,7 @@ _NOTICE = re.compile(
     rf"|(?:hanya ditujukan|ditujukan (?:hanya|khusus)|rahasia\b.{{0,60}}\bditujukan){_TO_WHOM})",
     re.IGNORECASE,
 )
+LONGEST_HEAD = 1_000  # characters: of a longer line the gaps are closed, a head's pattern is tried at each of them
 NOTICE_LOOKED_AT = 600  # characters
 NOTICE_LINES = 4
 HEAD_LINES = 20
@@ -119,7 +120,9 @@ def own_words(text: str) -> str:
     A forwarded message stays: it is what the writer wants to show. Where nothing would be left, all is.
     """
     kept: list[str] = []
-    lines = _with_forwarded(text.split("\n"))
+    lines = _with_forwarded(
+        [_SPACES.sub(" ", line) if len(line) > LONGEST_HEAD else line for line in text.split("\n")]
+    )
     skip = 0
     for number, line in enumerate(lines):
         if skip:
@@ -131,11 +134,11 @@ def own_words(text: str) -> str:
         elif kept and _ends_here(lines, number):
             break
         elif (is_notice := _is_notice(lines, number)) or line.rstrip() in _SIGNATURE:
-            if any(kept):
+            if kept:
                 skip = _up_to_forwarded(lines, number) - 1
             elif is_notice:
                 skip = _paragraph(lines, number) - 1
-        elif not line.startswith(">") and not _SENT_FROM.match(line):
+        elif not line.startswith(">") and not _SENT_FROM.match(line) and (kept or line.strip()):
             kept.append(line)
     return "\n".join(kept).strip() or text.strip()
 
@@ -157,7 +160,8 @@ def _reply_head(lines: Sequence[str], number: int) -> int:
     if not start.startswith(_REPLY_STARTS):
         return _reply_head_of_any_language(lines, number)
     for length in (1, 2, 3):
-        if _REPLY_HEAD.match(" ".join(lines[number : number + length])):
+        head = " ".join(lines[number : number + length])
+        if len(head) <= LONGEST_HEAD and _REPLY_HEAD.match(head):
             return length
     return 1 if "@" in start and _REPLY_HEAD_AND_MORE.match(lines[number]) else 0
 

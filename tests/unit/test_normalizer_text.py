@@ -1,6 +1,7 @@
 """Cleaning, the writer's own words, the language."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -226,3 +227,11 @@ def test_replies_of_other_projects_lose_their_quotes() -> None:
 )
 def test_a_word_spelled_letter_by_letter_is_one(text: str, joined: str) -> None:
     assert without_gaps(text) == joined
+
+
+@pytest.mark.parametrize("start", ["On 3 Nov, Lapor wrote", "", "---- pesan", "From my phone", "Disclaimer:"])
+def test_a_line_of_gaps_is_passed_over(start: str) -> None:
+    began = time.process_time()
+    assert own_words(f"Got mampet\n{start}{' ' * 100_000}x").startswith("Got mampet")
+    assert own_words(f"Got mampet\n{'-' * 300_000}{start}{' ' * 100_000}x").startswith("Got mampet")
+    assert time.process_time() - began < 1
