@@ -13,6 +13,8 @@ from normalizer.schema import Attachment
 _MAP_LINK = re.compile(rf"https?://(?:www\.)?(?:{MAPS})\b", re.IGNORECASE)
 _PICTURE = re.compile(r"data:(image/[a-z.+-]{1,20});base64,([A-Za-z0-9+/\s]{100,}={0,2})", re.IGNORECASE)
 
+UNCLOSED = 500  # tags without an end: the parser's time grows with their square
+
 
 class _Words(HTMLParser):
     """Collects what a reader of an HTML mail sees, a line for each block; quoted mail behind ">"."""
@@ -29,13 +31,13 @@ class _Words(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.words: list[str] = []
         self._hidden = 0
-        self._quotes: list[bool] = []  # the open blockquotes: whether each is a mail that is answered
+        self._quotes: list[bool] = []  # the open blockquotes: whether each is in a mail that is answered
         self._map = ""  # where the open link leads to
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in self.HIDDEN
         if tag == "blockquote":
-            self._quotes.append(_is_quoted_mail(dict(attrs)))
+            self._quotes.append(self._is_quoted() or _is_quoted_mail(dict(attrs)))
         if tag == "a":
             self._map = _map_of(dict(attrs))
         self._part(tag)
@@ -51,9 +53,12 @@ class _Words(HTMLParser):
 
     def _part(self, tag: str) -> None:
         if tag in self.BLOCKS:
-            self.words.append("\n> " if any(self._quotes) else "\n")
+            self.words.append("\n> " if self._is_quoted() else "\n")
         elif tag in self.CELLS:
             self.words.append(" ")
+
+    def _is_quoted(self) -> bool:
+        return bool(self._quotes) and self._quotes[-1]
 
     def handle_data(self, data: str) -> None:
         if self._hidden:
@@ -93,11 +98,17 @@ def pictures_within(source: str, limit: int) -> tuple[str, list[Attachment]]:
 
 def html_text(source: str) -> str:
     """The visible words of an HTML mail."""
+    if source.count("<") > source.count(">") + UNCLOSED:
+        return _without_tags(source)
     reader = _Words()
     try:
         reader.feed(source)
         reader.close()
     except Exception:
-        return html.unescape(re.sub(r"<[^>]*>", " ", source))
+        return _without_tags(source)
     lines = (" ".join(line.split()) for line in "".join(reader.words).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _without_tags(source: str) -> str:
+    return html.unescape(re.sub(r"<[^<>]*>?", " ", source)).strip()

@@ -8,6 +8,7 @@ import io
 import json
 import smtplib
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -389,6 +390,20 @@ def html_mail(source: str) -> InboundMessage:
 )
 def test_cells_heads_and_links_to_maps_are_read_as_people_see_them(source: str, words: str) -> None:
     assert html_mail(source).text == words
+
+
+@pytest.mark.parametrize("piece", ["<a ", "<!--", "<?", "<blockquote>"])
+def test_html_without_an_end_is_read_in_time(piece: str) -> None:
+    began = time.process_time()
+    assert html_mail("<p>Got mampet" + piece * (400_000 // len(piece))).text.startswith("Got mampet")
+    assert time.process_time() - began < 3
+
+
+def test_a_paragraph_within_a_quoted_mail_is_quoted() -> None:
+    source = (
+        "<blockquote type=cite>Satu<blockquote>Dua</blockquote>Tiga</blockquote><blockquote>Empat</blockquote>"
+    )
+    assert html_mail(source).text == "> Satu\n> Dua\n> Tiga\n\nEmpat"
 
 
 def test_pictures_pasted_into_an_html_mail_are_photos_and_no_words() -> None:
