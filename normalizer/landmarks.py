@@ -20,6 +20,7 @@ _BETWEEN = frozenset(["bus", "krl", "lrt", "mrt", "train"])  # "Fatmawati MRT st
 _NO_BARE_NAMES = word_list("no_bare_names")
 _INSTITUTIONS = word_list("institutions")
 _COUNTED = word_list("counted")
+_ORDINARY = word_list("ordinary_places")
 _SCHOOLS = frozenset(["sma", "sman", "smk", "smkn", "smp", "smpn"])
 _LONG_KEY = 10  # letters of a place's name that may have one wrong
 _LONG = 3  # words
@@ -104,7 +105,10 @@ def _misspelt(
 
 
 def _is_spoken_of(words: Words, place: int, end: int) -> bool:
-    """Whether a school may only be spoken of: "anak saya ditolak SMA 13", not "di SMA 13", "depan SMA 13"."""
+    """Whether a school may only be spoken of, "anak saya ditolak SMA 13", not "di SMA 13", "depan SMA 13", or
+    ordinary words are a name: "tiap hari ada pasar pagi"."""
+    if "".join(words.tokens[place:end]) in _ORDINARY:
+        return True
     if words.tokens[place] not in _SCHOOLS or not words.tokens[end - 1].isdigit():
         return False
     return place > 0 and words.tokens[place - 1] not in _STOPS | _BESIDE | _BEFORE
