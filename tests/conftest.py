@@ -43,7 +43,8 @@ def _compiled_once(make: Callable[..., Engine]) -> Callable[..., Engine]:
         engine = make(*address, **how)
         if engine.dialect.name == "sqlite":
             if not first:
-                first.append(engine)
+                first.append(make("sqlite://", **how))
+                first[0].connect().close()  # it has asked which SQLite it is
             engine.dialect, engine._compiled_cache = first[0].dialect, first[0]._compiled_cache
         return engine
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from town import with_tables
 
 from config.settings import ROOT, Settings
 from normalizer.schema import InboundMessage
@@ -102,17 +103,9 @@ def new_town(folder: Path, now: Callable[[], datetime] | None = None, **settings
     return Town(house=house, clock=clock)
 
 
-_migrated: list[bytes] = []  # an empty SQLite of today's schema: migrated once, copied for every test
-
-
 def migrate_once(house: House, settings: Settings) -> None:
     """Today's schema in an empty database."""
-    path = settings.data_dir / "reports.db"
-    if settings.is_sqlite and _migrated and not path.exists():
-        path.write_bytes(_migrated[0])
-        return
-    is_first = not path.exists()
-    migrate(house.store.engine)
-    if settings.is_sqlite and is_first:
-        house.store.engine.dispose()  # the last connection's end puts the log into the file
-        _migrated.append(path.read_bytes())
+    if settings.is_sqlite:
+        with_tables(settings.data_dir)
+    else:
+        migrate(house.store.engine)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,10 @@ def template_of(pack: Pack, language: str, key: str) -> str:
 
 
 def spoken(language: str, key: str, channel: str, notes: str = "") -> Iterator[str]:
-    """The text as it may be said: for every service, and with a short place and agency too."""
+    """The text as it may be said: for every service that it names, and with a short place and agency too."""
     texts = PACK.texts[language]
-    for service in PACK.services.values():
+    names = any("{service}" in texts.get(f"{key}{end}", "") for end in ("", "_sms", "_x"))
+    for service in islice(PACK.services.values(), None if names else 1):
         for agency, place in ((LONGEST_AGENCY.name, LONGEST_PLACE), (texts["no_agency"], texts["no_place"])):
             yield say(
                 PACK,
