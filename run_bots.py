@@ -12,8 +12,6 @@ import gc
 import logging
 import os
 import sys
-import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,7 +23,17 @@ from config.pack import PackError
 from config.settings import Settings, SettingsError, read_settings
 from desk import console, learning, privacy_console, ways_console
 from desk.terminal import carried_out, let_go, of_database, speak_plainly
-from router.running import Bell, allow_many_files, end, every, keep_running, leave_after, working
+from router.running import (
+    HANGING_SECONDS,
+    Bell,
+    allow_many_files,
+    end,
+    every,
+    keep_running,
+    leave_after,
+    leave_who_hangs,
+    working,
+)
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -130,7 +138,6 @@ THREADS = 32
 SHARED = ("desk.counted", "desk.server", "router.clerk", "router.clock", "router.outbox")
 HOUR_SECONDS = 3600.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-HANGING_SECONDS = 5.0  # behind router/running.py's FINISH_SECONDS; systemd kills after 45
 
 
 def with_stand_ins(settings: Settings) -> Settings:
@@ -174,7 +181,7 @@ async def serve_until_stopped(given: Settings, *, has_new_keys: bool = False) ->
     beside = clerk.Beside(settings)
     prepare = partial(asyncio.to_thread, _prepare_database, house, has_new_keys)
     async with contextlib.AsyncExitStack() as stack:
-        stack.push(partial(_leave_who_hangs, threads))
+        stack.push(partial(leave_who_hangs, threads))
         stack.callback(house.readers.close)
         stack.callback(beside.close)
         was_here_before = any((settings.data_dir / "journal").glob("*.sqlite"))
@@ -218,23 +225,6 @@ def _asked_to_stop() -> asyncio.Event:
     for number in numbers:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     return stopping
-
-
-def _leave_who_hangs(threads: ThreadPoolExecutor, _: object, error: BaseException | None, __: object) -> None:
-    """End here and now where a thread waits for a database that hangs: Python would wait for it for ever. What it
-    had in hand is in the journal or under its claim, as after a kill."""
-    threads.shutdown(wait=False, cancel_futures=True)
-    deadline = time.monotonic() + HANGING_SECONDS
-    working = [each for each in threading.enumerate() if each.name.startswith("work_")]
-    for each in working:
-        each.join(max(0.0, deadline - time.monotonic()))
-    if hanging := sum(each.is_alive() for each in working):
-        log.warning("%d threads hang and are left behind", hanging)
-        if error is not None:
-            print(f"run_bots.py: {error or type(error).__name__}", file=sys.stderr)
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(0 if error is None else 1)
 
 
 def _prepare_database(house: "House", has_new_keys: bool) -> str | None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from normalizer.schema import TemporaryFailure
 
@@ -24,6 +25,7 @@ BACK_OFF = (1.0, 60.0)  # seconds before a fallen part is started again: the fir
 SAY_SECONDS = 60.0  # how often a part says of what is away that it still is
 WORKERS = ("journal", "outbox", "photos", "clock")  # the parts that are let finish
 FINISH_SECONDS = 15.0
+HANGING_SECONDS = 5.0  # behind these; systemd kills after 45
 OPEN_FILES = 65_536
 
 
@@ -117,6 +119,23 @@ def _named(error: Exception) -> str:
 def is_away(error: Exception) -> bool:
     """By name: a house without PostgreSQL or Redis loads neither's library."""
     return any(kind.__name__ in DOWN for kind in type(error).__mro__)
+
+
+def leave_who_hangs(threads: ThreadPoolExecutor, _: object, error: BaseException | None, __: object) -> None:
+    """End here and now where a thread waits for a database that hangs: Python would wait for it for ever. What it
+    had in hand is in the journal or under its claim, as after a kill."""
+    threads.shutdown(wait=False, cancel_futures=True)
+    deadline = time.monotonic() + HANGING_SECONDS
+    working = [each for each in threading.enumerate() if each.name.startswith("work_")]
+    for each in working:
+        each.join(max(0.0, deadline - time.monotonic()))
+    if hanging := sum(each.is_alive() for each in working):
+        log.warning("%d threads hang and are left behind", hanging)
+        if error is not None:
+            sys.stderr.write(f"run_bots.py: {error or type(error).__name__}\n")
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0 if error is None else 1)
 
 
 def leave_after(seconds: float, code: int) -> None:
