@@ -105,7 +105,7 @@ def new_town(folder: Path, now: Callable[[], datetime] | None = None, **settings
 
 def migrate_once(house: House, settings: Settings) -> None:
     """Today's schema in an empty database."""
-    if settings.is_sqlite:
+    if settings.is_sqlite and not settings.database_url:
         with_tables(settings.data_dir)
     else:
         migrate(house.store.engine)
